@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists the targets; `make setup bench` is all that a fresh machine needs.
+
+B        := build
+VENV     := .venv
+CC       ?= cc
+CXX      ?= c++
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+CFLAGS   ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -Iharness
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+CSTD     := -std=gnu11 $(WARN) $(SANFLAGS)
+
+LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child strategies isolation host)))
+LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC))
+DRIVER_SRC  := $(wildcard harness/driver/*.c)
+PAYLOADS    := none heap none-static none-nolibc
+TEST_SRC    := $(wildcard harness/test/test_*.c)
+TEST_HELP   := $(filter-out $(TEST_SRC),$(wildcard harness/test/*.c))
+MICRO_SRC   := $(wildcard bench/micro/*.c)
+
+obj          = $(patsubst %.c,$(B)/o/%.o,$(1))
+LIB_OBJ     := $(call obj,$(LIB_SRC))
+DRIVER_OBJ  := $(call obj,$(DRIVER_SRC))
+PROGRAMS    := $(B)/spawnmark $(B)/sm-host $(B)/libspawnmark.so $(PAYLOADS:%=$(B)/payloads/%)
+TESTS       := $(TEST_SRC:harness/test/%.c=$(B)/test/%)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
+.PHONY: all setup bench bench-quick test report lint clean help soak
+.DEFAULT_GOAL := all
+
+all: $(PROGRAMS) $(B)/micro ## build everything
+
+$(B)/o/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+$(B)/libspawnmark.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libspawnmark.so: $(LIB_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,libspawnmark.so -Wl,-z,defs -o $@ $^
+
+$(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -ljansson -linih -lz -lm
+
+$(B)/sm-host: $(call obj,harness/host/sm-host.c) $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^
+
+$(B)/payloads/%: $(B)/o/harness/payloads/%.o $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^
+
+$(B)/payloads/none-static: $(B)/o/harness/payloads/none.o $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -static -o $@ $^
+
+$(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) -Iharness -O2 -ffreestanding -nostdlib -static \
+		-fno-stack-protector -fno-pie -no-pie -o $@ $<
+
+$(B)/micro: $(call obj,$(MICRO_SRC)) bench/micro/shim.cc $(B)/libspawnmark.a
+	$(call say,CXX,$@)
+	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -o $@ $^ -lbenchmark -lpthread
+
+$(B)/test/%: $(B)/o/harness/test/%.o $(call obj,$(TEST_HELP)) $(DRIVER_OBJ) $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lz -lm
+
+setup: ## install what is missing (asks apt, builds .venv); PYTHON= chooses the interpreter
+	$(Q)scripts/setup.sh
+
+bench: all ## measure for five minutes, report, print the summary
+	$(Q)scripts/bench.sh
+
+bench-quick: all ## the same in 45 seconds
+	$(Q)scripts/bench.sh --quick
+
+soak: all ## 100 000 spawns of each strategy: descriptors, zombies and memory stay flat
+	$(Q)$(B)/spawnmark run soak
+
+report: ## draw the newest results again (RESULTS= chooses a folder)
+	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)
+
+test: all $(TESTS) ## every test; ends in one line "N passed, N failed"
+	$(Q)scripts/test.sh $(TESTS)
+
+lint: ## formatting, clang-tidy, cppcheck, shellcheck, each header alone
+	$(Q)scripts/lint.sh
+
+clean: ## remove what was built (not .venv, not results)
+	$(Q)rm -rf $(B)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.SECONDARY:
+-include $(shell find $(B)/o -name '*.d' 2>/dev/null)

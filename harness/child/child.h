@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.h - what every child does between its birth and its end, whoever made it.
+ *
+ * Same work in every strategy: exec'd children come here through sm_role(), cloned ones through
+ * sm_child_born(), and both end in the order that $SM_JOB names.
+ */
+#ifndef SM_CHILD_H
+#define SM_CHILD_H
+
+#include <signal.h>
+
+#include "../spawnmark.h"
+
+/* How a cloned child was born; filled by its creator before the clone, so that it inherits it. */
+struct sm_birth {
+	int in, out, err;        /* the child's ends of its stdio pipes */
+	const char *const *args; /* of the request */
+	const char *const *envp; /* becomes environ: the whole environment */
+	const char *cwd;         /* NULL: leave it */
+	int64_t received_ns;     /* 0 where there is no server */
+	int64_t cloning_ns;
+	const sigset_t *sigmask; /* restored before the payload runs */
+	int keep_other_fds;      /* 1: leave every other descriptor open, as fork(2) does */
+};
+
+/*
+ * A cloned child's whole life: takes `entered` first of all, puts its stdio onto 0, 1, 2, closes
+ * every other descriptor, takes the environment and runs the order. A step that fails is told to
+ * the parent as an SM_RECORD_FAULT {stage, errno} on the stdout that was meant for it.
+ */
+_Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth);
+
+/* The arguments of the request that this child serves; NULL-terminated, never NULL. */
+const char *const *sm_child_args(void);
+
+#endif

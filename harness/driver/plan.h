@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan.h - what a run will do: scenarios, their cases, the order of visits.
+ *
+ * scenario.c fills it from INI files, plan.c completes it (floors, names, order); from then on it
+ * is constant. What was measured lives elsewhere (run.h), one struct sm_result per case.
+ */
+#ifndef SM_PLAN_H
+#define SM_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../spawnmark.h"
+
+enum sm_kind { SM_KIND_LATENCY, SM_KIND_THROUGHPUT, SM_KIND_MEMORY, SM_KIND_ISOLATION };
+enum sm_pin { SM_PIN_SAME, SM_PIN_SIBLING, SM_PIN_FREE };
+enum sm_attacker {
+	SM_ATTACKER_ROOT,       /* parent and child are root */
+	SM_ATTACKER_SAME,       /* one unprivileged uid, dumpable */
+	SM_ATTACKER_UNDUMPABLE, /* one unprivileged uid, PR_SET_DUMPABLE 0 */
+	SM_ATTACKER_OTHER,      /* the child has an unprivileged uid of its own */
+};
+
+#define SM_LIST_MAX   16 /* values of one swept key */
+#define SM_PARAMS_MAX 8
+
+struct sm_list {
+	int n;
+	int64_t v[SM_LIST_MAX];
+};
+
+/* A swept key's value in this case, for its name and for plots. */
+struct sm_param {
+	const char *key;
+	char value[64];
+};
+
+/* One point of a scenario. Strings belong to the plan. */
+struct sm_case {
+	char *name;           /* scenario/strategy/payload[/key=value…] */
+	const char *scenario; /* "startup" */
+	const char *section;  /* "python" */
+	const char *label;
+	enum sm_kind kind;
+	const struct sm_ops *ops;
+	const char *payload; /* "none", "heap", "python", or a path */
+	const char *target;  /* "dynamic", …; NULL where there is no choice */
+	enum sm_pin pin;
+	struct sm_param params[SM_PARAMS_MAX];
+	int nparams;
+
+	char **argv;      /* the payload's command, NULL-terminated */
+	char **host_argv; /* the host's: sm-host, or the payload itself (SM_PARENT_LOADS) */
+
+	int blocks, samples, warmup;
+	int64_t timeout_ms, start_timeout_ms, duration_ms;
+	int64_t ballast_mb, ballast_vmas, ballast_fds;
+	struct sm_list cpus, in_flight; /* throughput: every pair is a point of this case */
+	struct sm_list alive;           /* memory */
+	enum sm_attacker attacker;      /* isolation */
+	int siblings;
+	int floor; /* index of its floor case, -1: none */
+};
+
+/* A scenario file as read: its text is kept in the results. */
+struct sm_scenario {
+	char *name, *file, *text;
+};
+
+/* One visit: block `block` of case `icase`. */
+struct sm_visit {
+	int block, icase;
+};
+
+struct sm_plan {
+	struct sm_scenario *scenarios;
+	int nscenarios;
+	struct sm_case *cases;
+	int ncases;
+	struct sm_visit *visits; /* every block visits every case in seeded random order */
+	int nvisits;
+	uint64_t seed;
+	bool quick;
+	struct sm_arena *arena; /* owns every string and array above */
+};
+
+/* A message for the user: "scenarios/x.ini:12: unknown key `bloks`; did you mean `blocks`?" */
+struct sm_error {
+	char text[512];
+};
+
+struct sm_plan_options {
+	const char *const *names; /* scenario names or files, NULL-terminated */
+	const char *const *set;   /* "key=value", each overrides every section; or NULL */
+	const char *only;         /* extended regex on case names, or NULL */
+	const char *root;         /* directory that holds build/, scenarios/, harness/ */
+	uint64_t seed;
+	bool quick;
+	int ncpus; /* what `cpus = all` means */
+};
+
+/*
+ * Reads, checks and expands the scenarios. 0 or -EINVAL (bad input; error tells file, line and
+ * what would be right), -ENOENT, -ENOMEM. On error *plan is NULL. Free with sm_plan_free().
+ */
+int sm_plan_make(struct sm_plan **plan, const struct sm_plan_options *opt, struct sm_error *error);
+void sm_plan_free(struct sm_plan *plan);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.h - what a run measured. run.c fills it, results.c writes it as run.json.
+ */
+#ifndef SM_RUN_H
+#define SM_RUN_H
+
+#include "../host/proto.h"
+#include "plan.h"
+
+enum sm_accounting { SM_ACCT_NONE, SM_ACCT_CGROUP2, SM_ACCT_CGROUP1, SM_ACCT_RUSAGE };
+
+/* CPU time in ns. */
+struct sm_cpu {
+	int64_t user_ns, system_ns, total_ns; /* -1: not known */
+};
+
+/* One visit to a case, as it went. */
+struct sm_block {
+	int index, order;          /* block, and position of the visit within the run */
+	int64_t at_ns;             /* CLOCK_MONOTONIC when it began */
+	int instance;              /* pid of the server, 0: none */
+	struct sm_sample *samples; /* warm-ups included, flagged */
+	int nsamples, failed;
+	struct sm_cpu cpu; /* parent, server and children over the measured command */
+	int64_t steal_ns, nivcsw, majflt;
+};
+
+/* One throughput point of one block. */
+struct sm_load {
+	int block, cpus, in_flight;
+	int64_t children, failed, wall_ns;
+	struct sm_cpu cpu;
+	int64_t rusage_ns, busy_ns; /* second and third meter; -1: not known */
+	int64_t ready_p50_ns, ready_p99_ns;
+};
+
+struct sm_memory {
+	int alive;
+	bool worked;      /* false: at ready */
+	char reason[120]; /* why it was not measured, "" when it was */
+	int64_t pss, uss, rss, private_dirty, page_tables, minflt; /* bytes per child, means */
+	int64_t server_pss, total_pss;
+};
+
+struct sm_case_error {
+	int block, stage, err, count;
+	char text[240];
+};
+
+struct sm_image {
+	const char *who; /* "server", "parent" */
+	int64_t rss_bytes, vmas, fds;
+};
+
+struct sm_result {
+	struct sm_block *blocks;
+	int nblocks;
+	struct sm_load *loads;
+	int nloads;
+	struct sm_memory *memory;
+	int nmemory;
+	struct sm_msg_finding *findings;
+	int nfindings;
+	struct sm_msg_layout *layouts;
+	int nlayouts;
+	struct sm_case_error *errors;
+	int nerrors;
+	struct sm_image image;
+	enum sm_accounting accounting;
+};
+
+struct sm_run {
+	const struct sm_plan *plan;
+	struct sm_result *results; /* one per case */
+	struct sm_msg_value *calibration;
+	int ncalibration;
+	int visits_done;
+	const char *incomplete;         /* NULL, or the reason */
+	char started[32], finished[32]; /* UTC, ISO 8601 */
+};
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proto.h - what driver and host say to each other, in frames (wire/frame.h) over a socket pair.
+ *
+ * The driver asks, the host answers: each command ends with exactly one SM_MSG_DONE or
+ * SM_MSG_FAULT; other messages may come before it. Both ends are the same build on the same
+ * machine, so structs travel as they are. Strings travel as sm_pack'd vectors (wire/pack.h).
+ */
+#ifndef SM_HOST_PROTO_H
+#define SM_HOST_PROTO_H
+
+#include <stdint.h>
+
+/* The most samples one SM_MSG_SAMPLES carries, and the most children in flight or on hold. */
+#define SM_SAMPLES_MAX   256
+#define SM_IN_FLIGHT_MAX 256
+
+enum sm_msg {
+	/* driver -> host */
+	SM_CMD_OPEN = 1,  /* struct sm_cmd_open, then argv, envp, request args (packed vectors) */
+	SM_CMD_LATENCY,   /* struct sm_cmd_latency -> SAMPLES*, DONE */
+	SM_CMD_LOAD,      /* struct sm_cmd_load -> SAMPLES*, DONE */
+	SM_CMD_HOLD,      /* struct sm_cmd_hold: n more children, up to ready -> PIDS, DONE */
+	SM_CMD_WORK,      /* all held children do their work -> DONE */
+	SM_CMD_RELEASE,   /* all held children end and are reaped -> DONE */
+	SM_CMD_ISOLATE,   /* struct sm_cmd_isolate -> FINDING*, LAYOUT*, DONE */
+	SM_CMD_CALIBRATE, /* -> VALUE*, DONE */
+	SM_CMD_CLOSE,     /* stops the strategy -> DONE, then the host exits 0 */
+
+	/* host -> driver */
+	SM_MSG_DONE = 100, /* struct sm_msg_done */
+	SM_MSG_FAULT,   /* struct sm_fault; the strategy stays usable unless the command was OPEN */
+	SM_MSG_SAMPLES, /* struct sm_sample[] */
+	SM_MSG_PIDS,    /* int32_t[] */
+	SM_MSG_FINDING, /* struct sm_msg_finding */
+	SM_MSG_LAYOUT,  /* struct sm_msg_layout */
+	SM_MSG_VALUE,   /* struct sm_msg_value */
+};
+
+/* The parent's image is a variable: what the host builds before the strategy starts. */
+struct sm_cmd_open {
+	uint32_t start_timeout_ms;
+	uint32_t ballast_mib;  /* touched, 4 KiB pages */
+	uint32_t ballast_vmas; /* extra mappings of the parent */
+	uint32_t ballast_fds;  /* extra open descriptors of the parent */
+	uint32_t
+		plant_secrets; /* plant the secrets of design section 7 before the strategy starts */
+	uint32_t undumpable;   /* PR_SET_DUMPABLE 0 in parent and server */
+};
+
+struct sm_cmd_latency {
+	uint32_t n;          /* recorded spawns, one at a time */
+	uint32_t warmup;     /* spawns before them: reported too, flagged SM_SAMPLE_WARMUP */
+	uint32_t timeout_ms; /* per spawn: a child that never answers costs one sample */
+};
+
+struct sm_cmd_load {
+	int64_t start_at_ns; /* CLOCK_MONOTONIC: so that k hosts begin together */
+	uint32_t duration_ms;
+	uint32_t in_flight; /* children kept in flight, 1..SM_IN_FLIGHT_MAX */
+	uint32_t timeout_ms;
+};
+
+struct sm_cmd_hold {
+	uint32_t n;
+	uint32_t timeout_ms;
+};
+
+struct sm_cmd_isolate {
+	uint32_t attacker_uid; /* the child turns into it before it attacks; 0xffffffff: stays */
+	uint32_t undumpable;   /* sibling: PR_SET_DUMPABLE 0 before it is attacked */
+	uint32_t timeout_ms;
+	uint32_t siblings; /* children whose layout is compared */
+};
+
+enum sm_sample_flag {
+	SM_SAMPLE_WARMUP = 1 << 0,
+	SM_SAMPLE_FAILED = 1 << 1,    /* stage and err say why; later instants are 0 */
+	SM_SAMPLE_RAW_CLOCK = 1 << 2, /* the child's instants were taken by the raw system call */
+};
+
+/* One spawn. Instants in CLOCK_MONOTONIC ns, 0 = not taken; counts -1 = not known. */
+struct sm_sample {
+	int64_t request_ns;
+	int64_t created_ns;
+	int64_t received_ns; /* server */
+	int64_t cloning_ns;  /* server */
+	int64_t entered_ns;
+	int64_t ready_ns;
+	int64_t worked_ns;
+	int64_t recorded_ns; /* parent: the whole record has been read */
+	int64_t reaped_ns;
+	int64_t utime_ns; /* of the child, from wait4 */
+	int64_t stime_ns;
+	int32_t minflt; /* of the child, from its record */
+	int32_t majflt;
+	int32_t nvcsw;
+	int32_t nivcsw;
+	int32_t pid;
+	int32_t status; /* wait status */
+	uint32_t flags; /* enum sm_sample_flag */
+	int16_t stage;  /* enum sm_stage */
+	int16_t err;
+};
+
+/* The end of a command; what it does not concern is 0. */
+struct sm_msg_done {
+	int64_t began_ns, ended_ns;
+	int64_t parent_utime_ns, parent_stime_ns; /* the host itself, over the command */
+	int64_t parent_nivcsw, parent_majflt;
+	int32_t server_pid; /* 0: none */
+	uint32_t children;  /* completed: record read, reaped, status 0 */
+	uint32_t failed;
+};
+
+/* One cell of the isolation matrix. */
+struct sm_msg_finding {
+	char secret[32];   /* "heap/before", "request", "-" */
+	char attack[32];   /* "self-scan", "proc-mem", … */
+	char target[16];   /* "self", "parent", "server", "sibling" */
+	int32_t inherited; /* 1: kind inherited, 0: kind reachable */
+	int32_t outcome;   /* enum sm_outcome */
+	int32_t err;       /* SM_BLOCKED: the errno */
+	char evidence[160];
+};
+
+enum sm_outcome { SM_LEAKED, SM_BLOCKED, SM_ABSENT, SM_NOT_APPLICABLE };
+
+/* What one sibling saw; the driver counts the bits that siblings share. */
+struct sm_msg_layout {
+	char what[24];       /* "stack", "heap", "mmap", "text", "canary", "at_random", "random" */
+	uint32_t sibling;    /* 0.. */
+	uint32_t width_bits; /* valid bits in value, low bits first; 0: cannot be seen here */
+	uint64_t value[2];
+};
+
+/* One number of the calibration. */
+struct sm_msg_value {
+	char name[32];      /* with its unit: "syscall_ns" */
+	double p50, lo, hi; /* median of n and its 95 % order-statistic interval */
+	uint32_t n;
+};
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawnmark.h - the public face of libspawnmark; read this first.
+ *
+ * Three kinds of program include it:
+ *
+ *   a strategy  one way to get a child: fill a struct sm_ops.
+ *   a payload   a program that loads what a child needs, then calls sm_role(). It calls
+ *               sm_entered() before anything else.
+ *   a host      plays the parent for one case: calls sm_host() with its strategy.
+ *
+ * Every struct begins with its size as the caller knows it, so that old callers keep working with
+ * a newer library; a size that is too small is refused with -EINVAL. All structs are flat, so that
+ * any foreign-function interface can fill them.
+ *
+ * Library functions return 0 or a negative errno. They never print and never exit, save where
+ * their comment says that they do not return.
+ */
+#ifndef SPAWNMARK_H
+#define SPAWNMARK_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SM_VERSION "0.1.0"
+
+/* What a strategy promises. Conformance holds it to them. */
+enum sm_trait {
+	SM_CHILD_OF_PARENT = 1 << 0,  /* getppid() of the child is the host, which waits for it */
+	SM_FRESH_IMAGE = 1 << 1,      /* every child is exec'd */
+	SM_RUNS_ATFORK = 1 << 2,      /* fork handlers of the payload run around the clone */
+	SM_OWN_SERVER = 1 << 3,       /* an exec'd server makes the children */
+	SM_PARENT_LOADS = 1 << 4,     /* the host itself is the payload */
+	SM_NEGATIVE_CONTROL = 1 << 5, /* unsafe by design: must be seen to leak */
+	SM_METER = 1 << 6,            /* measures the meter or a floor, not a way to get a child */
+};
+
+/* Where a request failed; sent from child or server to parent as {stage, errno}. */
+enum sm_stage {
+	SM_STAGE_NONE,
+	SM_STAGE_ARGUMENT, /* the caller's struct is not acceptable */
+	SM_STAGE_PIPE,     /* a pipe or socket pair could not be made */
+	SM_STAGE_SOCKET,   /* the named socket: directory, bind, mode, listen */
+	SM_STAGE_CLONE,    /* fork, vfork or clone */
+	SM_STAGE_STDIO,    /* dup2 onto 0, 1, 2 */
+	SM_STAGE_CLOSE,    /* closing every other descriptor */
+	SM_STAGE_CHDIR,
+	SM_STAGE_EXEC,
+	SM_STAGE_PRELOAD, /* the server died or spoke no word while it loaded the payload */
+	SM_STAGE_CONNECT,
+	SM_STAGE_SEND,
+	SM_STAGE_RECEIVE, /* also: descriptors lost on the way (MSG_CTRUNC) */
+	SM_STAGE_REPLY,   /* the other side answered what the protocol does not allow */
+	SM_STAGE_TIMEOUT,
+	SM_STAGE_RECORD, /* the child ended without a record */
+	SM_STAGE_WORK,   /* the payload's work failed */
+	SM_STAGE_CHECK,  /* the payload's result is wrong */
+	SM_STAGE_WAIT,
+	SM_STAGE_IMAGE, /* the parent's ballast could not be built */
+};
+
+/* Why something failed. Filled whenever a function that takes one returns an error. */
+struct sm_fault {
+	uint32_t size;
+	int32_t stage;  /* enum sm_stage */
+	int32_t err;    /* a positive errno, or 0 */
+	int32_t detail; /* wait status, or what the stage says */
+	char text[240]; /* one line for a person, NUL-terminated; may be empty */
+};
+
+/*
+ * What the program that loads itself hands to sm_role(). Work and check return 0, or anything else
+ * for failure; both run in the child, after everything is loaded. Fork handlers may be NULL; they
+ * are called by strategies with SM_RUNS_ATFORK as fork(2) of the runtime would call them.
+ */
+struct sm_payload {
+	uint32_t size;
+	int (*work)(void *arg);  /* first unit of real work; its end is the instant `worked` */
+	int (*check)(void *arg); /* verifies the work's result, after that instant; may be NULL */
+	void (*before_fork)(void);
+	void (*after_fork_parent)(void);
+	void (*after_fork_child)(void);
+	void *arg;
+};
+
+/* Given once, when a strategy starts. Pointers stay valid until stop() has returned. */
+struct sm_setup {
+	uint32_t size;
+	uint32_t timeout_ms;     /* bound on start(), which includes the server's preload */
+	const char *const *argv; /* the payload: argv[0] is its path; NULL-terminated */
+	const char *const *envp; /* environment of the server: never the parent's own */
+	const struct sm_payload *payload; /* SM_PARENT_LOADS: this process's own; else NULL */
+};
+
+/* One child, please. Pointers need to stay valid during spawn() alone. */
+struct sm_req {
+	uint32_t size;
+	uint32_t timeout_ms;     /* bound on every step of spawn() that waits for somebody */
+	const char *const *args; /* arguments of this request, beyond the payload's own; or NULL */
+	const char *const *envp; /* the child's whole environment */
+	const char *cwd;         /* NULL: leave it */
+};
+
+/* A child in hand. The caller owns the descriptors (the parent's ends; -1: none). */
+struct sm_child {
+	uint32_t size;
+	pid_t pid;
+	int in, out, err;
+	int64_t priv; /* the strategy's own */
+};
+
+/* How a child ended. Times and counts are -1 where the strategy cannot know them. */
+struct sm_exit {
+	uint32_t size;
+	int32_t status; /* as wait(2) gives it, core bit and all */
+	int64_t utime_ns, stime_ns;
+	int64_t minflt, majflt, nvcsw, nivcsw;
+};
+
+/* One strategy. start, spawn, wait and stop are mandatory; the rest may be NULL. */
+struct sm_ops {
+	uint32_t size;
+	const char *name;    /* as scenarios spell it */
+	const char *summary; /* one line for `spawnmark list` */
+	uint64_t traits;     /* enum sm_trait */
+
+	/* Sets *self. On error nothing is left behind and stop() is not called. */
+	int (*start)(void **self, const struct sm_setup *setup, struct sm_fault *fault);
+
+	/* Fills *child, or returns an error and leaves nothing behind: no process, no descriptor. */
+	int (*spawn)(void *self, const struct sm_req *req, struct sm_child *child,
+		     struct sm_fault *fault);
+
+	/*
+	 * Collects the child's exit. timeout_ms < 0 waits for ever (the measured path: the driver
+	 * owns the deadline), otherwise -ETIMEDOUT; -EPIPE when the server that knew is dead.
+	 * Does not close the child's stdio.
+	 */
+	int (*wait)(void *self, struct sm_child *child, int timeout_ms, struct sm_exit *exit);
+
+	/* Ends and reaps the server, frees self. Children that still run go on. */
+	void (*stop)(void *self);
+
+	/* The server's pid, for audit and accounting; NULL where there is none. */
+	pid_t (*server)(void *self);
+
+	/* For strategies whose children have no stdout (SM_METER): what the child would say. */
+	int (*record)(void *self, struct sm_child *child, struct sm_record *rec);
+
+	/*
+	 * The server half, same file: runs in the exec'd payload after it has loaded. where is
+	 * what start() wrote behind the strategy's name in the job. Returns when the parent has
+	 * gone; never returns in a child.
+	 */
+	int (*serve)(const char *where, const struct sm_payload *payload);
+};
+
+/*
+ * A payload's first act, before its imports: takes the instant `entered` of an exec'd child. The
+ * second form is for a runtime that can read CLOCK_MONOTONIC before it can load this library.
+ */
+void sm_entered(void);
+void sm_entered_at(int64_t monotonic_ns);
+
+/*
+ * A payload's last act: take the role that the job names. job NULL reads $SM_JOB. Jobs:
+ *
+ *   child[/ORDER]          freshly exec'd: run one child (orders: see child/orders.h)
+ *   serve/STRATEGY/WHERE   be the server; each child that is cloned runs and exits inside
+ *   host/STRATEGY/FD       be the parent: sm_host() on the socket FD
+ *
+ * Without a job (NULL and no $SM_JOB) it runs the work once and writes no record, so that every
+ * payload is a plain program as well. Returns the exit status for main: 0, or 1 and more on
+ * failure; -EINVAL for a job that it does not know. Does not return in a cloned child.
+ */
+int sm_role(const char *job, const struct sm_payload *payload);
+
+/*
+ * A host program's main loop: obeys the driver on the socket fd until it is told to close or the
+ * driver has gone. Takes ownership of fd. Returns 0 or a negative errno.
+ */
+int sm_host(const struct sm_ops *ops, int fd, const struct sm_payload *payload);
+
+/* The built-in strategies, sorted by name, and a look-up; NULL: no such strategy. */
+extern const struct sm_ops *const sm_strategies[];
+extern const unsigned int sm_strategy_count;
+const struct sm_ops *sm_strategy(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

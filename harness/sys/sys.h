@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys.h - thin layer over the kernel: clock, raw clone, descriptors, waiting, pinning.
+ *
+ * Everything here is async-signal-safe unless its comment says otherwise.
+ */
+#ifndef SM_SYS_H
+#define SM_SYS_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "../spawnmark.h"
+
+/* CLOCK_MONOTONIC in ns, through the vDSO. */
+static inline int64_t sm_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * clone(2) without libc: no fork handlers, no stack switch, cached TID and robust list left stale.
+ * flags includes the exit signal. Returns as fork: 0 in the child, a pid, or -errno.
+ */
+pid_t sm_raw_clone(unsigned long flags);
+
+/* Three pipes of one child, all close-on-exec. */
+struct sm_stdio {
+	int child[3];  /* in, out, err: the child's ends */
+	int parent[3]; /* the other ends */
+};
+
+int sm_stdio_open(struct sm_stdio *io);         /* 0 or -errno; on error nothing is open */
+void sm_stdio_close_child(struct sm_stdio *io); /* idempotent: closed ends become -1 */
+void sm_stdio_close_parent(struct sm_stdio *io);
+/* Puts fds onto 0, 1, 2, right also where a source is one of them. 0 or -errno. */
+int sm_stdio_install(const int fds[3]);
+
+/* Closes every descriptor >= lowest but keep (-1: none). 0 or -errno. */
+int sm_close_from(int lowest, int keep);
+
+/* Blocks every signal around a clone; old gets what was. */
+int sm_signals_block(sigset_t *old);
+/* Child: every disposition that is a handler back to the default, then the mask given. */
+void sm_signals_restore(const sigset_t *mask);
+
+/* Waits for a direct child. timeout_ms < 0: for ever, by plain wait4. 0 or -errno. */
+int sm_wait_child(pid_t pid, int timeout_ms, struct sm_exit *exit);
+/* SIGKILL and reap; for error paths. */
+void sm_kill_child(pid_t pid);
+
+/* Read or write all of n bytes; EINTR- and short-safe. -EPIPE at end of file. */
+int sm_read_all(int fd, void *data, size_t n, int timeout_ms);
+int sm_write_all(int fd, const void *data, size_t n);
+
+/* Fills a fault and returns -err (err positive), so that a caller can `return sm_fail(...)`. */
+int sm_fail(struct sm_fault *fault, enum sm_stage stage, int err, const char *text);
+/* "clone", "exec", …: the stage's name for a person. */
+const char *sm_stage_name(int stage);
+
+#endif
