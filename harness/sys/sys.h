@@ -41,7 +41,10 @@ void sm_stdio_close_parent(struct sm_stdio *io);
 /* Puts fds onto 0, 1, 2, right also where a source is one of them. 0 or -errno. */
 int sm_stdio_install(const int fds[3]);
 
-/* Closes every descriptor >= lowest but keep (-1: none). 0 or -errno. */
+/*
+ * Closes every descriptor >= lowest but keep (-1: none). By close_range(2), else by /proc/self/fd,
+ * else one by one up to RLIMIT_NOFILE. 0 or -errno.
+ */
 int sm_close_from(int lowest, int keep);
 
 /* Blocks every signal around a clone; old gets what was. */
@@ -51,14 +54,20 @@ void sm_signals_restore(const sigset_t *mask);
 
 /* Waits for a direct child. timeout_ms < 0: for ever, by plain wait4. 0 or -errno. */
 int sm_wait_child(pid_t pid, int timeout_ms, struct sm_exit *exit);
-/* SIGKILL and reap; for error paths. */
+/* SIGKILL and reap, bounded; for error paths. */
 void sm_kill_child(pid_t pid);
 
-/* Read or write all of n bytes; EINTR- and short-safe. -EPIPE at end of file. */
+/*
+ * Read or write all of n bytes; EINTR- and short-safe. -EPIPE at end of file. timeout_ms bounds
+ * the whole read, -ETIMEDOUT; < 0: for ever.
+ */
 int sm_read_all(int fd, void *data, size_t n, int timeout_ms);
 int sm_write_all(int fd, const void *data, size_t n);
 
-/* Fills a fault and returns -err (err positive), so that a caller can `return sm_fail(...)`. */
+/*
+ * Fills a fault (NULL or too small a size: not) and returns -err (err positive; 0 counts as
+ * EPROTO), so that a caller can `return sm_fail(...)`. text may be NULL.
+ */
 int sm_fail(struct sm_fault *fault, enum sm_stage stage, int err, const char *text);
 /* "clone", "exec", …: the stage's name for a person. */
 const char *sm_stage_name(int stage);

@@ -23,7 +23,8 @@ struct sm_frame {
 
 /*
  * Sends one frame; retries on EINTR and short writes, raises no SIGPIPE. fds stay the caller's.
- * Returns 0, -EPIPE when the peer has gone, -EMSGSIZE beyond the limits above, or -errno.
+ * Returns 0, -EPIPE when the peer has gone, -EMSGSIZE beyond the limits above, -ETIMEDOUT when
+ * the peer has taken nothing for ten seconds, or -errno.
  */
 int sm_frame_send(int sock, uint16_t type, const void *data, uint32_t bytes, const int *fds,
 		  unsigned int nfds);
@@ -32,7 +33,8 @@ int sm_frame_send(int sock, uint16_t type, const void *data, uint32_t bytes, con
  * Receives one frame into data (at most size bytes). timeout_ms bounds each wait; < 0: for ever.
  * Returns 0; -EPIPE at end of file, -EPROTO for garbage or a frame cut short, -EMSGSIZE when it
  * does not fit, -ETIMEDOUT, -EMFILE when descriptors were lost on the way (MSG_CTRUNC: the
- * receiver's table is full). On error every descriptor that did arrive has been closed.
+ * receiver's table is full). On error every descriptor that did arrive has been closed. After
+ * -EMFILE and -EMSGSIZE the stream stands at the next frame; after any other error give it up.
  */
 int sm_frame_recv(int sock, struct sm_frame *frame, void *data, uint32_t size, int timeout_ms);
 

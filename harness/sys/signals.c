@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals.c - signals around a clone.
+ *
+ * Between the clone and the payload a handler that the parent installed would run in the child,
+ * on the parent's data. So every signal is blocked across the clone, and the child drops the
+ * handlers before it opens the mask again.
+ */
+#include "sys.h"
+
+#include <errno.h>
+
+int sm_signals_block(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	return sigprocmask(SIG_BLOCK, &all, old) < 0 ? -errno : 0;
+}
+
+void sm_signals_restore(const sigset_t *mask)
+{
+	/*
+	 * execve(2): "dispositions of signals that are being caught are reset to the default",
+	 * ignored ones stay ignored. A cloned child does the same, so that it cannot be told from
+	 * an exec'd one. glibc refuses its own two signals with EINVAL; fork leaves those as well.
+	 */
+	for (int sig = 1; sig < NSIG; sig++) {
+		struct sigaction sa;
+
+		if (sigaction(sig, NULL, &sa) < 0)
+			continue;
+		if (!(sa.sa_flags & SA_SIGINFO) &&
+		    (sa.sa_handler == SIG_DFL || sa.sa_handler == SIG_IGN))
+			continue;
+		sa.sa_handler = SIG_DFL;
+		sa.sa_flags = 0;
+		sigemptyset(&sa.sa_mask);
+		sigaction(sig, &sa, NULL);
+	}
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
