@@ -23,16 +23,21 @@ struct sm_birth {
 	int64_t entered_ns; /* taken already, because fork hooks came first; 0: not yet */
 	const sigset_t *sigmask; /* restored before the payload runs */
 	int keep_other_fds;      /* 1: leave every other descriptor open, as fork(2) does */
+	int run_after_fork;      /* 1: call payload->after_fork_child (SM_RUNS_ATFORK) */
 };
 
 /*
  * A cloned child's whole life: takes `entered` first of all, puts its stdio onto 0, 1, 2, closes
- * every other descriptor, takes the environment and runs the order. A step that fails is told to
- * the parent as an SM_RECORD_FAULT {stage, errno} on the stdout that was meant for it.
+ * every other descriptor, takes the environment and runs the order that $SM_JOB in it names (none:
+ * the plain one). A step that fails is told to the parent as an SM_RECORD_FAULT {stage, errno} on
+ * the stdout that was meant for it. To be called with all signals blocked.
  */
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth);
 
-/* The arguments of the request that this child serves; NULL-terminated, never NULL. */
+/*
+ * The arguments of the request that this child serves; NULL-terminated, never NULL. Cloned
+ * children alone have them here: an exec'd one finds its own in argv, behind a lone `--`.
+ */
 const char *const *sm_child_args(void);
 
 #endif

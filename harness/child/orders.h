@@ -4,10 +4,10 @@
  *
  * A new order is one function and one row of the table in orders.c.
  *
- *   (none)   ready, work, check, one record
+ *   attack   isolation: reads its orders from stdin (isolation/isolation.h)
  *   hold     a READY record at ready, waits for a byte on stdin, works, a DONE record, waits for
  *            end of file on stdin, exits: so that a meter can look at it
- *   attack   isolation: reads its orders from stdin (isolation/isolation.h)
+ *   run      ready, work, check, one record; "child" alone means this one
  */
 #ifndef SM_ORDERS_H
 #define SM_ORDERS_H
@@ -25,10 +25,27 @@ struct sm_order {
 	int (*run)(struct sm_order_ctx *ctx); /* returns the child's exit status */
 };
 
+/* Work, `worked`, counters, check: what every order does once. 0, or the stage that failed. */
+int sm_order_work(struct sm_order_ctx *ctx);
+
+/* The row "attack": isolation/attack.c. */
+int sm_order_attack(struct sm_order_ctx *ctx);
+
+/*
+ * Runs the order of a job "child[/ORDER]" to its end. Returns the child's exit status, or -EINVAL
+ * for another job (then nothing ran and nothing was written).
+ */
+int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_record *rec);
+
+/* The orders, sorted by name, and a row without a name behind. */
 extern const struct sm_order sm_orders[];
 const struct sm_order *sm_order(const char *name); /* NULL: no such order */
 
-/* Writes rec to stdout in one write. Returns 0 or -errno. */
+/* Fills what every record has (magic, size, pids). */
+void sm_record_stamp(struct sm_record *rec);
+/* Stamps rec and writes it to stdout in one write. Returns 0 or -errno. */
 int sm_record_write(struct sm_record *rec);
+/* Turns rec into an SM_RECORD_FAULT and writes it to fd, the child's stdout to be. err >= 0. */
+int sm_record_fault(struct sm_record *rec, int fd, enum sm_stage stage, int err);
 
 #endif

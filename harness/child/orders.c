@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * orders.c - the orders, and the one place where the payload's work is called and timed.
+ */
+#include "orders.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../sys/sys.h"
+
+static void take_counters(struct sm_record *rec)
+{
+	struct rusage ru;
+
+	if (getrusage(RUSAGE_SELF, &ru) < 0)
+		return;
+	rec->minflt = ru.ru_minflt;
+	rec->majflt = ru.ru_majflt;
+	rec->nvcsw = ru.ru_nvcsw;
+	rec->nivcsw = ru.ru_nivcsw;
+}
+
+int sm_order_work(struct sm_order_ctx *ctx)
+{
+	const struct sm_payload *payload = ctx->payload;
+
+	if (payload->work(payload->arg))
+		return SM_STAGE_WORK;
+	ctx->rec->worked_ns = sm_now_ns();
+	take_counters(ctx->rec); /* before the check, whose own faults are no part of the work */
+	if (payload->check && payload->check(payload->arg))
+		return SM_STAGE_CHECK;
+	return SM_STAGE_NONE;
+}
+
+/* Works and tells how it went. Returns the exit status. */
+static int work_and_tell(struct sm_order_ctx *ctx)
+{
+	int stage = sm_order_work(ctx);
+
+	if (stage) {
+		sm_record_fault(ctx->rec, STDOUT_FILENO, (enum sm_stage)stage, 0);
+		return 1;
+	}
+	ctx->rec->kind = SM_RECORD_DONE;
+	return sm_record_write(ctx->rec) ? 1 : 0;
+}
+
+static int order_run(struct sm_order_ctx *ctx)
+{
+	ctx->rec->ready_ns = sm_now_ns();
+	return work_and_tell(ctx);
+}
+
+static int order_hold(struct sm_order_ctx *ctx)
+{
+	int status;
+	char byte;
+
+	ctx->rec->ready_ns = sm_now_ns();
+	take_counters(ctx->rec);
+	ctx->rec->kind = SM_RECORD_READY;
+	if (sm_record_write(ctx->rec))
+		return 1;
+	if (sm_read_all(STDIN_FILENO, &byte, 1, -1))
+		return 0; /* let go without work */
+	status = work_and_tell(ctx);
+	while (!sm_read_all(STDIN_FILENO, &byte, 1, -1))
+		;
+	return status;
+}
+
+const struct sm_order sm_orders[] = {
+	{ "hold", order_hold },
+	{ "run", order_run },
+	{ NULL, NULL },
+};
+
+const struct sm_order *sm_order(const char *name)
+{
+	for (const struct sm_order *o = sm_orders; o->name; o++) {
+		if (!strcmp(o->name, name))
+			return o;
+	}
+	return NULL;
+}
+
+int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_record *rec)
+{
+	struct sm_order_ctx ctx = { .payload = payload, .rec = rec };
+	const struct sm_order *order = NULL;
+
+	if (!strcmp(job, "child"))
+		order = sm_order("run");
+	else if (!strncmp(job, "child/", 6))
+		order = sm_order(job + 6);
+	return order ? order->run(&ctx) : -EINVAL;
+}
