@@ -23,8 +23,13 @@ enum sm_attacker {
 	SM_ATTACKER_OTHER,      /* the child has an unprivileged uid of its own */
 };
 
+enum sm_heap_pages { SM_PAGES_4K, SM_PAGES_THP };
+
 #define SM_LIST_MAX   16 /* values of one swept key */
 #define SM_PARAMS_MAX 8
+
+/* `budget` never cuts a run below this many blocks while time is left. */
+#define SM_BUDGET_BLOCKS 6
 
 struct sm_list {
 	int n;
@@ -61,7 +66,18 @@ struct sm_case {
 	struct sm_list alive;           /* memory */
 	enum sm_attacker attacker;      /* isolation */
 	int siblings;
+	int audit; /* latency: samples between two audits of parent and server; 0: none */
 	int floor; /* index of its floor case, -1: none */
+
+	/* What argv was made from, as the scenario gives it. */
+	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;
+	int64_t heap_mb, heap_vmas, heap_fds, heap_write_percent;
+	enum sm_heap_pages heap_pages;
+
+	/* For the planner alone. */
+	bool want_floor;
+	int64_t budget_ms, own_seed;
+	int iscenario;
 };
 
 /* A scenario file as read: its text is kept in the results. */
@@ -69,7 +85,10 @@ struct sm_scenario {
 	char *name, *file, *text;
 };
 
-/* One visit: block `block` of case `icase`. */
+/*
+ * One visit: block `block` of case `icase`. Blocks are the scenario's and count from 0: a case with
+ * fewer blocks than its neighbours skips some of the numbers.
+ */
 struct sm_visit {
 	int block, icase;
 };
@@ -81,12 +100,13 @@ struct sm_plan {
 	int ncases;
 	struct sm_visit *visits; /* every block visits every case in seeded random order */
 	int nvisits;
+	int64_t budget_ms; /* 0: none; see sm_plan_enough() */
 	uint64_t seed;
 	bool quick;
 	struct sm_arena *arena; /* owns every string and array above */
 };
 
-/* A message for the user: "scenarios/x.ini:12: unknown key `bloks`; did you mean `blocks`?" */
+/* A message for the user: "scenarios/x.ini:12: unknown key 'bloks'; did you mean 'blocks'?" */
 struct sm_error {
 	char text[512];
 };
@@ -95,8 +115,9 @@ struct sm_plan_options {
 	const char *const *names; /* scenario names or files, NULL-terminated */
 	const char *const *set;   /* "key=value", each overrides every section; or NULL */
 	const char *only;         /* extended regex on case names, or NULL */
-	const char *root;         /* directory that holds build/, scenarios/, harness/ */
-	uint64_t seed;
+	const char *root;         /* directory that holds scenarios/, harness/, .venv/ */
+	const char *build;        /* directory that holds sm-host and payloads/; NULL: root/build */
+	uint64_t seed;            /* 0: the scenario's, else a fresh one */
 	bool quick;
 	int ncpus; /* what `cpus = all` means */
 };
@@ -107,5 +128,12 @@ struct sm_plan_options {
  */
 int sm_plan_make(struct sm_plan **plan, const struct sm_plan_options *opt, struct sm_error *error);
 void sm_plan_free(struct sm_plan *plan);
+
+/*
+ * Asked before visits[visit]: has the budget been used up? Always whole blocks, at least
+ * SM_BUDGET_BLOCKS of them while time is left, and at least one. False without a budget.
+ * elapsed_ns: since the first visit began. A run that ends so is complete, not cut short.
+ */
+bool sm_plan_enough(const struct sm_plan *plan, int visit, int64_t elapsed_ns);
 
 #endif
