@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys.c - the table of scenario keys; see keys.h.
+ */
+#include <string.h>
+
+#include "keys.h"
+
+static const char *const kinds[] = { "latency", "throughput", "memory", "isolation", NULL };
+static const char *const targets[] = { "dynamic", "static", "nolibc", NULL };
+static const char *const pins[] = { "same", "sibling", "free", NULL };
+static const char *const pages[] = { "4k", "thp", NULL };
+static const char *const attackers[] = { "root", "same", "undumpable", "other", NULL };
+
+#define LATENCY    (1u << SM_KIND_LATENCY)
+#define THROUGHPUT (1u << SM_KIND_THROUGHPUT)
+#define MEMORY     (1u << SM_KIND_MEMORY)
+#define ISOLATION  (1u << SM_KIND_ISOLATION)
+#define ALL        SM_ALL_KINDS
+#define SWEEP      SM_KEY_SWEEP
+#define LIST       SM_KEY_LIST
+
+#define FIELD(f)  offsetof(struct sm_case, f), sizeof(((struct sm_case *)0)->f)
+#define MIB_MAX   65536
+#define COUNT_MAX 1000000
+
+/* clang-format off */
+const struct sm_key sm_keys[] = {
+	{ "strategy", SM_KEY_STRATEGY, SWEEP, ALL, NULL, "popen, vfork, fork, forkserver, zygote",
+	  0, 0, NULL, FIELD(ops), "ways to get a child; see `spawnmark list strategies`" },
+	{ "kind", SM_KEY_CHOICE, 0, ALL, NULL, "latency",
+	  0, 0, kinds, FIELD(kind), "what is measured" },
+	{ "payload", SM_KEY_PAYLOAD, 0, ALL, NULL, "none",
+	  0, 0, NULL, FIELD(payload), "what a child loads: none, heap, python, or ./a/program" },
+	{ "target", SM_KEY_NAME, SWEEP, ALL, "none", "dynamic",
+	  0, 0, targets, FIELD(target), "how the payload is linked (popen and vfork only)" },
+	{ "label", SM_KEY_TEXT, 0, ALL, NULL, NULL,
+	  0, 0, NULL, FIELD(label), "what reports call it; made from the payload when empty" },
+
+	{ "imports", SM_KEY_WORDS, 0, ALL, "python", NULL,
+	  0, 0, NULL, FIELD(imports), "modules that a child needs, with spaces between them" },
+	{ "preamble", SM_KEY_TEXT, 0, ALL, "python", NULL,
+	  0, 0, NULL, FIELD(preamble), "Python statements run after the imports, before ready" },
+	{ "work", SM_KEY_TEXT, 0, ALL, "python", "None",
+	  0, 0, NULL, FIELD(work), "Python expression: the first unit of real work" },
+	{ "check", SM_KEY_TEXT, 0, ALL, "python", NULL,
+	  0, 0, NULL, FIELD(check), "Python expression, true when the result _ is right" },
+	{ "interpreter", SM_KEY_TEXT, 0, ALL, "python", NULL,
+	  0, 0, NULL, FIELD(interpreter), "path, or a name on PATH; empty: .venv/bin/python" },
+	{ "payload_args", SM_KEY_WORDS, 0, ALL, "path", NULL,
+	  0, 0, NULL, FIELD(payload_args), "arguments of a payload given by path" },
+
+	{ "heap_mb", SM_KEY_INT, SWEEP, ALL, "heap", "0",
+	  0, MIB_MAX, NULL, FIELD(heap_mb), "MiB that the payload touches" },
+	{ "heap_vmas", SM_KEY_INT, SWEEP, ALL, "heap", "0",
+	  0, 60000, NULL, FIELD(heap_vmas), "mappings that the payload adds" },
+	{ "heap_fds", SM_KEY_INT, SWEEP, ALL, "heap", "0",
+	  0, 60000, NULL, FIELD(heap_fds), "descriptors that the payload opens" },
+	{ "heap_pages", SM_KEY_CHOICE, SWEEP, ALL, "heap", "4k",
+	  0, 0, pages, FIELD(heap_pages), "page size of the payload's heap" },
+	{ "heap_write_percent", SM_KEY_INT, SWEEP, ALL, "heap", "0",
+	  0, 100, NULL, FIELD(heap_write_percent), "share of its pages that a child's work writes" },
+
+	{ "blocks", SM_KEY_INT, 0, ALL, NULL, "12",
+	  1, 1000, NULL, FIELD(blocks), "visits to each case, each with fresh processes" },
+	{ "samples", SM_KEY_INT, 0, LATENCY, NULL, "10",
+	  1, COUNT_MAX, NULL, FIELD(samples), "spawns in a block" },
+	{ "warmup", SM_KEY_INT, 0, LATENCY, NULL, "0",
+	  0, 1000, NULL, FIELD(warmup), "spawns before them, kept but not counted" },
+	{ "duration", SM_KEY_TIME, 0, THROUGHPUT, NULL, "500ms",
+	  1, 3600000, NULL, FIELD(duration_ms), "time under load at each point" },
+	{ "timeout", SM_KEY_TIME, 0, ALL, NULL, "10s",
+	  1, 3600000, NULL, FIELD(timeout_ms), "longest life of one child" },
+	{ "start_timeout", SM_KEY_TIME, 0, ALL, NULL, "60s",
+	  1, 3600000, NULL, FIELD(start_timeout_ms), "longest start of a host and its server" },
+	{ "budget", SM_KEY_TIME, 0, ALL, NULL, "0ms",
+	  0, 86400000, NULL, FIELD(budget_ms), "begin no block beyond this time; 0ms: no limit" },
+	{ "seed", SM_KEY_INT, 0, ALL, NULL, "0",
+	  0, INT64_MAX, NULL, FIELD(own_seed), "of the order of visits; 0: a fresh one" },
+	{ "floor", SM_KEY_BOOL, 0, LATENCY, NULL, "no",
+	  0, 0, NULL, FIELD(want_floor), "measure a raw clone of the same image beside each case" },
+	{ "audit", SM_KEY_INT, 0, LATENCY, NULL, "0",
+	  0, COUNT_MAX, NULL, FIELD(audit),
+	  "samples between two looks at descriptors, zombies and RSS; 0: none" },
+
+	{ "pin", SM_KEY_CHOICE, SWEEP, ALL, NULL, "same",
+	  0, 0, pins, FIELD(pin), "CPU of server and child, seen from the parent" },
+	{ "ballast_mb", SM_KEY_INT, SWEEP, ALL, NULL, "0",
+	  0, MIB_MAX, NULL, FIELD(ballast_mb), "MiB that the parent touches" },
+	{ "ballast_vmas", SM_KEY_INT, SWEEP, ALL, NULL, "0",
+	  0, 60000, NULL, FIELD(ballast_vmas), "mappings that the parent adds" },
+	{ "ballast_fds", SM_KEY_INT, SWEEP, ALL, NULL, "0",
+	  0, 60000, NULL, FIELD(ballast_fds), "descriptors that the parent opens" },
+	{ "cpus", SM_KEY_CPUS, LIST, THROUGHPUT, NULL, "1, all",
+	  1, 4096, NULL, FIELD(cpus), "pinned hosts at a time; more than there are is left out" },
+	{ "in_flight", SM_KEY_INT, LIST, THROUGHPUT, NULL, "1",
+	  1, 256, NULL, FIELD(in_flight), "children that each host keeps in flight" },
+	{ "alive", SM_KEY_INT, LIST, MEMORY, NULL, "1, 16, 64",
+	  1, 256, NULL, FIELD(alive), "children alive when memory is read" },
+	{ "attacker", SM_KEY_CHOICE, SWEEP, ISOLATION, NULL, "root, same, undumpable, other",
+	  0, 0, attackers, FIELD(attacker), "who the attacking child is" },
+	{ "siblings", SM_KEY_INT, 0, ISOLATION, NULL, "8",
+	  0, 64, NULL, FIELD(siblings), "children whose layout is compared" },
+};
+/* clang-format on */
+
+const int sm_key_count = sizeof(sm_keys) / sizeof(*sm_keys);
+
+_Static_assert(sizeof(sm_keys) / sizeof(*sm_keys) <= SM_KEYS_MAX, "raise SM_KEYS_MAX");
+
+int sm_key_find(const char *name)
+{
+	for (int i = 0; i < sm_key_count; i++) {
+		if (strcmp(sm_keys[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+const char *sm_key_words(const void *set, int i)
+{
+	(void)set;
+	return i < sm_key_count ? sm_keys[i].name : NULL;
+}
+
+const char *sm_strategy_words(const void *set, int i)
+{
+	(void)set;
+	return (unsigned int)i < sm_strategy_count ? sm_strategies[i]->name : NULL;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys.h - the keys of a scenario file: one table, one row a key.
+ *
+ * A new key is one row here and, when it means something new, a field of struct sm_case: reading,
+ * checking, inheritance, sweeps, case names and `spawnmark list keys` all follow from the row.
+ */
+#ifndef SM_KEYS_H
+#define SM_KEYS_H
+
+#include "arena.h"
+#include "suggest.h"
+
+enum sm_key_type {
+	SM_KEY_INT,
+	SM_KEY_CPUS,     /* an int, or `all` */
+	SM_KEY_TIME,     /* 500ms, 2s; kept in ms */
+	SM_KEY_BOOL,     /* yes, no */
+	SM_KEY_CHOICE,   /* one of row->words, kept as its index */
+	SM_KEY_NAME,     /* one of row->words, kept as the word */
+	SM_KEY_STRATEGY, /* kept as index into sm_strategies */
+	SM_KEY_PAYLOAD,  /* none, heap, python, or a path with a slash */
+	SM_KEY_TEXT,     /* the rest of the line */
+	SM_KEY_WORDS,    /* words with spaces between them */
+};
+
+enum sm_key_flag {
+	SM_KEY_SWEEP = 1 << 0, /* a comma list makes a case of each value */
+	SM_KEY_LIST = 1 << 1,  /* a comma list whose values stay inside one case */
+};
+
+#define SM_ALL_KINDS 0xfu
+
+struct sm_key {
+	const char *name;
+	enum sm_key_type type;
+	unsigned int flags;       /* enum sm_key_flag */
+	unsigned int kinds;       /* bit 1 << enum sm_kind: where the key means something */
+	const char *payload;      /* the only payload it means something for; NULL: any */
+	const char *fallback;     /* the default, as it would be written; NULL: empty */
+	int64_t min, max;         /* SM_KEY_INT, SM_KEY_TIME (ms) */
+	const char *const *words; /* SM_KEY_CHOICE, SM_KEY_NAME: NULL-terminated */
+	size_t offset, size;      /* the field of struct sm_case */
+	const char *help;
+};
+
+/* Sorted by topic; the strategy comes first, so that it is the outermost sweep. */
+extern const struct sm_key sm_keys[];
+extern const int sm_key_count;
+
+#define SM_KEYS_MAX 48
+
+/* Index into sm_keys, or -1. */
+int sm_key_find(const char *name);
+/* The names, for sm_hint(). */
+const char *sm_key_words(const void *set, int i);
+/* The strategies' names, likewise. */
+const char *sm_strategy_words(const void *set, int i);
+
+/* A key's value as written, and understood. */
+struct sm_value {
+	bool given; /* by a file or the command line */
+	struct sm_origin at;
+	const char *text;
+	struct sm_list list; /* numbers, indices; unused for text */
+};
+
+/*
+ * Understands value->text by the row. ncpus: what `all` means; larger numbers are left out.
+ * 0 or -EINVAL.
+ */
+int sm_value_parse(const struct sm_key *key, struct sm_value *value, int ncpus,
+		   struct sm_error *error);
+
+/* Puts value i of the list (or the text) into its field of the case. */
+void sm_value_store(const struct sm_key *key, const struct sm_value *value, int i,
+		    struct sm_case *c);
+
+/* Value i as it appears in names: "64", "thp". */
+void sm_value_print(const struct sm_key *key, const struct sm_value *value, int i, char *text,
+		    size_t size);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * value.c - understands the value of a scenario key by its row; see keys.h.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys.h"
+
+#define ITEM_MAX 64
+
+static const char *const booleans[] = { "no", "yes", NULL };
+static const char *const payloads[] = { "none", "heap", "python", NULL };
+
+/* What a value of this row looks like, for messages. */
+static const char *expected(const struct sm_key *key, char *text, size_t size)
+{
+	char words[160];
+
+	switch (key->type) {
+	case SM_KEY_INT:
+		snprintf(text, size, "a whole number in %lld..%lld", (long long)key->min,
+			 (long long)key->max);
+		break;
+	case SM_KEY_CPUS:
+		snprintf(text, size, "a whole number from 1 on, or 'all'");
+		break;
+	case SM_KEY_TIME:
+		snprintf(text, size, "a time with its unit, as 500ms or 2s");
+		break;
+	case SM_KEY_PAYLOAD:
+		snprintf(text, size, "none, heap, python, or a path with a slash, as ./program");
+		break;
+	default:
+		snprintf(text, size, "one of %s",
+			 sm_join(words, sizeof(words), sm_words_array,
+				 key->type == SM_KEY_BOOL ? booleans : key->words));
+	}
+	return text;
+}
+
+static int wrong(const struct sm_key *key, const struct sm_value *value, const char *item,
+		 struct sm_error *error)
+{
+	char text[240];
+
+	return sm_bad(error, value->at, "key '%s': '%s' is not valid; expected %s", key->name, item,
+		      expected(key, text, sizeof(text)));
+}
+
+static bool parse_int(const char *item, int64_t min, int64_t max, int64_t *out)
+{
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(item, &end, 10);
+	if (errno || end == item || *end || v < min || v > max)
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool parse_time(const char *item, int64_t min, int64_t max, int64_t *out)
+{
+	char *end;
+	double v = strtod(item, &end);
+
+	if (end == item || !isdigit((unsigned char)item[0]))
+		return false;
+	while (*end == ' ')
+		end++;
+	if (strcmp(end, "s") == 0)
+		v *= 1000;
+	else if (strcmp(end, "ms") != 0)
+		return false;
+	if (!(v >= (double)min && v <= (double)max))
+		return false;
+	*out = llround(v);
+	return true;
+}
+
+static bool parse_word(const char *item, const char *const *words, int64_t *out)
+{
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], item) == 0) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_strategy(const char *item, int64_t *out)
+{
+	for (unsigned int i = 0; i < sm_strategy_count; i++) {
+		if (strcmp(sm_strategies[i]->name, item) == 0) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_item(const struct sm_key *key, const char *item, int ncpus, int64_t *v)
+{
+	switch (key->type) {
+	case SM_KEY_INT:
+		return parse_int(item, key->min, key->max, v);
+	case SM_KEY_CPUS:
+		*v = ncpus;
+		return strcmp(item, "all") == 0 || parse_int(item, key->min, key->max, v);
+	case SM_KEY_TIME:
+		return parse_time(item, key->min, key->max, v);
+	case SM_KEY_BOOL:
+		return parse_word(item, booleans, v);
+	case SM_KEY_STRATEGY:
+		return parse_strategy(item, v);
+	default:
+		return parse_word(item, key->words, v);
+	}
+}
+
+static bool holds(const struct sm_list *list, int64_t v)
+{
+	for (int i = 0; i < list->n; i++) {
+		if (list->v[i] == v)
+			return true;
+	}
+	return false;
+}
+
+static int add_item(const struct sm_key *key, struct sm_value *value, const char *item, int ncpus,
+		    struct sm_error *error)
+{
+	char hint[320];
+	int64_t v = 0;
+
+	if (!parse_item(key, item, ncpus, &v)) {
+		if (key->type == SM_KEY_STRATEGY)
+			return sm_bad(error, value->at, "unknown strategy '%s'%s", item,
+				      sm_hint(hint, sizeof(hint), item, sm_strategy_words, NULL));
+		return wrong(key, value, item, error);
+	}
+	if (key->type == SM_KEY_CPUS && (v > ncpus || holds(&value->list, v)))
+		return 0; /* `1, 2, all` suits a machine of any size */
+	if (holds(&value->list, v))
+		return sm_bad(error, value->at, "key '%s': '%s' is listed twice", key->name, item);
+	if (value->list.n == SM_LIST_MAX)
+		return sm_bad(error, value->at, "key '%s': more than %d values", key->name,
+			      SM_LIST_MAX);
+	value->list.v[value->list.n++] = v;
+	return 0;
+}
+
+/* Copies the item at *at without the blanks around it and steps behind its comma. */
+static void next_item(const char **at, char *item, size_t size)
+{
+	const char *end = strchrnul(*at, ',');
+	const char *last = end;
+	const char *first = *at;
+	size_t n;
+
+	while (first < last && isspace((unsigned char)*first))
+		first++;
+	while (last > first && isspace((unsigned char)last[-1]))
+		last--;
+	n = (size_t)(last - first) < size ? (size_t)(last - first) : size - 1;
+	memcpy(item, first, n);
+	item[n] = '\0';
+	*at = *end ? end + 1 : NULL;
+}
+
+static int parse_list(const struct sm_key *key, struct sm_value *value, int ncpus,
+		      struct sm_error *error)
+{
+	const char *at = value->text;
+	char item[ITEM_MAX];
+	int err = 0;
+
+	if (!(key->flags & (SM_KEY_SWEEP | SM_KEY_LIST)) && strchr(at, ','))
+		return sm_bad(error, value->at,
+			      "key '%s' takes one value, not the list '%s'; it cannot be swept",
+			      key->name, value->text);
+	while (!err && at) {
+		next_item(&at, item, sizeof(item));
+		err = add_item(key, value, item, ncpus, error);
+	}
+	if (!err && value->list.n == 0)
+		return sm_bad(error, value->at, "key '%s': this machine has only %d CPUs",
+			      key->name, ncpus);
+	return err;
+}
+
+int sm_value_parse(const struct sm_key *key, struct sm_value *value, int ncpus,
+		   struct sm_error *error)
+{
+	int64_t ignored;
+
+	value->list.n = 0;
+	switch (key->type) {
+	case SM_KEY_TEXT:
+		return 0;
+	case SM_KEY_WORDS:
+		if (strchr(value->text, ',') && key->payload && !strcmp(key->payload, "python"))
+			return sm_bad(error, value->at,
+				      "key '%s' is a list by nature: write '%s' with spaces, "
+				      "not commas",
+				      key->name, value->text);
+		return 0;
+	case SM_KEY_PAYLOAD:
+		if (!strchr(value->text, '/') && !parse_word(value->text, payloads, &ignored)) {
+			const char *near = sm_nearest(value->text, sm_words_array, payloads);
+
+			return sm_bad(error, value->at, "unknown payload '%s'%s%s%s; expected %s",
+				      value->text, near ? "; did you mean '" : "", near ? near : "",
+				      near ? "'?" : "",
+				      "none, heap, python, or a path with a slash");
+		}
+		return 0;
+	default:
+		return parse_list(key, value, ncpus, error);
+	}
+}
+
+static void store_number(int64_t v, size_t size, void *field)
+{
+	if (size == sizeof(int64_t))
+		*(int64_t *)field = v;
+	else if (size == sizeof(int32_t))
+		*(int32_t *)field = (int32_t)v;
+	else
+		*(bool *)field = v != 0;
+}
+
+void sm_value_store(const struct sm_key *key, const struct sm_value *value, int i,
+		    struct sm_case *c)
+{
+	void *field = (char *)c + key->offset;
+
+	if (key->flags & SM_KEY_LIST) {
+		*(struct sm_list *)field = value->list;
+		return;
+	}
+	switch (key->type) {
+	case SM_KEY_TEXT:
+	case SM_KEY_WORDS:
+	case SM_KEY_PAYLOAD:
+		*(const char **)field = value->text;
+		break;
+	case SM_KEY_NAME:
+		*(const char **)field = key->words[value->list.v[i]];
+		break;
+	case SM_KEY_STRATEGY:
+		*(const struct sm_ops **)field = sm_strategies[value->list.v[i]];
+		break;
+	default:
+		store_number(value->list.v[i], key->size, field);
+	}
+}
+
+void sm_value_print(const struct sm_key *key, const struct sm_value *value, int i, char *text,
+		    size_t size)
+{
+	int64_t v = value->list.v[i];
+
+	if (key->type == SM_KEY_CHOICE || key->type == SM_KEY_NAME)
+		snprintf(text, size, "%s", key->words[v]);
+	else if (key->type == SM_KEY_STRATEGY)
+		snprintf(text, size, "%s", sm_strategies[v]->name);
+	else
+		snprintf(text, size, "%lld", (long long)v);
+}
