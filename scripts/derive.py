@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""What a run says, drawn from its cases: rows of the headline tables and who wins.
+
+Choices are made once, here, and named in the output:
+  × popen     popen's block median of `ready` ÷ this strategy's in the same block, median of these
+  × floor     `entered` ÷ `entered` of a raw clone of the same image, in the same block
+  children per CPU-second   the throughput scenario's best point on one CPU, else 1 ÷ CPU per child
+  PSS         per child after its work, at the most children alive that all strategies reached
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from runfile import Case, Metric, Run
+from stats import Estimate, ratio
+
+HEADLINE_SCENARIOS = ("startup", "try")
+PREFERRED_ATTACKER = "same"
+PLAIN_TARGETS = (None, "dynamic")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Children per CPU-second."""
+
+    value: float
+    ci: tuple[float, float] | None
+    measured: bool  # False: inferred from latency blocks
+    source: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy in a headline table."""
+
+    case: Case
+    ready: Metric | None
+    worked: Metric | None
+    vs_popen: Estimate | None
+    vs_floor: Estimate | None
+    rate: Rate | None
+    pss: float | None
+    inherited: tuple[int, int] | None
+    reachable: tuple[int, int] | None
+
+    @property
+    def unsafe(self) -> bool:
+        return self.case.is_control or bool(self.inherited and self.inherited[0])
+
+
+@dataclass(frozen=True)
+class Group:
+    """Strategies that start the same payload in the same scenario section."""
+
+    run: Run
+    scenario: str
+    payload: str
+    label: str
+    cases: tuple[Case, ...]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        return [_row(self, case) for case in self.cases]
+
+    @cached_property
+    def alive(self) -> int | None:
+        return common_alive(self.run, self.payload)
+
+    @property
+    def floor(self) -> tuple[float, str] | None:
+        """floor.entered, and whose image: the server's where there is one."""
+        known = [c for c in self.cases if (c.raw["floor"] or {}).get("entered_ns")]
+        known.sort(key=lambda c: (c.raw["image"] or {}).get("who") != "server")
+        if not known:
+            return None
+        who = (known[0].raw["image"] or {}).get("who", "its")
+        return known[0].raw["floor"]["entered_ns"], who
+
+    def samples(self) -> str:
+        """'n=60 in 12 blocks'; ranges where strategies differ."""
+        metrics = [m for c in self.cases if (m := c.metric("ready"))]
+        return f"n={_span(m.n for m in metrics)} in {_span(m.nblocks for m in metrics)} blocks"
+
+
+def _span(values: Iterable[int]) -> str:
+    found = sorted(set(values))
+    if not found:
+        return "0"
+    return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"
+
+
+def _payload_rank(payload: str) -> tuple[int, str]:
+    known = {"python": 0, "heap": 2, "none": 3}
+    return known.get(payload, 1), payload
+
+
+def groups(run: Run) -> list[Group]:
+    """The headline tables: startup and try; a run without them: whatever latency it has."""
+    cases = [c for c in run.of_kind("latency") if not c.is_meter]
+    headline = [c for c in cases if c.scenario in HEADLINE_SCENARIOS]
+    other = [c for c in cases if c.scenario != "scale"]
+    found: dict[tuple[str, str, str], list[Case]] = {}
+    for case in headline or other:
+        found.setdefault((case.scenario, case.section, case.payload), []).append(case)
+    made = [Group(run, key[0], key[2], cs[0].label, tuple(cs)) for key, cs in found.items()]
+    return sorted(made, key=lambda g: _payload_rank(g.payload))
+
+
+def popen_of(group: Group, case: Case) -> Case | None:
+    """The popen that case is compared with: same parameters if there is such a one."""
+    popens = [c for c in group.cases if c.strategy == "popen"]
+
+    def distance(other: Case) -> tuple[int, bool]:
+        keys = (case.params.keys() | other.params.keys()) - {"strategy", "target"}
+        differing = sum(case.params.get(k) != other.params.get(k) for k in keys)
+        return differing, other.target not in PLAIN_TARGETS
+
+    return min(popens, key=distance, default=None)
+
+
+def _row(group: Group, case: Case) -> Row:
+    run, ready = group.run, case.metric("ready")
+    popen = popen_of(group, case)
+    base = popen.metric("ready") if popen else None
+    return Row(
+        case=case, ready=ready, worked=case.metric("worked"),
+        vs_popen=ratio(base.blocks, ready.blocks) if base and ready else None,
+        vs_floor=over_floor(run, case),
+        rate=rate(run, case), pss=pss(run, case, group.alive),
+        inherited=leaks(run, case.strategy, case.payload, "inherited"),
+        reachable=leaks(run, case.strategy, case.payload, "reachable"))
+
+
+def floor_metric(run: Run, case: Case) -> Metric | None:
+    """`entered` of the raw clone that belongs to this case."""
+    floor = case.raw["floor"]
+    other = run.by_name.get(floor["case"]) if floor else None
+    return other.metric("entered") if other else None
+
+
+def over_floor(run: Run, case: Case) -> Estimate | None:
+    """entered ÷ floor.entered, by block where the floor's blocks are there."""
+    entered, floor = case.metric("entered"), floor_metric(run, case)
+    if entered and floor:
+        return ratio(entered.blocks, floor.blocks)
+    known = (case.raw["floor"] or {}).get("entered_ns")
+    return Estimate(entered.p50 / known, None, entered.n) if entered and known else None
+
+
+def rate(run: Run, case: Case) -> Rate | None:
+    """Best point of the throughput scenario on one CPU, else what a latency child cost."""
+    points = [p for c in run.of_kind("throughput")
+              if (c.strategy, c.payload, c.target) == (case.strategy, case.payload, case.target)
+              for p in c.raw["throughput"] if p["cpus"] == 1 and p["children_per_cpu_s"]]
+    if points:
+        best = max(points, key=lambda p: p["children_per_cpu_s"])
+        ci = best["children_per_cpu_s_ci"]
+        return Rate(best["children_per_cpu_s"], tuple(ci) if ci else None, True,
+                    f"1 CPU, {best['in_flight']} in flight, {best['accounting']}")
+    cpu = case.raw["cpu"]
+    if cpu and cpu["per_child_ns"]:
+        return Rate(1e9 / cpu["per_child_ns"], None, False, f"one at a time, {cpu['accounting']}")
+    return None
+
+
+def memory_rows(run: Run, payload: str) -> list[tuple[Case, dict[str, Any]]]:
+    return [(c, m) for c in run.of_kind("memory") if c.payload == payload
+            for m in c.raw["memory"]]
+
+
+def common_alive(run: Run, payload: str) -> int | None:
+    """The most children alive at which every measured strategy has a PSS after work."""
+    counts: dict[str, set[int]] = {}
+    for case, m in memory_rows(run, payload):
+        seen = counts.setdefault(case.strategy, set())
+        if m["at"] == "worked" and m["pss_bytes"] is not None:
+            seen.add(m["alive"])
+    measured = [seen for seen in counts.values() if seen]
+    return max(set.intersection(*measured), default=None) if measured else None
+
+
+def pss(run: Run, case: Case, alive: int | None) -> float | None:
+    for other, m in memory_rows(run, case.payload):
+        if (other.strategy, other.target, m["alive"], m["at"]) == \
+                (case.strategy, case.target, alive, "worked"):
+            return m["pss_bytes"]
+    return None
+
+
+def attacker(run: Run) -> str | None:
+    """Whose reach the summary shows: an unprivileged child of the same uid, if there is one."""
+    found = [f["attacker"] for f in run.isolation]
+    if PREFERRED_ATTACKER in found:
+        return PREFERRED_ATTACKER
+    return found[0] if found else None
+
+
+def findings(run: Run, strategy: str, payload: str, kind: str) -> list[dict[str, Any]]:
+    """Isolation cells of one strategy; of another payload where this one was not attacked."""
+    mine = [f for f in run.isolation if (f["strategy"], f["kind"]) == (strategy, kind)
+            and f["attacker"] == attacker(run)]
+    same = [f for f in mine if f["payload"] == payload]
+    other = [f for f in mine if f["payload"] == mine[0]["payload"]] if mine else []
+    return same or other
+
+
+def leaks(run: Run, strategy: str, payload: str, kind: str) -> tuple[int, int] | None:
+    """inherited: secrets leaked of secrets looked for; reachable: attack×target that worked."""
+    seen: dict[tuple[str, ...], bool] = {}
+    for f in findings(run, strategy, payload, kind):
+        if f["outcome"] == "n/a":
+            continue
+        key = (f["secret"],) if kind == "inherited" else (f["attack"], f["target"])
+        seen[key] = seen.get(key, False) or f["outcome"] == "leaked"
+    return (sum(seen.values()), len(seen)) if seen else None
+
+
+def candidates(group: Group) -> list[Row]:
+    """Who may win: measured, no control, nothing inherited (or nobody looked), a usual target."""
+    rows = [r for r in group.rows if r.ready and not r.unsafe]
+    plain = [r for r in rows if r.case.target in PLAIN_TARGETS]
+    return sorted(plain or rows, key=lambda r: r.ready.p50 if r.ready else 0)
+
+
+def winner(group: Group) -> Row | None:
+    return next(iter(candidates(group)), None)
+
+
+def tied_with(group: Group) -> list[str]:
+    """Runners-up that the blocks cannot tell from the winner."""
+    ranked = candidates(group)
+    tied = []
+    for row in ranked[1:]:
+        slower = ratio(row.ready.blocks, ranked[0].ready.blocks)  # type: ignore[union-attr]
+        if slower and (slower.ci is None or slower.low <= 1):
+            tied.append(row.case.variant)
+    return tied

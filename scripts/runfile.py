@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""A results folder's run.json: read, checked against the schema, given names.
+
+The only thing that the reports know of a run. What can be null in the file is None here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+SCHEMA = Path(__file__).resolve().parent.parent / "harness" / "driver" / "run.schema.json"
+
+#: The order in which strategies are shown; others follow by name.
+STRATEGY_ORDER = ("popen", "vfork", "posix_spawn", "shell", "fork", "recycle", "forkserver",
+                  "zygote", "zygote3", "subreaper", "pool")
+METRICS = ("created", "entered", "ready", "worked", "reaped", "teardown")
+
+
+class RunError(Exception):
+    """One line for the user: what is wrong with the file, and where."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Span from request to the instant it is named after, ns."""
+
+    name: str
+    n: int
+    p50: float
+    ci: tuple[float, float] | None
+    p90: float | None
+    p99: float | None
+    minimum: float | None
+    maximum: float | None
+    blocks: tuple[float | None, ...]
+
+    @property
+    def nblocks(self) -> int:
+        return sum(b is not None for b in self.blocks)
+
+
+def _interval(value: list[float] | None) -> tuple[float, float] | None:
+    return (value[0], value[1]) if value else None
+
+
+class Case:
+    """One point of a scenario."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
+        self.name: str = raw["name"]
+        self.scenario: str = raw["scenario"]
+        self.section: str = raw["section"]
+        self.kind: str = raw["kind"]
+        self.label: str = raw["label"] or raw["payload"]
+        self.strategy: str = raw["strategy"]
+        self.traits: frozenset[str] = frozenset(raw["traits"])
+        self.payload: str = raw["payload"]
+        self.target: str | None = raw["target"]
+        self.pin: str = raw["pin"]
+        self.params: dict[str, str] = {k: str(v) for k, v in raw["params"].items()}
+        self.status: str = raw["status"]
+        self.errors: list[dict[str, Any]] = raw["errors"]
+
+    @property
+    def is_meter(self) -> bool:
+        return "METER" in self.traits
+
+    @property
+    def is_control(self) -> bool:
+        return "NEGATIVE_CONTROL" in self.traits
+
+    @property
+    def variant(self) -> str:
+        """What tells this row from its neighbours: 'popen nolibc'; dynamic goes unsaid."""
+        extra = [v for k, v in sorted(self.params.items()) if k not in ("strategy", "target")]
+        target = [self.target] if self.target not in (None, "dynamic") else []
+        return " ".join([self.strategy, *target, *extra])
+
+    def metric(self, name: str) -> Metric | None:
+        """None when it was not measured or has no sample."""
+        m = self.raw["metrics"].get(name)
+        if not m or m["p50"] is None:
+            return None
+        return Metric(name, m["n"], m["p50"], _interval(m["p50_ci"]), m["p90"], m["p99"],
+                      m["min"], m["max"], tuple(m["blocks"]))
+
+    def param(self, key: str) -> float | None:
+        try:
+            return float(self.params[key])
+        except (KeyError, ValueError):
+            return None
+
+    def ecdf(self, name: str) -> list[float]:
+        return (self.raw["ecdf"] or {}).get(name) or []
+
+
+class Run:
+    """A whole run; folder is only used to name the data in pictures."""
+
+    def __init__(self, raw: dict[str, Any], folder: Path) -> None:
+        self.raw = raw
+        self.folder = folder
+        self.mark: dict[str, Any] = raw["context"]["spawnmark"]
+        self.environment: dict[str, Any] = self.mark["environment"]
+        self.incomplete: dict[str, Any] | None = raw["incomplete"]
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        return sorted(map(Case, self.raw["cases"]), key=lambda c: strategy_rank(c.strategy))
+
+    @cached_property
+    def by_name(self) -> dict[str, Case]:
+        return {c.name: c for c in self.cases}
+
+    def of_kind(self, kind: str) -> list[Case]:
+        return [c for c in self.cases if c.kind == kind]
+
+    @property
+    def isolation(self) -> list[dict[str, Any]]:
+        return self.raw["isolation"]
+
+    @property
+    def machine(self) -> str:
+        """'vm, Linux 6.18.44'."""
+        return f"{self.raw['context']['host_name']}, Linux {self.environment['kernel']}"
+
+    @property
+    def source(self) -> str:
+        return f"{self.folder.name}/run.json"
+
+
+def strategy_rank(name: str) -> tuple[int, str]:
+    """Sort key: the known order first, the rest by name."""
+    known = name in STRATEGY_ORDER
+    return (STRATEGY_ORDER.index(name) if known else len(STRATEGY_ORDER), name)
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def read_json(path: Path) -> Any:
+    """Strict JSON: NaN and Infinity are refused, as any other parser would."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return json.load(file, parse_constant=_no_constant)
+    except OSError as err:
+        raise RunError(f"{path}: {err.strerror}; expected a results folder with run.json") from err
+    except ValueError as err:
+        raise RunError(f"{path}: {err}; expected JSON as `spawnmark run` writes it") from err
+
+
+def check(raw: Any, name: str = "run.json") -> list[str]:
+    """What contradicts the schema, one line each; empty: nothing."""
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    found = sorted(validator.iter_errors(raw), key=lambda e: [str(p) for p in e.absolute_path])
+    return [f"{name}: {_where(e)}: {_innermost(e)}" for e in found]
+
+
+def _where(error: jsonschema.ValidationError) -> str:
+    return "/".join(str(p) for p in error.absolute_path) or "(top)"
+
+
+def _innermost(error: jsonschema.ValidationError) -> str:
+    """For `something or null`, the something's complaint is the useful one."""
+    best = jsonschema.exceptions.best_match(error.context) if error.context else None
+    if best is None:
+        return error.message[:200]
+    inside = "/".join(str(p) for p in best.relative_path)
+    return f"{inside + ': ' if inside else ''}{best.message[:200]}"
+
+
+def load(folder: Path) -> Run:
+    """Reads FOLDER/run.json. RunError names the file, the place and what is wrong."""
+    folder = folder.resolve()
+    path = folder / "run.json"
+    raw = read_json(path)
+    faults = check(raw, str(path))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise RunError(faults[0] + more)
+    return Run(raw, folder)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Order statistics of block medians: the only inference that the reports make.
+
+The driver computes every metric's own interval. What is left for the reports are ratios and
+differences of two cases of one run, paired by block: blocks are interleaved, so that drift and
+noisy neighbours hit both sides of a pair alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A median, its interval (None below 6 blocks) and the number of pairs behind it."""
+
+    value: float
+    ci: tuple[float, float] | None
+    n: int
+
+    @property
+    def low(self) -> float:
+        return self.ci[0] if self.ci else self.value
+
+    @property
+    def high(self) -> float:
+        return self.ci[1] if self.ci else self.value
+
+
+def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
+    """Distribution-free interval of the median: the narrowest symmetric ranks that cover level.
+
+    Ranks r and n+1-r hold the median with probability 1 - 2 P(Binomial(n, 1/2) < r), see
+    David and Nagaraja, Order Statistics, 7.1. None when even minimum and maximum do not reach it.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    best = 0
+    for rank in range(1, n // 2 + 1):
+        if 1 - 2 * binom.cdf(rank - 1, n, 0.5) >= level:
+            best = rank
+    return (ordered[best - 1], ordered[n - best]) if best else None
+
+
+def estimate(values: Sequence[float]) -> Estimate | None:
+    """Median and interval of block values; None without any."""
+    if not values:
+        return None
+    return Estimate(float(np.median(values)), median_interval(values), len(values))
+
+
+Blocks = Sequence[float | None]
+
+
+def paired(top: Blocks, bottom: Blocks, op: Callable[[float, float], float]) -> Estimate | None:
+    """op of two cases block by block, where both have a median of that block."""
+    pairs = [(a, b) for a, b in zip(top, bottom) if a is not None and b is not None]
+    return estimate([op(a, b) for a, b in pairs])
+
+
+def ratio(top: Blocks, bottom: Blocks) -> Estimate | None:
+    """top ÷ bottom, paired by block; blocks in which bottom is 0 do not count."""
+    usable = [b if b else None for b in bottom]
+    return paired(top, usable, lambda a, b: a / b)
+
+
+def difference(top: Blocks, bottom: Blocks) -> Estimate | None:
+    """top - bottom, paired by block."""
+    return paired(top, bottom, lambda a, b: a - b)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""A run on one screen: at most 100 columns and 45 lines of plain text."""
+
+from __future__ import annotations
+
+import textwrap
+
+import units
+from claims import MET, NOT_MET, claims
+from derive import Group, Row, attacker, groups
+from runfile import Run
+from sentence import sentence
+from tables import isolation_lines, memory_lines, scale_lines, throughput_lines
+
+WIDTH, HEIGHT = 100, 45
+MARK = {MET: "met    ", NOT_MET: "NOT MET"}
+HEAD = ("{:<12}{:>18}{:>18}{:>6}{:>6}{:>7}{:>6}{:>10}{:>6}",
+        ("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", "reach"),
+        ("strategy", "{unit} [95 %]", "{unit} [95 %]", "popen", "floor", "CPU·s", "MB",
+         "inherited", "able"))
+
+
+def wrap(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=True) or [""]
+
+
+def clip(line: str) -> str:
+    return line if len(line) <= WIDTH else line[:WIDTH - 1] + "…"
+
+
+def _title(group: Group) -> str:
+    run = group.run
+    cpus = run.raw["context"]["num_cpus"]
+    kernel = ".".join(run.environment["kernel"].split("-")[0].split(".")[:2])
+    parts = [group.scenario, group.label, f"Linux {kernel}", f"{cpus} CPUs", group.samples()]
+    if group.floor:
+        parts.append(f"floor {units.time(group.floor[0])} ({group.floor[1]} image)")
+    return " · ".join(parts)
+
+
+def _unit(group: Group) -> tuple[str, float]:
+    """One unit per table: the fastest strategy's."""
+    values = [r.ready.p50 for r in group.rows if r.ready]
+    return units.time_unit(min(values)) if values else ("ns", 1.0)
+
+
+def _fraction(part: tuple[int, int] | None) -> str:
+    return units.NOTHING if part is None else f"{part[0]}/{part[1]}"
+
+
+def _cells(row: Row, scale: float) -> tuple[str, ...]:
+    rate = row.rate
+    return (
+        row.case.variant[:12],
+        units.in_unit(row.ready.p50, row.ready.ci, scale) if row.ready else units.NOTHING,
+        units.in_unit(row.worked.p50, row.worked.ci, scale) if row.worked else units.NOTHING,
+        units.digits(row.vs_popen.value) if row.vs_popen else units.NOTHING,
+        units.digits(row.vs_floor.value) if row.vs_floor else units.NOTHING,
+        ("" if rate.measured else "~") + units.digits(rate.value) if rate else units.NOTHING,
+        units.digits(row.pss / 1e6) if row.pss is not None else units.NOTHING,
+        _fraction(row.inherited), _fraction(row.reachable))
+
+
+def _row_line(row: Row, scale: float) -> str:
+    """A failed case is a row as well: it must not vanish from the table."""
+    if row.ready is None:
+        return f"{row.case.variant[:12]:<12}  {row.case.status}: no sample"
+    mark = " <- unsafe" if row.unsafe else ""
+    return HEAD[0].format(*_cells(row, scale)) + mark
+
+
+def _group_lines(group: Group) -> list[str]:
+    name, scale = _unit(group)
+    head = [HEAD[0].format(*(c.format(unit=name) for c in names)) for names in HEAD[1:]]
+    rows = [_row_line(row, scale) for row in group.rows]
+    return ["", *wrap(_title(group)), *head, *rows]
+
+
+def _notes(run: Run, found: list[Group]) -> list[str]:
+    """What the columns mean, as far as they are filled."""
+    rows = [r for g in found for r in g.rows]
+    said = ["× popen: of ready, by block", "× floor: entered ÷ raw clone of the image, by block"]
+    if any(r.rate and not r.rate.measured for r in rows):
+        said.append("~: 1 ÷ CPU per child, one at a time")
+    if any(r.rate and r.rate.measured for r in rows):
+        said.append("child/CPU·s: best on 1 CPU")
+    alive = ", ".join(f"{g.alive} alive ({g.payload})" for g in found if g.alive)
+    if alive:
+        said.append(f"PSS: worked, {alive}")
+    if run.isolation:
+        said.append(f"attacker: {attacker(run)}")
+    return wrap("; ".join(said))
+
+
+def _claim_lines(run: Run) -> list[str]:
+    """One line each; what was not measured shares one."""
+    if not any(c.scenario == "startup" for c in run.cases):
+        return []
+    lines, missing = [""], 0
+    for claim in claims(run):
+        if claim.verdict in MARK:
+            lines.append(clip(f"{MARK[claim.verdict]} {claim.text} {claim.bound}: {claim.shown}"))
+        else:
+            missing += 1
+    if missing:
+        lines.append(f"not measured in this run: {missing} of {len(claims(run))} claims")
+    return lines
+
+
+def error_lines(run: Run) -> list[str]:
+    """Every case that failed, wholly or partly, with its text."""
+    lines = []
+    for case in run.cases:
+        for e in case.errors:
+            often = f" ({e['count']} times)" if e["count"] > 1 else ""
+            where = f"{case.name} {case.status} at {e['stage']}"
+            lines.append(clip(f"! {where}: {e['text']}{often}"))
+        if case.status == "failed" and not case.errors:
+            lines.append(clip(f"! {case.name} failed"))
+    return lines
+
+
+def incomplete_lines(run: Run) -> list[str]:
+    if run.incomplete is None:
+        return []
+    i = run.incomplete
+    return wrap(f"INCOMPLETE ({i['reason']}): {i['blocks_done']} of {i['blocks_planned']} blocks; "
+                "what follows is of these alone.")
+
+
+def _without_headline(run: Run) -> list[str]:
+    lines: list[str] = []
+    for part in (throughput_lines, memory_lines, isolation_lines, scale_lines):
+        made = [clip(line) for line in part(run)]
+        lines += ["", *made] if made else []
+    return lines
+
+
+def _fit(lines: list[str], room: int) -> list[str]:
+    if len(lines) <= room:
+        return lines
+    kept = lines[:max(0, room - 1)]
+    return [*kept, f"… {len(lines) - len(kept)} more lines in report.html"] if room > 0 else []
+
+
+def summary(run: Run) -> str:
+    """The whole screen. Answer, claims and errors come before further tables if room is short."""
+    found = groups(run)
+    first = [*incomplete_lines(run), *wrap(sentence(run))]
+    tail = [*(_notes(run, found) if found else []), *_claim_lines(run)]
+    errors = _fit(["", *error_lines(run)], 8) if error_lines(run) else []
+    body = _group_lines(found[0]) if found else _without_headline(run)
+    body = _fit(body, HEIGHT - len(first) - len(tail) - len(errors))
+    for group in found[1:]:
+        more = _group_lines(group)
+        if len(first) + len(body) + len(more) + len(tail) + len(errors) > HEIGHT:
+            continue
+        body += more
+    return "\n".join([*first, *body, *tail, *errors]) + "\n"
+
+
+def markdown(run: Run) -> str:
+    """summary.md: the sentence as text, the screen as it is."""
+    screen = summary(run)
+    return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n\n"
+            f"From `{run.source}`, seed {run.mark['seed']}, fingerprint "
+            f"`{run.mark['fingerprint']}`, {run.raw['context']['date']}.\n")

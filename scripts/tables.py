@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Plain tables of the scenarios beside startup, for a run that has no headline table."""
+
+from __future__ import annotations
+
+import units
+from derive import attacker, leaks
+from runfile import Case, Run
+
+SWEPT = ("heap_mb", "heap_vmas", "heap_fds", "ballast_mb", "ballast_vmas", "ballast_fds")
+
+
+def throughput_lines(run: Run) -> list[str]:
+    rows = [(c, p) for c in run.of_kind("throughput") for p in c.raw["throughput"]]
+    if not rows:
+        return []
+    form = "{:<14}{:<14}{:>5}{:>10}{:>26}{:>26}"
+    lines = [form.format("strategy", "payload", "CPUs", "in flight", "children/s [95 %]",
+                         "children/CPU·s [95 %]")]
+    for c, p in rows:
+        lines.append(form.format(c.variant[:13], c.payload[:13], p["cpus"], p["in_flight"],
+                                 units.number(p["children_per_s"], p["children_per_s_ci"]),
+                                 units.number(p["children_per_cpu_s"],
+                                              p["children_per_cpu_s_ci"])))
+    return lines
+
+
+def memory_lines(run: Run) -> list[str]:
+    rows = [(c, m) for c in run.of_kind("memory") for m in c.raw["memory"]]
+    if not rows:
+        return []
+    form = "{:<14}{:<14}{:>6}{:>8}{:>12}{:>12}{:>14}  {}"
+    lines = [form.format("strategy", "payload", "alive", "at", "PSS/child", "USS/child",
+                         "page tables", "")]
+    for c, m in rows:
+        lines.append(form.format(c.variant[:13], c.payload[:13], m["alive"], m["at"],
+                                 units.size(m["pss_bytes"]), units.size(m["uss_bytes"]),
+                                 units.size(m["page_tables_bytes"]), m["reason"] or "").rstrip())
+    return lines
+
+
+def isolation_lines(run: Run) -> list[str]:
+    pairs = list(dict.fromkeys((f["strategy"], f["payload"]) for f in run.isolation))
+    if not pairs:
+        return []
+    form = "{:<14}{:<14}{:>12}{:>12}"
+    lines = [form.format("strategy", "payload", "inherited", "reachable")
+             + f"   attacker: {attacker(run)}"]
+    for strategy, payload in pairs:
+        lines.append(form.format(strategy, payload[:13],
+                                 units.share(leaks(run, strategy, payload, "inherited")),
+                                 units.share(leaks(run, strategy, payload, "reachable"))))
+    return lines
+
+
+def swept_key(case: Case) -> str | None:
+    """The heap or ballast key that the case's place in its sweep is named by."""
+    return next((k for k in SWEPT if case.param(k) is not None), None)
+
+
+def scale_lines(run: Run) -> list[str]:
+    rows = [(c, key, m) for c in run.of_kind("latency") if c.scenario == "scale"
+            and not c.is_meter and (key := swept_key(c)) and (m := c.metric("ready"))]
+    if not rows:
+        return []
+    lines = [f"{'strategy':<14}{'swept':<14}{'value':>8}{'ready p50 [95 %]':>26}"]
+    for c, key, m in sorted(rows, key=lambda r: (r[1], r[0].strategy, r[0].param(r[1]) or 0)):
+        lines.append(f"{c.strategy:<14}{key:<14}{c.params[key]:>8}{units.time(m.p50, m.ci):>26}")
+    return lines
