@@ -60,7 +60,8 @@ static enum sm_stage settle(const struct sm_birth *birth, int *out, int *err)
 
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth)
 {
-	struct sm_record rec = { .entered_ns = sm_now_ns() };
+	const int64_t now = sm_now_ns();
+	struct sm_record rec = { .entered_ns = birth->entered_ns ? birth->entered_ns : now };
 	int out = birth->out, err = 0;
 	enum sm_stage stage;
 	const char *job;
