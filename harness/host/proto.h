@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "../spawnmark.h"
+
 /* The most samples one SM_MSG_SAMPLES carries, and the most children in flight or on hold. */
 #define SM_SAMPLES_MAX   256
 #define SM_IN_FLIGHT_MAX 256
@@ -35,6 +37,7 @@ enum sm_msg {
 	SM_MSG_FINDING, /* struct sm_msg_finding */
 	SM_MSG_LAYOUT,  /* struct sm_msg_layout */
 	SM_MSG_VALUE,   /* struct sm_msg_value */
+	SM_MSG_NOTE,    /* struct sm_msg_note: a failure inside a command that goes on */
 };
 
 /* The parent's image is a variable: what the host builds before the strategy starts. */
@@ -111,6 +114,12 @@ struct sm_msg_done {
 	int32_t server_pid; /* 0: none */
 	uint32_t children;  /* completed: record read, reaped, status 0 */
 	uint32_t failed;
+};
+
+/* Samples of one command that failed alike; sent before its DONE. The samples are sent as well. */
+struct sm_msg_note {
+	struct sm_fault fault; /* of the first one */
+	uint32_t count;
 };
 
 /* One cell of the isolation matrix. */
