@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.c - popen and vfork: a fresh image for every child, as Python's subprocess does it.
+ *
+ * Three pipes, one more for errors, fork or vfork, exec. spawn() returns when exec has succeeded.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "launch.h"
+#include "request.h"
+
+struct exec {
+	size_t nargv;
+	const char *argv[]; /* the payload's, then room for "--", a request's and NULL */
+};
+
+static int exec_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+{
+	struct exec *x;
+	size_t n = 0;
+	int err = sm_check_setup(setup, fault);
+
+	if (err)
+		return err;
+	while (setup->argv[n])
+		n++;
+	x = malloc(sizeof(*x) + (n + 1 + SM_REQUEST_ARGS_MAX) * sizeof(x->argv[0]));
+	if (!x)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	x->nargv = n;
+	memcpy(x->argv, setup->argv, n * sizeof(x->argv[0]));
+	*self = x;
+	return 0;
+}
+
+/* The request's arguments stand behind a lone "--", which is there only when they are. */
+static int exec_argv(struct exec *x, const char *const *args)
+{
+	size_t at = x->nargv, n = 0;
+
+	if (args && args[0]) {
+		x->argv[at++] = "--";
+		for (; args[n]; n++) {
+			if (n == SM_REQUEST_ARGS_MAX - 1)
+				return -E2BIG;
+			x->argv[at++] = args[n];
+		}
+	}
+	x->argv[at] = NULL;
+	return 0;
+}
+
+static int exec_spawn(struct exec *x, const struct sm_req *req, struct sm_child *child,
+		      sm_launch_clone *clone, struct sm_fault *fault)
+{
+	struct sm_launch launch;
+	struct sm_stdio io;
+	int err = sm_check_spawn(req, child, fault);
+
+	if (err)
+		return err;
+	if (exec_argv(x, req->args))
+		return sm_fail(fault, SM_STAGE_ARGUMENT, E2BIG, "too many arguments");
+	err = sm_stdio_open(&io);
+	if (err)
+		return sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child's stdio");
+	launch.argv = x->argv;
+	launch.envp = req->envp;
+	launch.cwd = req->cwd;
+	launch.npass = 0;
+	memcpy(launch.stdio, io.child, sizeof(launch.stdio));
+	sm_launch_keep_mask(&launch);
+	err = sm_launch_begin(&launch, clone, fault);
+	sm_stdio_close_child(&io);
+	if (!err)
+		err = sm_launch_confirm(&launch, sm_poll_ms(req->timeout_ms), fault);
+	if (!err)
+		sm_give_stdio(child, launch.pid, &io);
+	else
+		sm_stdio_close_parent(&io);
+	return err;
+}
+
+static int popen_spawn(void *self, const struct sm_req *req, struct sm_child *child,
+		       struct sm_fault *fault)
+{
+	return exec_spawn(self, req, child, sm_launch_fork, fault);
+}
+
+static int vfork_spawn(void *self, const struct sm_req *req, struct sm_child *child,
+		       struct sm_fault *fault)
+{
+	return exec_spawn(self, req, child, sm_launch_vfork, fault);
+}
+
+const struct sm_ops sm_popen_ops = {
+	.size = sizeof(sm_popen_ops),
+	.name = "popen",
+	.summary = "fork and exec for every child, with three pipes and an error pipe",
+	.traits = SM_CHILD_OF_PARENT | SM_FRESH_IMAGE,
+	.start = exec_start,
+	.spawn = popen_spawn,
+	.wait = sm_wait_direct,
+	.stop = free,
+};
+
+const struct sm_ops sm_vfork_ops = {
+	.size = sizeof(sm_vfork_ops),
+	.name = "vfork",
+	.summary = "as popen, with vfork: what Python's subprocess does when it can",
+	.traits = SM_CHILD_OF_PARENT | SM_FRESH_IMAGE,
+	.start = exec_start,
+	.spawn = vfork_spawn,
+	.wait = sm_wait_direct,
+	.stop = free,
+};

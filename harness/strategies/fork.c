@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c - fork() of the parent itself: fast, and unsafe by design.
+ *
+ * The negative control: the parent has loaded the payload, the child is its copy, and so holds
+ * its secrets and its descriptors. Isolation and conformance must be seen to catch it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../child/child.h"
+#include "common.h"
+
+static int fork_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+{
+	int err = sm_check_setup(setup, fault);
+
+	if (err)
+		return err;
+	if (!setup->payload || setup->payload->size < sizeof(*setup->payload))
+		return sm_fail(fault, SM_STAGE_ARGUMENT, EINVAL,
+			       "fork copies its host: the host has to be the payload program");
+	*self = (void *)(uintptr_t)setup->payload; /* valid until stop(); never written to */
+	return 0;
+}
+
+static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *child,
+		      struct sm_fault *fault)
+{
+	const struct sm_payload *payload = self;
+	struct sm_birth birth = { .keep_other_fds = 1, .run_after_fork = 1 };
+	struct sm_stdio io;
+	sigset_t old;
+	pid_t pid;
+	int err = sm_check_spawn(req, child, fault);
+
+	if (err)
+		return err;
+	err = sm_stdio_open(&io);
+	if (err)
+		return sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child's stdio");
+	birth.in = io.child[0];
+	birth.out = io.child[1];
+	birth.err = io.child[2];
+	birth.args = req->args;
+	birth.envp = req->envp;
+	birth.cwd = req->cwd;
+	birth.sigmask = &old;
+	if (payload->before_fork)
+		payload->before_fork();
+	sm_signals_block(&old);
+	birth.cloning_ns = sm_now_ns();
+	pid = fork();
+	if (pid == 0)
+		sm_child_born(payload, &birth);
+	err = pid < 0 ? errno : 0;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (payload->after_fork_parent)
+		payload->after_fork_parent();
+	sm_stdio_close_child(&io);
+	if (err) {
+		sm_stdio_close_parent(&io);
+		return sm_fail(fault, SM_STAGE_CLONE, err, "fork");
+	}
+	sm_give_stdio(child, pid, &io);
+	return 0;
+}
+
+static void fork_stop(void *self)
+{
+	(void)self; /* the payload is the host's own */
+}
+
+const struct sm_ops sm_fork_ops = {
+	.size = sizeof(sm_fork_ops),
+	.name = "fork",
+	.summary = "fork of the parent, which has loaded the payload: unsafe, the negative control",
+	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_PARENT_LOADS | SM_NEGATIVE_CONTROL,
+	.start = fork_start,
+	.spawn = fork_spawn,
+	.wait = sm_wait_direct,
+	.stop = fork_stop,
+};

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forkserver.c - the client's half of a fork server, after Python's multiprocessing.forkserver.
+ *
+ * A named socket (mode 0600, in a directory of mode 0700) that listens before the server is
+ * exec'd; an alive pipe, by whose end of file the server knows that its last client has gone; one
+ * connection per spawn. The child is the server's: its pid and its status are relayed. The server
+ * half is forkserver_serve.c.
+ *
+ * CPython hands the alive pipe's write end to every child too, so that children count as clients.
+ * Ours close all but 0, 1, 2 at birth, hence it is not sent.
+ */
+#include "forkserver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../wire/frame.h"
+#include "common.h"
+#include "request.h"
+#include "server.h"
+
+/* pipe(7): a write of up to PIPE_BUF bytes does not block when poll(2) says POLLOUT. */
+#define PIPE_CHUNK 4096
+
+struct forkserver {
+	struct sm_server server;
+	struct sockaddr_un address;
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int alive;                                         /* write end */
+	char buf[sizeof(uint32_t) + SM_REQUEST_BYTES_MAX]; /* length and request */
+};
+
+static void close_fds(int *fds, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+static void remove_names(struct forkserver *f)
+{
+	if (f->address.sun_path[0])
+		unlink(f->address.sun_path);
+	if (f->dir[0])
+		rmdir(f->dir);
+}
+
+/* Makes the private directory and the socket in it, listening. Returns it or -errno. */
+static int listen_named(struct forkserver *f)
+{
+	const char *tmp = getenv("TMPDIR");
+	int sock, n;
+
+	n = snprintf(f->dir, sizeof(f->dir), "%s/spawnmark-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (n < 0 || n + sizeof("/socket") > sizeof(f->dir)) {
+		f->dir[0] = '\0';
+		return -ENAMETOOLONG;
+	}
+	if (!mkdtemp(f->dir)) { /* mode 0700 by itself */
+		f->dir[0] = '\0';
+		return -errno;
+	}
+	/* Non-blocking: accept() must not wait for a client that has changed its mind. */
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
+		return -errno;
+	f->address.sun_family = AF_UNIX;
+	memcpy(f->address.sun_path, f->dir, (size_t)n);
+	memcpy(f->address.sun_path + n, "/socket", sizeof("/socket"));
+	/* bind() takes the socket's own mode (net/unix/af_unix.c:unix_bind_bsd). */
+	if (fchmod(sock, S_IRUSR | S_IWUSR) < 0 ||
+	    bind(sock, (struct sockaddr *)&f->address, sizeof(f->address)) < 0 ||
+	    chmod(f->address.sun_path, S_IRUSR | S_IWUSR) < 0 || listen(sock, SOMAXCONN) < 0) {
+		n = -errno;
+		close(sock);
+		return n;
+	}
+	return sock;
+}
+
+static int await_ready(struct forkserver *f, int ready, struct sm_fault *fault)
+{
+	int64_t word = 0;
+	int err = sm_read_all(ready, &word, sizeof(word), sm_server_patience_ms(&f->server));
+
+	if (!err && word)
+		err = -EPROTO;
+	return err ? sm_server_failed(&f->server, err, fault) : 0;
+}
+
+/* pass: listener, alive pipe, ready pipe of the server; all are closed on return. */
+static int exec_server(struct forkserver *f, const struct sm_setup *setup, int listener,
+		       struct sm_fault *fault)
+{
+	struct sm_server_spec spec = { .strategy = "forkserver", .where = "3,4,5", .npass = 3 };
+	int alive[2] = { -1, -1 }, ready[2] = { -1, -1 };
+	int pass[3];
+	int err;
+
+	if (pipe2(alive, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0) {
+		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no pipes for the fork server");
+		goto out;
+	}
+	pass[0] = listener;
+	pass[1] = alive[0];
+	pass[2] = ready[1];
+	spec.pass = pass;
+	err = sm_server_start(&f->server, setup, &spec, fault);
+	close_fds(&ready[1], 1);
+	if (!err)
+		err = await_ready(f, ready[0], fault);
+	if (!err) {
+		f->alive = alive[1];
+		alive[1] = -1;
+	}
+out:
+	close_fds(ready, 2);
+	close_fds(alive, 2);
+	return err;
+}
+
+static int forkserver_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+{
+	struct forkserver *f;
+	int listener;
+	int err = sm_check_setup(setup, fault);
+
+	if (err)
+		return err;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	listener = listen_named(f);
+	if (listener < 0) {
+		err = sm_fail(fault, SM_STAGE_SOCKET, -listener,
+			      "the fork server's socket: is $TMPDIR short and writable?");
+		goto out;
+	}
+	err = exec_server(f, setup, listener, fault);
+	close(listener); /* the server's alone: when it dies, connecting is refused */
+out:
+	if (err) {
+		remove_names(f);
+		free(f);
+	} else {
+		*self = f;
+	}
+	return err;
+}
+
+/* The ends of one spawn: the server's and child's go, the parent's two stay. */
+struct ends {
+	struct sm_stdio io;
+	int send[SM_FORKSERVER_FDS];
+	int request; /* parent writes the request */
+	int status;  /* parent reads pid and status */
+	int conn;
+};
+
+static int open_ends(struct ends *e)
+{
+	int request[2], status[2];
+	int err = sm_stdio_open(&e->io);
+
+	if (err)
+		return err;
+	if (pipe2(request, O_CLOEXEC) < 0)
+		return -errno;
+	e->send[SM_FORKSERVER_REQUEST] = request[0];
+	e->request = request[1];
+	if (pipe2(status, O_CLOEXEC) < 0)
+		return -errno;
+	e->send[SM_FORKSERVER_STATUS] = status[1];
+	e->status = status[0];
+	for (int i = 0; i < 3; i++)
+		e->send[SM_FORKSERVER_IN + i] = e->io.child[i];
+	return 0;
+}
+
+static int connect_to(struct forkserver *f, struct ends *e, struct sm_fault *fault)
+{
+	e->conn = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (e->conn < 0)
+		return sm_fail(fault, SM_STAGE_CONNECT, errno, "no socket");
+	/* Non-blocking: a full backlog, of a server that has stopped, is EAGAIN (connect(2)). */
+	if (connect(e->conn, (struct sockaddr *)&f->address, sizeof(f->address)) < 0)
+		return sm_fail(fault, SM_STAGE_CONNECT, errno == ECONNREFUSED ? EPIPE : errno,
+			       errno == ECONNREFUSED ? "the fork server has died"
+						     : "the fork server takes no connection");
+	return 0;
+}
+
+/*
+ * Writes in chunks that cannot block; only for the second and later ones is there somebody to
+ * wait for. The caller still holds the reading end, so that no SIGPIPE can be raised.
+ */
+static int write_bounded(int fd, const char *at, size_t left, int timeout_ms)
+{
+	int first = 1;
+
+	while (left) {
+		size_t n = left < PIPE_CHUNK ? left : PIPE_CHUNK;
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		ssize_t put;
+
+		if (!first) {
+			int ready = poll(&p, 1, timeout_ms);
+
+			if (ready < 0 && errno == EINTR)
+				continue;
+			if (ready <= 0)
+				return ready ? -errno : -ETIMEDOUT;
+		}
+		put = write(fd, at, n);
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		if (put > 0) {
+			at += put;
+			left -= (size_t)put;
+			first = 0;
+		}
+	}
+	return 0;
+}
+
+/* Sends the descriptors and writes the request; then closes what is the server's and the child's. */
+static int hand_over(struct forkserver *f, struct ends *e, size_t bytes, int timeout_ms,
+		     struct sm_fault *fault)
+{
+	int err = sm_frame_send(e->conn, SM_FORKSERVER_FORK, NULL, 0, e->send, SM_FORKSERVER_FDS);
+
+	if (err)
+		return sm_fail(fault, SM_STAGE_SEND, -err, "the fork server takes no request");
+	err = write_bounded(e->request, f->buf, bytes, timeout_ms);
+	if (err == -ETIMEDOUT)
+		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "nobody reads the request");
+	if (err)
+		return sm_fail(fault, SM_STAGE_SEND, -err, "the pipe for the request");
+	/* From here on the server's death is an end of file. */
+	close_fds(e->send, SM_FORKSERVER_IN);
+	sm_stdio_close_child(&e->io);
+	return 0;
+}
+
+/* The status pipe has ended without a pid: the server has refused, or died. */
+static int refused(struct ends *e, int timeout_ms, struct sm_fault *fault)
+{
+	struct sm_forkserver_refusal no = { 0 };
+	struct sm_frame frame;
+	int err = sm_frame_recv(e->conn, &frame, &no, sizeof(no), timeout_ms);
+
+	if (!err)
+		close_fds(frame.fds, frame.nfds);
+	if (!err && frame.type == SM_FORKSERVER_REFUSED && frame.bytes == sizeof(no))
+		return sm_fail(fault, (enum sm_stage)no.stage, no.err, "in the fork server");
+	return sm_fail(fault, SM_STAGE_RECEIVE, EPIPE, "the fork server has died");
+}
+
+static int read_pid(struct ends *e, int timeout_ms, pid_t *pid, struct sm_fault *fault)
+{
+	int64_t word;
+	int err = sm_read_all(e->status, &word, sizeof(word), timeout_ms);
+
+	if (err == -ETIMEDOUT)
+		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT,
+			       "the fork server did not answer");
+	if (err == -EPIPE)
+		return refused(e, timeout_ms, fault);
+	if (err)
+		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the fork server's status pipe");
+	if (word <= 0 || word > INT32_MAX)
+		return sm_fail(fault, SM_STAGE_CLONE, (int)-word, "fork in the fork server");
+	*pid = (pid_t)word;
+	return 0;
+}
+
+static int forkserver_spawn(void *self, const struct sm_req *req, struct sm_child *child,
+			    struct sm_fault *fault)
+{
+	struct forkserver *f = self;
+	struct ends e = { .send = { -1, -1, -1, -1, -1 }, .request = -1, .status = -1, .conn = -1 };
+	int timeout_ms, bytes;
+	uint32_t length;
+	pid_t pid = 0;
+	int err = sm_check_spawn(req, child, fault);
+
+	if (err)
+		return err;
+	timeout_ms = sm_poll_ms(req->timeout_ms);
+	bytes = sm_request_pack(f->buf + sizeof(length), SM_REQUEST_BYTES_MAX, req);
+	if (bytes < 0)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, -bytes, "the request is too large");
+	length = (uint32_t)bytes;
+	memcpy(f->buf, &length, sizeof(length));
+	err = open_ends(&e);
+	if (err)
+		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child");
+	if (!err)
+		err = connect_to(f, &e, fault);
+	if (!err)
+		err = hand_over(f, &e, sizeof(length) + length, timeout_ms, fault);
+	if (!err)
+		err = read_pid(&e, timeout_ms, &pid, fault);
+	if (!err) {
+		sm_give_stdio(child, pid, &e.io);
+		child->priv = e.status;
+		e.status = -1;
+	}
+	close_fds(e.send, SM_FORKSERVER_IN);
+	sm_stdio_close_child(&e.io);
+	sm_stdio_close_parent(&e.io);
+	close_fds(&e.request, 1);
+	close_fds(&e.status, 1);
+	close_fds(&e.conn, 1);
+	return err;
+}
+
+/* The status comes through the server: no more than the status is known. */
+static int forkserver_wait(void *self, struct sm_child *child, int timeout_ms, struct sm_exit *exit)
+{
+	int status = (int)child->priv;
+	int64_t word;
+	int err;
+
+	(void)self;
+	if (exit && exit->size < sizeof(*exit))
+		return -EINVAL;
+	if (status < 0)
+		return -ECHILD;
+	err = sm_read_all(status, &word, sizeof(word), timeout_ms);
+	if (err == -ETIMEDOUT)
+		return err;
+	close(status);
+	child->priv = -1;
+	if (!err && exit)
+		*exit = (struct sm_exit){ sizeof(*exit), (int32_t)word, -1, -1, -1, -1, -1, -1 };
+	return err;
+}
+
+static void forkserver_stop(void *self)
+{
+	struct forkserver *f = self;
+
+	close(f->alive); /* its last client goes: the server returns */
+	sm_server_stop(&f->server);
+	remove_names(f);
+	free(f);
+}
+
+static pid_t forkserver_server(void *self)
+{
+	return ((struct forkserver *)self)->server.pid;
+}
+
+const struct sm_ops sm_forkserver_ops = {
+	.size = sizeof(sm_forkserver_ops),
+	.name = "forkserver",
+	.summary = "as Python's multiprocessing.forkserver: a warm exec'd server forks, and reaps",
+	.traits = SM_OWN_SERVER | SM_RUNS_ATFORK,
+	.start = forkserver_start,
+	.spawn = forkserver_spawn,
+	.wait = forkserver_wait,
+	.stop = forkserver_stop,
+	.server = forkserver_server,
+	.serve = sm_forkserver_serve,
+};

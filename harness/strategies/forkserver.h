@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forkserver.h - what the two halves of the fork server say to each other.
+ *
+ * One connection per spawn on the named socket: a MSG_FORK frame with FORK_FDS descriptors. Pid
+ * and, later, wait status come back as 8-byte words on the child's own status pipe; a negative
+ * first word is an errno of the fork. What the server refuses before that, it says on the
+ * connection: MSG_REFUSED. The request itself goes through a pipe that only the child reads, as
+ * a 4-byte length and the bytes: so one child's request is never in the server's memory.
+ */
+#ifndef SM_STRATEGIES_FORKSERVER_H
+#define SM_STRATEGIES_FORKSERVER_H
+
+#include <stdint.h>
+
+enum sm_forkserver_msg { SM_FORKSERVER_FORK = 1, SM_FORKSERVER_REFUSED };
+
+/* The descriptors of MSG_FORK, in this order. */
+enum sm_forkserver_fd {
+	SM_FORKSERVER_REQUEST, /* the child reads its request from it */
+	SM_FORKSERVER_STATUS,  /* the server writes pid and status to it */
+	SM_FORKSERVER_IN,
+	SM_FORKSERVER_OUT,
+	SM_FORKSERVER_ERR,
+	SM_FORKSERVER_FDS,
+};
+
+struct sm_forkserver_refusal {
+	int32_t stage, err;
+};
+
+#endif
