@@ -21,18 +21,26 @@ struct sm_block {
 	int64_t at_ns;             /* CLOCK_MONOTONIC when it began */
 	int instance;              /* pid of the server, 0: none */
 	struct sm_sample *samples; /* warm-ups included, flagged */
-	int nsamples, failed;
-	struct sm_cpu cpu; /* parent, server and children over the measured command */
+	int nsamples, failed;      /* failed samples are among them, flagged */
+	struct sm_cpu cpu;         /* parent, server and children over the measured command */
 	int64_t steal_ns, nivcsw, majflt;
 };
 
 /* One throughput point of one block. */
 struct sm_load {
-	int block, cpus, in_flight;
+	int block, point, cpus, in_flight; /* point: which pair of the case's lists */
 	int64_t children, failed, wall_ns;
 	struct sm_cpu cpu;
 	int64_t rusage_ns, busy_ns; /* second and third meter; -1: not known */
-	int64_t ready_p50_ns, ready_p99_ns;
+	int64_t at_ns;
+	struct sm_sample *samples; /* of all its hosts */
+	int nsamples;
+};
+
+/* One look during a soak; -1: there is none, or it cannot be seen. */
+struct sm_soak {
+	int64_t spawns;
+	int64_t parent_fds, server_fds, zombies, parent_rss_bytes, server_rss_bytes;
 };
 
 struct sm_memory {
@@ -60,6 +68,8 @@ struct sm_result {
 	int nloads;
 	struct sm_memory *memory;
 	int nmemory;
+	struct sm_soak *soak;
+	int nsoak;
 	struct sm_msg_finding *findings;
 	int nfindings;
 	struct sm_msg_layout *layouts;

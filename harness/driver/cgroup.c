@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cgroup.c - see cgroup.h. A mkdir can succeed where no cgroup file system is mounted, so that
+ * nothing here is believed before statfs(2) and /proc/PID/cgroup have confirmed it.
+ */
+#include "cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "meter.h"
+
+#define KILL_ROUNDS 50
+
+const char *sm_accounting_name(enum sm_accounting accounting)
+{
+	switch (accounting) {
+	case SM_ACCT_CGROUP2:
+		return "cgroup-v2";
+	case SM_ACCT_CGROUP1:
+		return "cgroup-v1";
+	case SM_ACCT_RUSAGE:
+		return "rusage";
+	case SM_ACCT_NONE:
+		break;
+	}
+	return NULL;
+}
+
+/* Finds "N:controllers:PATH" in a /proc/PID/cgroup; controller "" is version 2's line "0::". */
+static int own_path(const char *file, const char *controller, char *path, size_t size)
+{
+	char text[4096], *line, *save = NULL;
+
+	if (sm_slurp(file, text, sizeof(text)) < 0)
+		return -ENOENT;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *list = strchr(line, ':'), *where = list ? strchr(list + 1, ':') : NULL;
+		char *one, *inner = NULL;
+
+		if (!where)
+			continue;
+		*where++ = 0;
+		list++;
+		if (!*controller && !*list) {
+			snprintf(path, size, "%s", where);
+			return 0;
+		}
+		for (one = strtok_r(list, ",", &inner); one; one = strtok_r(NULL, ",", &inner)) {
+			if (!strcmp(one, controller)) {
+				snprintf(path, size, "%s", where);
+				return 0;
+			}
+		}
+	}
+	return -ENOENT;
+}
+
+static bool is_mounted(const char *dir, long magic)
+{
+	struct statfs fs;
+
+	return statfs(dir, &fs) == 0 && (long)fs.f_type == magic;
+}
+
+int sm_cgroup_enter(const struct sm_cgroup *cg)
+{
+	char path[600];
+	int fd, err = 0;
+	size_t n = strlen(cg->dir);
+
+	if (!n)
+		return 0;
+	memcpy(path, cg->dir, n);
+	memcpy(path + n, "/cgroup.procs", sizeof("/cgroup.procs"));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "0", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* A short-lived member must see itself in the group, and the group must have CPU time to tell. */
+static bool counts(const struct sm_cgroup *cg, const char *controller)
+{
+	const char *leaf = strrchr(cg->dir, '/');
+	struct sm_cpu cpu;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return false;
+	if (pid == 0) {
+		char seen[PATH_MAX];
+		size_t n, want = strlen(leaf);
+
+		if (sm_cgroup_enter(cg) ||
+		    own_path("/proc/self/cgroup", controller, seen, sizeof(seen)))
+			_exit(1);
+		n = strlen(seen);
+		_exit(n >= want && !strcmp(seen + n - want, leaf) ? 0 : 1);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0 && sm_cgroup_cpu(cg, &cpu) == 0;
+}
+
+static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting, const char *root,
+		     const char *controller)
+{
+	long magic = accounting == SM_ACCT_CGROUP2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC;
+	char own[256];
+	struct sm_cgroup cg;
+	bool good;
+
+	if (!is_mounted(root, magic) || own_path("/proc/self/cgroup", controller, own, sizeof(own)))
+		return false;
+	snprintf(base->dir, sizeof(base->dir), "%s%s/spawnmark-%d", root,
+		 strcmp(own, "/") ? own : "", (int)getpid());
+	base->accounting = accounting;
+	if (mkdir(base->dir, 0755) < 0 && errno != EEXIST)
+		return false;
+	if (sm_cgroup_make(base, &cg)) {
+		rmdir(base->dir);
+		return false;
+	}
+	good = counts(&cg, controller);
+	sm_cgroup_remove(&cg);
+	if (!good)
+		rmdir(base->dir);
+	return good;
+}
+
+void sm_cgroup_base_open(struct sm_cgroup_base *base)
+{
+	memset(base, 0, sizeof(*base));
+	if (try_base(base, SM_ACCT_CGROUP2, "/sys/fs/cgroup", "") ||
+	    try_base(base, SM_ACCT_CGROUP2, "/sys/fs/cgroup/unified", "") ||
+	    try_base(base, SM_ACCT_CGROUP1, "/sys/fs/cgroup/cpuacct", "cpuacct") ||
+	    try_base(base, SM_ACCT_CGROUP1, "/sys/fs/cgroup/cpu,cpuacct", "cpuacct"))
+		return;
+	base->accounting = SM_ACCT_RUSAGE;
+	base->dir[0] = 0;
+}
+
+void sm_cgroup_base_close(struct sm_cgroup_base *base)
+{
+	if (base->dir[0])
+		rmdir(base->dir);
+	base->dir[0] = 0;
+}
+
+int sm_cgroup_make(struct sm_cgroup_base *base, struct sm_cgroup *cg)
+{
+	cg->accounting = base->accounting;
+	cg->dir[0] = 0;
+	if (!base->dir[0])
+		return 0;
+	snprintf(cg->dir, sizeof(cg->dir), "%s/%d", base->dir, base->next++);
+	if (mkdir(cg->dir, 0755) < 0) {
+		cg->dir[0] = 0;
+		return -errno;
+	}
+	return 0;
+}
+
+static int read_v2(const struct sm_cgroup *cg, struct sm_cpu *cpu)
+{
+	char path[600], text[1024];
+
+	snprintf(path, sizeof(path), "%s/cpu.stat", cg->dir);
+	if (sm_slurp(path, text, sizeof(text)) < 0)
+		return -EIO;
+	cpu->total_ns = sm_field(text, "usage_usec ") * 1000;
+	cpu->user_ns = sm_field(text, "user_usec ") * 1000;
+	cpu->system_ns = sm_field(text, "system_usec ") * 1000;
+	return cpu->total_ns < 0 ? -EIO : 0;
+}
+
+static int read_v1(const struct sm_cgroup *cg, struct sm_cpu *cpu)
+{
+	const char *const names[] = { "usage", "usage_user", "usage_sys" };
+	int64_t *const to[] = { &cpu->total_ns, &cpu->user_ns, &cpu->system_ns };
+
+	for (int i = 0; i < 3; i++) {
+		char path[600], text[64];
+
+		snprintf(path, sizeof(path), "%s/cpuacct.%s", cg->dir, names[i]);
+		*to[i] = sm_slurp(path, text, sizeof(text)) < 0 ? -1 : atoll(text);
+	}
+	return cpu->total_ns < 0 ? -EIO : 0;
+}
+
+int sm_cgroup_cpu(const struct sm_cgroup *cg, struct sm_cpu *cpu)
+{
+	cpu->user_ns = cpu->system_ns = cpu->total_ns = -1;
+	if (!cg->dir[0])
+		return 0;
+	return cg->accounting == SM_ACCT_CGROUP2 ? read_v2(cg, cpu) : read_v1(cg, cpu);
+}
+
+/* Calls SIGKILL on each pid of cgroup.procs; returns how many live members there were. */
+static int kill_members(const struct sm_cgroup *cg, int sig)
+{
+	char path[600], text[16384], *line, *save = NULL;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->dir);
+	if (sm_slurp(path, text, sizeof(text)) < 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		pid_t pid = (pid_t)atoi(line);
+
+		if (pid <= 1 || sm_proc_state(pid) == 'Z')
+			continue;
+		n++;
+		if (sig)
+			kill(pid, sig);
+	}
+	return n;
+}
+
+void sm_cgroup_kill(const struct sm_cgroup *cg)
+{
+	char path[600];
+
+	if (!cg->dir[0])
+		return;
+	snprintf(path, sizeof(path), "%s/cgroup.kill", cg->dir); /* Linux 5.14, version 2 */
+	if (sm_spit(path, "1") == 0)
+		return;
+	for (int i = 0; i < KILL_ROUNDS && kill_members(cg, SIGKILL); i++)
+		usleep(1000);
+}
+
+bool sm_cgroup_empty(const struct sm_cgroup *cg)
+{
+	return !cg->dir[0] || kill_members(cg, 0) == 0;
+}
+
+int sm_cgroup_remove(struct sm_cgroup *cg)
+{
+	/* EBUSY: a member has been reaped but its exit has not reached cgroup_exit yet. */
+	for (int i = 0; cg->dir[0] && rmdir(cg->dir) < 0; i++) {
+		if (errno == ENOENT)
+			break;
+		if (errno != EBUSY || i == KILL_ROUNDS)
+			return -errno;
+		usleep(1000);
+	}
+	cg->dir[0] = 0;
+	return 0;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* hostproc.c - the birth and the end of hosts; hosttalk.c has the words between. */
+#include "hostproc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../sys/sys.h"
+#include "meter.h"
+
+#define EXEC_WAIT_MS  10000
+#define CLOSE_WAIT_MS 5000
+#define SWEEP_WAIT_MS 5000
+
+/* What the child tells through the error pipe when it cannot become the host. */
+struct birth_error {
+	int stage, err;
+};
+
+struct birth {
+	const struct sm_hostspec *spec;
+	const struct sm_hostproc *host;
+	char **env;
+	int null, sock, report; /* sock -1: none */
+	pid_t driver;
+};
+
+static _Noreturn void give_up(const struct birth *b, int stage, int err)
+{
+	struct birth_error e = { .stage = stage, .err = err };
+
+	/* Nobody is left to be told when this fails. */
+	_exit(write(b->report, &e, sizeof(e)) == sizeof(e) ? 127 : 126);
+}
+
+static int become_user(uid_t uid)
+{
+	if (uid == SM_UID_STAY)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		return errno;
+	return 0;
+}
+
+/* Its own session: the terminal's Ctrl-C is the driver's alone. */
+static _Noreturn void child(const struct birth *b)
+{
+	const int std[3] = { b->null, b->null, b->host->err };
+	sigset_t none;
+	int err;
+
+	setsid();
+	err = sm_cgroup_enter(&b->host->cg);
+	if (err)
+		give_up(b, SM_STAGE_ARGUMENT, -err);
+	if (b->spec->cpus &&
+	    sched_setaffinity(0, sizeof(b->spec->cpus->bits), &b->spec->cpus->bits) < 0)
+		give_up(b, SM_STAGE_ARGUMENT, errno);
+	err = sm_stdio_install(std);
+	if (err)
+		give_up(b, SM_STAGE_STDIO, -err);
+	if (b->sock >= 0 && fcntl(b->sock, F_SETFD, 0) < 0)
+		give_up(b, SM_STAGE_STDIO, errno);
+	err = become_user(b->spec->uid);
+	if (err)
+		give_up(b, SM_STAGE_ARGUMENT, err);
+	/* After the uid: a change of credentials clears it (prctl(2)). */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != b->driver)
+		_exit(126);
+	sigemptyset(&none);
+	sm_signals_restore(&none);
+	execve(b->spec->argv[0], b->spec->argv, b->env);
+	give_up(b, SM_STAGE_EXEC, errno);
+}
+
+/* The rig's environment and SM_JOB. The caller frees the array and its last string. */
+static char **env_with_job(const struct sm_rig *rig, const char *job, int fd)
+{
+	size_t n = 0;
+	char **env;
+
+	while (rig->env[n])
+		n++;
+	env = calloc(n + 2, sizeof(*env));
+	if (!env)
+		return NULL;
+	memcpy(env, rig->env, n * sizeof(*env));
+	if (job && asprintf(&env[n], "SM_JOB=%s/%d", job, fd) < 0)
+		env[n] = NULL;
+	return env;
+}
+
+static int hear_birth(struct sm_hostproc *host, const struct sm_hostspec *spec, int report,
+		      struct sm_fault *fault)
+{
+	struct birth_error e;
+	int err = sm_read_all(report, &e, sizeof(e), EXEC_WAIT_MS);
+	char text[200];
+
+	if (err == -EPIPE) /* closed by the exec */
+		return 0;
+	if (err == -ETIMEDOUT)
+		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "the host does not exec");
+	if (err)
+		return sm_fail(fault, SM_STAGE_PIPE, -err, "the host's error pipe");
+	waitpid(host->pid, NULL, 0);
+	host->pid = 0;
+	if (e.stage == SM_STAGE_EXEC)
+		snprintf(text, sizeof(text), "the host %.120s cannot be executed: %s",
+			 spec->argv[0], strerror(e.err));
+	else
+		snprintf(text, sizeof(text), "the host's group, CPU, user or stdio: %s",
+			 strerror(e.err));
+	return sm_fail(fault, (enum sm_stage)e.stage, e.err, text);
+}
+
+static int start_with(struct sm_rig *rig, struct sm_hostproc *host, const struct sm_hostspec *spec,
+		      struct birth *b, struct sm_fault *fault)
+{
+	int report[2], err;
+	sigset_t old;
+
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return sm_fail(fault, SM_STAGE_PIPE, errno, "pipe of a host");
+	b->report = report[1];
+	sm_signals_block(&old);
+	host->pid = fork();
+	err = errno;
+	if (host->pid == 0)
+		child(b);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(report[1]);
+	if (host->pid < 0) {
+		host->pid = 0;
+		err = sm_fail(fault, SM_STAGE_CLONE, err, "fork of a host");
+	} else {
+		err = hear_birth(host, spec, report[0], fault);
+	}
+	close(report[0]);
+	if (err)
+		sm_hostproc_end(rig, host, 1, false);
+	return err;
+}
+
+int sm_hostproc_start(struct sm_rig *rig, struct sm_hostproc *host, const struct sm_hostspec *spec,
+		      struct sm_fault *fault)
+{
+	struct birth b = { .spec = spec, .host = host, .sock = -1, .driver = getpid() };
+	int sock[2] = { -1, -1 }, err;
+	char **e;
+
+	memset(host, 0, sizeof(*host));
+	host->sock = -1;
+	host->err = memfd_create("stderr", MFD_CLOEXEC);
+	b.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (host->err < 0 || b.null < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0) {
+		err = sm_fail(fault, SM_STAGE_PIPE, errno, "descriptors of a host");
+		goto out;
+	}
+	host->sock = sock[0];
+	b.sock = spec->job ? sock[1] : -1;
+	b.env = env_with_job(rig, spec->job, sock[1]);
+	err = sm_cgroup_make(&rig->base, &host->cg);
+	if (!b.env || err)
+		err = sm_fail(fault, SM_STAGE_ARGUMENT, err ? -err : ENOMEM, "group of a host");
+	else
+		err = start_with(rig, host, spec, &b, fault);
+	for (e = b.env; e && *e; e++)
+		if (!strncmp(*e, "SM_JOB=", 7))
+			free(*e);
+	free(b.env);
+	close(sock[1]);
+	if (err)
+		sm_cgroup_remove(&host->cg);
+out:
+	if (b.null >= 0)
+		close(b.null);
+	if (err && host->err >= 0) {
+		close(host->err);
+		host->err = -1;
+	}
+	if (err && host->sock >= 0) {
+		close(host->sock);
+		host->sock = -1;
+	}
+	return err;
+}
+
+int sm_hostproc_join(struct sm_rig *rig, struct sm_hostproc *host, int64_t timeout_ms)
+{
+	int64_t until = sm_now_ns() + timeout_ms * 1000000;
+	int status = -1;
+	pid_t got;
+
+	do {
+		got = waitpid(host->pid, &status, WNOHANG);
+		if (got == 0)
+			usleep(1000);
+	} while (got == 0 && sm_now_ns() < until && !sm_rig_interrupted(rig));
+	if (got != host->pid)
+		return -1;
+	host->pid = 0;
+	return status;
+}
+
+/* SIGKILL to every child of this process. /proc/PID/task/TID/children is a kernel option. */
+static void kill_children(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+
+	while (proc && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+
+		if (pid > 1 && sm_proc_ppid(pid) == getpid())
+			kill(pid, SIGKILL);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* Kills and reaps until there is no child at all; orphans of the killed arrive meanwhile. */
+static void sweep(void)
+{
+	int64_t until = sm_now_ns() + SWEEP_WAIT_MS * (int64_t)1000000;
+
+	do {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0 && errno == ECHILD)
+			return;
+		if (pid == 0) {
+			kill_children();
+			usleep(500);
+		}
+	} while (sm_now_ns() < until);
+}
+
+static void close_politely(struct sm_rig *rig, struct sm_hostproc *host)
+{
+	struct sm_msg_done done;
+	struct sm_fault fault;
+
+	if (!host->pid || rig->interrupted)
+		return;
+	if (sm_hostproc_do(rig, host, SM_CMD_CLOSE, NULL, 0, CLOSE_WAIT_MS, &done, &fault) == 0)
+		sm_hostproc_join(rig, host, CLOSE_WAIT_MS);
+}
+
+void sm_hostproc_end(struct sm_rig *rig, struct sm_hostproc *hosts, int n, bool polite)
+{
+	for (int i = 0; i < n; i++) {
+		if (polite)
+			close_politely(rig, &hosts[i]);
+		sm_cgroup_kill(&hosts[i].cg);
+		if (hosts[i].pid)
+			kill(hosts[i].pid, SIGKILL);
+	}
+	sweep();
+	for (int i = 0; i < n; i++) {
+		if (hosts[i].sock >= 0)
+			close(hosts[i].sock);
+		if (hosts[i].err >= 0)
+			close(hosts[i].err);
+		sm_cgroup_remove(&hosts[i].cg);
+		hosts[i].pid = 0;
+		hosts[i].sock = hosts[i].err = -1;
+	}
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* meter.c - see meter.h; formats: proc(5), Documentation/scheduler/sched-stats.rst. */
+#include "meter.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int sm_slurp(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	size_t n = 0;
+
+	text[0] = 0;
+	if (fd < 0)
+		return -errno;
+	while (n < size - 1) {
+		ssize_t got = read(fd, text + n, size - 1 - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			err = -errno;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	close(fd);
+	text[n] = 0;
+	return err ? err : (int)n;
+}
+
+int sm_spit(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+	size_t n = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, n) != (ssize_t)n)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int64_t sm_field(const char *text, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (const char *at = text; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+		if (!strncmp(at, key, n))
+			return strtoll(at + n, NULL, 10);
+	return -1;
+}
+
+int64_t sm_slurp_number(const char *path)
+{
+	char text[64], *end;
+	int64_t v;
+
+	if (sm_slurp(path, text, sizeof(text)) <= 0)
+		return -1;
+	v = strtoll(text, &end, 10);
+	return end == text ? -1 : v;
+}
+
+void sm_machine_time(const struct sm_cpuset *set, struct sm_machine_time *t)
+{
+	static const int busy[] = { 0, 1, 2, 5, 6 }; /* user nice system irq softirq */
+	int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+	char text[32768], *line, *save = NULL;
+
+	t->busy_ns = t->steal_ns = -1;
+	if (sm_slurp("/proc/stat", text, sizeof(text)) < 0)
+		return;
+	t->busy_ns = t->steal_ns = 0;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		long long v[8] = { 0 };
+		int cpu;
+
+		if (sscanf(line, "cpu%d %lld %lld %lld %lld %lld %lld %lld %lld", &cpu, &v[0],
+			   &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) < 5 ||
+		    (set && !sm_cpuset_has(set, cpu)))
+			continue;
+		for (size_t i = 0; i < sizeof(busy) / sizeof(*busy); i++)
+			t->busy_ns += v[busy[i]] * tick;
+		t->steal_ns += v[7] * tick;
+	}
+}
+
+/* Field `field` (1-based, as proc(5) counts, > 2) of /proc/PID/stat, or -1. */
+static int64_t stat_field(pid_t pid, int field)
+{
+	char path[64], text[1024], *at, *save = NULL;
+	int i = 3;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (sm_slurp(path, text, sizeof(text)) <= 0)
+		return -1;
+	at = strrchr(text, ')'); /* the name may hold blanks and parentheses */
+	if (!at)
+		return -1;
+	for (at = strtok_r(at + 1, " ", &save); at && i < field; i++)
+		at = strtok_r(NULL, " ", &save);
+	return at ? (field == 3 ? *at : strtoll(at, NULL, 10)) : -1;
+}
+
+char sm_proc_state(pid_t pid)
+{
+	int64_t state = stat_field(pid, 3);
+
+	return state < 0 ? 0 : (char)state;
+}
+
+pid_t sm_proc_ppid(pid_t pid)
+{
+	return (pid_t)stat_field(pid, 4);
+}
+
+int64_t sm_proc_cpu_ns(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+	return sm_slurp_number(path);
+}
+
+int64_t sm_proc_children_cpu_ns(pid_t pid)
+{
+	int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+	int64_t user = stat_field(pid, 16), system = stat_field(pid, 17);
+
+	return user < 0 || system < 0 ? -1 : (user + system) * tick;
+}
+
+int64_t sm_proc_minflt(pid_t pid)
+{
+	return stat_field(pid, 10);
+}
+
+int64_t sm_proc_fds(pid_t pid)
+{
+	char path[64];
+	struct dirent *e;
+	int64_t n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while ((e = readdir(dir)))
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+static int64_t kib(int64_t v)
+{
+	return v < 0 ? -1 : v * 1024;
+}
+
+int64_t sm_proc_rss(pid_t pid)
+{
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (sm_slurp(path, text, sizeof(text)) <= 0)
+		return -1;
+	return kib(sm_field(text, "VmRSS:"));
+}
+
+void sm_proc_image(pid_t pid, struct sm_image *image)
+{
+	char path[64], buf[4096];
+	size_t n;
+	FILE *f;
+
+	image->rss_bytes = sm_proc_rss(pid);
+	image->fds = sm_proc_fds(pid);
+	image->vmas = -1;
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	image->vmas = 0;
+	while ((n = fread(buf, 1, sizeof(buf), f)))
+		for (size_t i = 0; i < n; i++)
+			image->vmas += buf[i] == '\n';
+	fclose(f);
+}
+
+int sm_proc_memory(pid_t pid, struct sm_proc_memory *m)
+{
+	char path[64], text[4096];
+	int64_t clean;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid); /* Linux 4.14 */
+	err = sm_slurp(path, text, sizeof(text));
+	if (err <= 0)
+		return err ? err : -ESRCH;
+	m->rss = kib(sm_field(text, "Rss:"));
+	m->pss = kib(sm_field(text, "Pss:"));
+	m->private_dirty = kib(sm_field(text, "Private_Dirty:"));
+	clean = kib(sm_field(text, "Private_Clean:"));
+	m->uss = clean < 0 || m->private_dirty < 0 ? -1 : clean + m->private_dirty;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	err = sm_slurp(path, text, sizeof(text));
+	m->page_tables = err <= 0 ? -1 : kib(sm_field(text, "VmPTE:"));
+	m->minflt = sm_proc_minflt(pid);
+	return 0;
+}
+
+int64_t sm_mem_available(void)
+{
+	char text[4096];
+
+	if (sm_slurp("/proc/meminfo", text, sizeof(text)) <= 0)
+		return -1;
+	return kib(sm_field(text, "MemAvailable:"));
+}

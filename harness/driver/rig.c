@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* rig.c - what all hosts of a run share; see hostproc.h. */
+#include "hostproc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/*
+ * A measured program sees these and nothing else of the caller's environment: what finds
+ * interpreters, modules and libraries, what sets the language, and the sanitizers' switches.
+ */
+static const char *const passed_on[] = {
+	"ASAN_OPTIONS", "HOME",       "LANG",   "LC_ALL", "LD_LIBRARY_PATH", "LSAN_OPTIONS", "PATH",
+	"PYTHONHOME",   "PYTHONPATH", "TMPDIR", "TZ",     "UBSAN_OPTIONS",   "VIRTUAL_ENV",
+};
+
+#define PASSED_ON (sizeof(passed_on) / sizeof(*passed_on))
+
+static char **make_env(void)
+{
+	char **env = calloc(PASSED_ON + 1, sizeof(*env));
+	size_t n = 0;
+
+	for (size_t i = 0; env && i < PASSED_ON; i++) {
+		const char *value = getenv(passed_on[i]);
+
+		if (value && asprintf(&env[n], "%s=%s", passed_on[i], value) < 0)
+			env[n] = NULL;
+		if (value && env[n])
+			n++;
+	}
+	return env;
+}
+
+int sm_rig_open(struct sm_rig *rig)
+{
+	int err;
+
+	memset(rig, 0, sizeof(*rig));
+	rig->signal_fd = -1;
+	err = sm_cpus_open(&rig->cpus);
+	if (err)
+		return err;
+	rig->env = make_env();
+	rig->buf = malloc(SM_FRAME_BYTES_MAX);
+	if (!rig->env || !rig->buf) {
+		free(rig->env);
+		free(rig->buf);
+		return -ENOMEM;
+	}
+	sm_cpus_stand_aside(&rig->cpus);
+	prctl(PR_GET_CHILD_SUBREAPER, &rig->old_subreaper);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sm_cgroup_base_open(&rig->base);
+	return 0;
+}
+
+void sm_rig_close(struct sm_rig *rig)
+{
+	sm_cgroup_base_close(&rig->base);
+	prctl(PR_SET_CHILD_SUBREAPER, rig->old_subreaper);
+	sm_cpus_restore(&rig->cpus);
+	for (char **e = rig->env; *e; e++)
+		free(*e);
+	free(rig->env);
+	free(rig->buf);
+}
+
+bool sm_rig_interrupted(struct sm_rig *rig)
+{
+	struct pollfd p = { .fd = rig->signal_fd, .events = POLLIN };
+	struct signalfd_siginfo info;
+
+	if (rig->signal_fd >= 0 && poll(&p, 1, 0) == 1 &&
+	    read(rig->signal_fd, &info, sizeof(info)) == sizeof(info))
+		rig->interrupted = true;
+	return rig->interrupted;
+}
