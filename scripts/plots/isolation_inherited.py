@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""Secret × strategy: what the child found in its own memory and descriptors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from derive import attacker, leaks
+from isolation import inherited
+from plots import style
+from runfile import Run
+
+
+def draw(run: Run, out: Path) -> str | None:
+    """Cells of the summary's attacker, worst outcome of all attacks."""
+    table = inherited(run)
+    if not table.rows:
+        return None
+    fig, axes = style.figure(1, 1, (2.6 + 1.25 * len(table.cols), 1.2 + 0.24 * len(table.rows)))
+    texts, faces, inks = style.outcome_cells(table)
+    style.cells(axes[0][0], texts, faces, inks, table.rows, [c.name for c in table.cols])
+    style.save(fig, run, out, "✗ leaked, errno: blocked, · absent; n=1 attack per cell\n"
+               f"attacker {attacker(run)}; payload {table.cols[0].payload}")
+    said = []
+    for col in table.cols:
+        part = leaks(run, col.strategy, col.payload, "inherited")
+        said.append(f"{col.name} {part[0]} of {part[1]}" if part else f"{col.name} none looked for")
+    return f"Secrets inherited: {', '.join(said)}."

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Random bits that all siblings share: layout, canary, AT_RANDOM, generators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from plots import style
+from runfile import Run, strategy_rank
+
+SCALE = ("#eef0f2", "#f7dcc4", "#eaa877", "#d55e00")
+
+
+def draw(run: Run, out: Path) -> str | None:
+    """what × strategy; the text is shared of width."""
+    bits = run.raw["shared_bits"]
+    if not bits:
+        return None
+    rows = list(dict.fromkeys(b["what"] for b in bits))
+    several = len({b["payload"] for b in bits}) > 1
+    cols = sorted(dict.fromkeys((b["strategy"], b["payload"]) for b in bits),
+                  key=lambda c: strategy_rank(c[0]))
+    by = {(b["what"], b["strategy"], b["payload"]): b for b in bits}
+    grid = [[_cell(by.get((r, *c))) for c in cols] for r in rows]
+    fig, axes = style.figure(1, 1, (1.8 + 1.25 * len(cols), 1.2 + 0.36 * len(rows)))
+    style.cells(axes[0][0], *[[[cell[i] for cell in line] for line in grid] for i in range(3)],
+                rows, [" ".join(c) if several else c[0] for c in cols])
+    siblings = sorted({b["siblings"] for b in bits})
+    style.save(fig, run, out, "shared bits / width in bits;\nn="
+               f"{siblings[0]}{'–' + str(siblings[-1]) if len(siblings) > 1 else ''} siblings")
+    return "Bits shared by all siblings: " + "; ".join(
+        f"{b['strategy']} {b['what']} {b['shared_bits']} of {b['width_bits']}" for b in bits) + "."
+
+
+def _cell(b: dict[str, Any] | None) -> tuple[str, str, str]:
+    """Text, face, ink."""
+    if b is None or b["shared_bits"] is None or not b["width_bits"]:
+        return "–", SCALE[0], "#4b5563"
+    share = b["shared_bits"] / b["width_bits"]
+    step = 0 if share == 0 else 1 if share < 0.5 else 2 if share < 1 else 3
+    return f"{b['shared_bits']}/{b['width_bits']}", SCALE[step], "#fefefe" if step == 3 else "#1b1f25"

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""One look for all pictures, and the footer that says where their numbers come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402, F401
+
+import units  # noqa: E402
+from isolation import Table  # noqa: E402
+from runfile import Case, Run  # noqa: E402
+
+#: Colours of the page, replaced by its own when a picture is set into report.html.
+INK, MUTED, RULE, PAPER = "#1b1f24", "#667080", "#e2e5e9", "#ffffff"
+#: Okabe and Ito's palette: told apart with every common kind of colour blindness.
+STRATEGY_COLOURS = {
+    "popen": "#0072b2", "vfork": "#56b4e9", "fork": "#d55e00", "forkserver": "#e69f00",
+    "zygote": "#009e73", "raw": "#8a8f98", "noop": "#c2c6cc"}
+SPARE_COLOURS = ("#cc79a7", "#b8a300", "#7b4ea3", "#505050")
+PHASE_COLOURS = {"birth": "#8fa3bf", "load": "#e69f00", "work": "#009e73", "exit": "#c9ccd1"}
+#: Face and ink of a cell.
+OUTCOMES = {"leaked": ("#d55e00", "#fefefe"), "blocked": ("#9ccbe8", "#1b1f25"),
+            "absent": ("#eef0f2", "#4b5563"), "n/a": ("#fafafa", "#7a808a")}
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+RC = {
+    "font.family": "DejaVu Sans", "font.size": 9.5, "text.color": INK, "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK, "axes.titlecolor": INK, "axes.titlesize": 10.5,
+    "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.grid": True,
+    "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
+    "grid.color": RULE, "grid.linewidth": 0.7, "xtick.color": INK, "ytick.color": INK,
+    "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER,
+    "legend.frameon": False, "svg.fonttype": "path", "svg.hashsalt": "spawnmark",
+    "legend.labelcolor": INK}
+
+
+def colour(strategy: str) -> str:
+    """The same colour for a strategy in every picture, known or not."""
+    if strategy in STRATEGY_COLOURS:
+        return STRATEGY_COLOURS[strategy]
+    return SPARE_COLOURS[sum(strategy.encode()) % len(SPARE_COLOURS)]
+
+
+def figure(rows: int, cols: int, size: tuple[float, float],
+           ratios: Sequence[float] | None = None) -> tuple[Figure, list[list[Axes]]]:
+    """A grid of axes; close it with save()."""
+    plt.rcParams.update(RC)
+    fig, axes = plt.subplots(rows, cols, figsize=size, squeeze=False, layout="constrained",
+                             height_ratios=ratios)
+    return fig, [list(row) for row in axes]
+
+
+def save(fig: Figure, run: Run, out: Path, what: str) -> None:
+    """Writes out.svg and out.png with the footer; a reader never sees half a file."""
+    quick = ", quick run" if run.mark["quick"] else ""
+    part = ", INCOMPLETE run" if run.incomplete else ""
+    fig.supxlabel(f"{what}\n{run.machine}{quick}{part} · data: {run.source}", fontsize=7.5,
+                  color=MUTED, x=0.01, ha="left")
+    for suffix in (".svg", ".png"):
+        temporary = out.with_name(f".{out.name}{suffix}.tmp")
+        fig.savefig(temporary, format=suffix[1:], dpi=150,
+                    metadata={"Date": None} if suffix == ".svg" else None)
+        os.replace(temporary, out.with_name(out.name + suffix))
+    plt.close(fig)
+
+
+def counts(cases: Sequence[Case], metric: str = "ready") -> str:
+    """'n=60 in 12 blocks', for the footer."""
+    found = [m for c in cases if (m := c.metric(metric))]
+    if not found:
+        return "n=0"
+    samples, blocks = {m.n for m in found}, {m.nblocks for m in found}
+    return f"n={_range(samples)} in {_range(blocks)} blocks per point"
+
+
+def _range(values: set[int]) -> str:
+    return str(min(values)) if len(values) == 1 else f"{min(values)}–{max(values)}"
+
+
+def time_axis(ax: Axes, axis: str = "x") -> None:
+    """Log ticks that carry their own unit: 100 µs, 1 ms."""
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    which.set_major_formatter(FuncFormatter(lambda ns, _: units.time(ns).replace(".00", "")))
+    which.set_minor_formatter(FuncFormatter(lambda _x, _p: ""))
+
+
+def cells(ax: Axes, texts: list[list[str]], faces: list[list[str]], inks: list[list[str]],
+          rows: list[str], cols: list[str]) -> None:
+    """A matrix of coloured cells, each with its text: colour is never the only sign."""
+    for y, line in enumerate(texts):
+        for x, text in enumerate(line):
+            ax.add_patch(plt.Rectangle((x, y), 0.96, 0.92, facecolor=faces[y][x], linewidth=0))
+            ax.text(x + 0.48, y + 0.47, text, ha="center", va="center", fontsize=7.5,
+                    color=inks[y][x])
+    ax.set(xlim=(0, len(cols)), ylim=(len(rows), 0))
+    ax.set_xticks([x + 0.48 for x in range(len(cols))], cols)
+    ax.set_yticks([y + 0.47 for y in range(len(rows))], rows)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def outcome_cells(table: Table) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
+    """Texts, faces and inks of an isolation table, for cells()."""
+    looks = [[OUTCOMES.get(table.worst(r, c) or "n/a") or OUTCOMES["n/a"] for c in table.cols]
+             for r in table.rows]
+    texts = [[table.sign(r, c) for c in table.cols] for r in table.rows]
+    return texts, [[x[0] for x in line] for line in looks], [[x[1] for x in line] for line in looks]

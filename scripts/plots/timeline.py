@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""One spawn per strategy as a sequence diagram: lanes parent, server, child, measured instants.
+
+Each panel is one real sample, the one whose `worked` is the median. A dot is an instant that a
+process took; a solid arrow joins two such instants. The server's reply is dashed, because when it
+left the server is not known; when a child died is not known either: its bar fades until the parent
+has reaped it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import units
+from derive import groups
+from plots import style
+from plots.labels import along
+from runfile import Case, Run
+
+PARENT_INSTANTS = ("created", "recorded", "reaped")
+SERVER_INSTANTS = ("received", "cloning")
+CHILD_INSTANTS = ("entered", "ready", "worked")
+MOST = 8
+
+
+class Spawn:
+    """One case's timeline with its lanes' heights; ns after request."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        raw = case.raw["timeline"]
+        self.at: dict[str, float] = {k: v for k, v in raw.items() if v is not None}
+        self.served = any(k in self.at for k in SERVER_INSTANTS)
+        self.child = 0.0
+        self.server = 1.0
+        self.parent = 2.0 if self.served else 1.0
+        self.end = max(self.at.values(), default=1.0) or 1.0
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return 2.35 if self.served else 1.75
+
+
+def drawable(case: Case) -> bool:
+    return bool(case.raw["timeline"]) and any(
+        v is not None for v in case.raw["timeline"].values())
+
+
+def draw(run: Run, out: Path) -> str | None:
+    """The first headline payload; each panel has a linear time axis of its own."""
+    found = next((g for g in groups(run) if any(map(drawable, g.cases))), None)
+    if found is None:
+        return None
+    plain = [c for c in found.cases if drawable(c) and c.target in (None, "dynamic")]
+    cases = plain or [c for c in found.cases if drawable(c)]
+    spawns = [Spawn(c) for c in cases[:MOST]]
+    heights = [s.height for s in spawns]
+    fig, axes = style.figure(len(spawns), 1, (10.5, sum(heights) + 0.9), heights)
+    fig.suptitle(f"One spawn, request to reaped: {found.label}", fontsize=13, fontweight="bold",
+                 x=0.01, ha="left")
+    for row, spawn in zip(axes, spawns):
+        _frame(row[0], spawn)
+    style_note = ("the sample whose worked is the median; ns-exact instants; linear axes, "
+                  "each strategy its own; n=1 spawn per strategy of " + style.counts(cases))
+    fig.supxlabel(style_note + "\n.", fontsize=7.5)
+    fig.draw_without_rendering()  # final sizes: the labels are placed by the pixel
+    for row, spawn in zip(axes, spawns):
+        _fill(row[0], spawn)
+    fig.get_layout_engine().set(rect=(0, 0, 1, 1))
+    style.save(fig, run, out, style_note)
+    return "Timelines of one spawn. " + " ".join(_say(s) for s in spawns)
+
+
+def _say(spawn: Spawn) -> str:
+    said = ", ".join(f"{k} {units.time(v)}" for k, v in sorted(spawn.at.items(),
+                                                               key=lambda kv: kv[1]))
+    return f"{spawn.case.variant}: {said} after the request."
+
+
+def _frame(ax: style.Axes, spawn: Spawn) -> None:
+    """Axes, lanes and title: everything that decides the panel's size."""
+    case = spawn.case
+    unit, scale = units.time_unit(spawn.end)
+    ax.set(xlim=(-0.012 * spawn.end, 1.012 * spawn.end), ylim=(-0.75, spawn.parent + 0.72))
+    lanes = [(spawn.parent, "parent"), (spawn.child, "child")]
+    lanes += [(spawn.server, "server")] if spawn.served else []
+    ax.set_yticks([y for y, _ in lanes], [n for _, n in lanes])
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    ax.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v / scale:g} {unit}"))
+    ax.spines["left"].set_visible(False)
+    mark = "  (unsafe: negative control)" if case.is_control else ""
+    ax.set_title(f"{case.variant}{mark}", color=style.colour(case.strategy))
+    ax.set_title(case.raw["summary"] or "", loc="right", fontsize=8, fontweight="normal",
+                 color=style.MUTED)
+
+
+def _fill(ax: style.Axes, spawn: Spawn) -> None:
+    at, shade = spawn.at, style.colour(spawn.case.strategy)
+    long_lived = [spawn.parent] + ([spawn.server] if spawn.served else [])
+    for lane in long_lived:
+        ax.plot((0, spawn.end), (lane, lane), color=style.RULE, linewidth=5, zorder=1,
+                solid_capstyle="butt")
+    _span(ax, spawn.parent, 0.0, at.get("created"), style.PHASE_COLOURS["birth"])
+    _span(ax, spawn.server, at.get("received"), at.get("cloning"), style.PHASE_COLOURS["birth"])
+    _span(ax, spawn.child, at.get("entered"), at.get("ready"), style.PHASE_COLOURS["load"])
+    _span(ax, spawn.child, at.get("ready"), at.get("worked"), style.PHASE_COLOURS["work"])
+    _span(ax, spawn.child, at.get("worked"), at.get("reaped"), style.PHASE_COLOURS["exit"])
+    _arrows(ax, spawn, shade)
+    lanes = ((PARENT_INSTANTS, spawn.parent, 0.5), (SERVER_INSTANTS, spawn.server, 0.42),
+             (CHILD_INSTANTS, spawn.child, -0.48))
+    for names, lane, offset in lanes:
+        points = [(at[n], f"{n} {units.time(at[n])}") for n in names if n in at]
+        if names is PARENT_INSTANTS:
+            points.append((0.0, "request"))
+        ax.plot([x for x, _ in points], [lane] * len(points), "o", color=shade, markersize=5,
+                markeredgecolor=style.PAPER, markeredgewidth=0.8, zorder=5, clip_on=False)
+        along(ax, points, lane, lane + offset)
+
+
+def _span(ax: style.Axes, lane: float, start: float | None, end: float | None,
+          shade: str) -> None:
+    if start is not None and end is not None and end > start:
+        ax.barh(lane, end - start, left=start, height=0.2, color=shade, zorder=3)
+
+
+def _arrow(ax: style.Axes, tail: tuple[float | None, float], tip: tuple[float | None, float],
+           shade: str, line: str = "-") -> None:
+    if tail[0] is None or tip[0] is None:
+        return
+    ax.annotate("", xy=tip, xytext=tail, zorder=4, annotation_clip=False,
+                arrowprops={"arrowstyle": "-|>,head_width=0.17,head_length=0.34", "color": shade,
+                            "linewidth": 1.25, "linestyle": line, "shrinkA": 2, "shrinkB": 3})
+
+
+def _arrows(ax: style.Axes, spawn: Spawn, shade: str) -> None:
+    at = spawn.at
+    if spawn.served:
+        _arrow(ax, (0.0, spawn.parent), (at.get("received"), spawn.server), shade)
+        _arrow(ax, (at.get("cloning"), spawn.server), (at.get("entered"), spawn.child), shade)
+        _arrow(ax, (at.get("cloning"), spawn.server), (at.get("created"), spawn.parent),
+               style.MUTED, "--")
+    else:
+        _arrow(ax, (0.0, spawn.parent), (at.get("entered"), spawn.child), shade)
+    _arrow(ax, (at.get("worked"), spawn.child), (at.get("recorded"), spawn.parent), shade)
+    _arrow(ax, (at.get("reaped"), spawn.child), (at.get("reaped"), spawn.parent), style.MUTED, "--")
