@@ -50,6 +50,8 @@ struct sm_record {
 	int64_t nivcsw;
 };
 
+#ifndef __cplusplus /* which spells it otherwise; C compiles the library anyway */
 _Static_assert(sizeof(struct sm_record) == 112, "the record is a wire format");
+#endif
 
 #endif
