@@ -74,7 +74,9 @@ static int order_hold(struct sm_order_ctx *ctx)
 }
 
 const struct sm_order sm_orders[] = {
+	{ "attack", sm_order_attack },
 	{ "hold", order_hold },
+	{ "layout", sm_order_layout },
 	{ "run", order_run },
 	{ NULL, NULL },
 };

@@ -7,6 +7,7 @@
  *   attack   isolation: reads its orders from stdin (isolation/isolation.h)
  *   hold     a READY record at ready, waits for a byte on stdin, works, a DONE record, waits for
  *            end of file on stdin, exits: so that a meter can look at it
+ *   layout   isolation: tells where its memory lies (isolation/layout.h)
  *   run      ready, work, check, one record; "child" alone means this one
  */
 #ifndef SM_ORDERS_H
@@ -28,8 +29,9 @@ struct sm_order {
 /* Work, `worked`, counters, check: what every order does once. 0, or the stage that failed. */
 int sm_order_work(struct sm_order_ctx *ctx);
 
-/* The row "attack": isolation/attack.c. */
+/* The rows "attack" and "layout": isolation/attack.c, isolation/layout.c. */
 int sm_order_attack(struct sm_order_ctx *ctx);
+int sm_order_layout(struct sm_order_ctx *ctx);
 
 /*
  * Runs the order of a job "child[/ORDER]" to its end. Returns the child's exit status, or -EINVAL
