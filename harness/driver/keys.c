@@ -40,7 +40,7 @@ const struct sm_key sm_keys[] = {
 	{ "imports", SM_KEY_WORDS, 0, ALL, "python", NULL,
 	  0, 0, NULL, FIELD(imports), "modules that a child needs, with spaces between them" },
 	{ "preamble", SM_KEY_TEXT, 0, ALL, "python", NULL,
-	  0, 0, NULL, FIELD(preamble), "Python statements run after the imports, before ready" },
+	  0, 0, NULL, FIELD(preamble), "Python statements run before the imports" },
 	{ "work", SM_KEY_TEXT, 0, ALL, "python", "None",
 	  0, 0, NULL, FIELD(work), "Python expression: the first unit of real work" },
 	{ "check", SM_KEY_TEXT, 0, ALL, "python", NULL,

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * expand.c - one section of a scenario becomes its cases: the product of all that it sweeps.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "planner.h"
+
+/* What a key's row calls this payload. */
+static const char *payload_class(const char *payload)
+{
+	return strchr(payload, '/') ? "path" : payload;
+}
+
+static bool applies(const struct sm_key *key, enum sm_kind kind, const char *payload)
+{
+	return (key->kinds & (1u << kind)) &&
+	       (!key->payload || strcmp(key->payload, payload_class(payload)) == 0);
+}
+
+static int refuse(struct sm_planner *p, const struct sm_key *key, const struct sm_value *value,
+		  enum sm_kind kind, const char *payload)
+{
+	char words[120];
+
+	if (!(key->kinds & (1u << kind))) {
+		const char *fit[5] = { NULL };
+		const struct sm_key *kinds = &sm_keys[sm_key_find("kind")];
+
+		for (int i = 0, n = 0; kinds->words[i]; i++) {
+			if (key->kinds & (1u << i))
+				fit[n++] = kinds->words[i];
+		}
+		return sm_bad(p->error, value->at,
+			      "key '%s' means nothing for kind = %s; expected kind = %s", key->name,
+			      kinds->words[kind],
+			      sm_join(words, sizeof(words), sm_words_array, fit));
+	}
+	return sm_bad(p->error, value->at, "key '%s' means nothing for payload = %s; expected %s",
+		      key->name, payload,
+		      strcmp(key->payload, "path") ? key->payload : "a payload given by path");
+}
+
+/*
+ * What a section itself sets must mean something in it. What it inherits need not: [global] and
+ * [quick] speak to sections of every kind. Nor must it when kind or payload came from --set.
+ */
+static int check_keys(struct sm_planner *p, const struct sm_section *written,
+		      const struct sm_section *section, enum sm_kind kind, const char *payload)
+{
+	bool kind_set = section->values[sm_key_find("kind")].at.line == 0;
+	bool payload_set = section->values[sm_key_find("payload")].at.line == 0;
+
+	for (int k = 0; k < sm_key_count && !kind_set && !payload_set; k++) {
+		if (written->values[k].given && !applies(&sm_keys[k], kind, payload))
+			return refuse(p, &sm_keys[k], &written->values[k], kind, payload);
+	}
+	return 0;
+}
+
+static int check_target(struct sm_planner *p, const struct sm_value *value, struct sm_case *c)
+{
+	bool choice = strcmp(c->payload, "none") == 0 && (c->ops->traits & SM_FRESH_IMAGE);
+
+	if (choice)
+		return 0;
+	if (value->given && strcmp(c->payload, "none") == 0 && strcmp(c->target, "dynamic") != 0)
+		return sm_bad(p->error, value->at,
+			      "target '%s' needs a strategy that execs every child (popen, vfork), "
+			      "not '%s'",
+			      c->target, c->ops->name);
+	c->target = NULL;
+	return 0;
+}
+
+static int make_label(struct sm_planner *p, struct sm_case *c)
+{
+	struct sm_arena *arena = p->plan->arena;
+	char imports[400];
+	size_t n = 0;
+
+	if (*c->label)
+		return 0;
+	if (strcmp(c->payload, "python") != 0 || !*c->imports) {
+		c->label = c->payload;
+		return 0;
+	}
+	for (const char *at = c->imports; *at && n + 3 < sizeof(imports);) {
+		size_t word = strcspn(at, " \t");
+
+		for (size_t i = 0; i < word && n + 3 < sizeof(imports); i++)
+			imports[n++] = at[i];
+		at += word + strspn(at + word, " \t");
+		if (*at) {
+			imports[n++] = ',';
+			imports[n++] = ' ';
+		}
+	}
+	imports[n] = '\0';
+	c->label = sm_arena_printf(arena, "python (%s)", imports);
+	return c->label ? 0 : -ENOMEM;
+}
+
+/* One point of the product: at[k] is the index of key k's value. */
+static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
+		     const struct sm_section *section, const int *at, const bool *used)
+{
+	struct sm_case *c = sm_planner_add(p);
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->scenario = p->plan->scenarios[iscenario].name;
+	c->iscenario = iscenario;
+	c->section = section->name;
+	c->floor = -1;
+	for (int k = 0; k < sm_key_count; k++) {
+		const struct sm_key *key = &sm_keys[k];
+		const struct sm_value *value = &section->values[k];
+		struct sm_param *param = &c->params[c->nparams];
+
+		sm_value_store(key, value, at[k], c);
+		if (!used[k] || value->list.n < 2 || key->type == SM_KEY_STRATEGY)
+			continue;
+		if (c->nparams == SM_PARAMS_MAX)
+			return sm_bad(p->error, value->at, "more than %d keys are swept",
+				      SM_PARAMS_MAX);
+		param->key = key->name;
+		sm_value_print(key, value, at[k], param->value, sizeof(param->value));
+		c->nparams++;
+	}
+	err = check_target(p, &section->values[sm_key_find("target")], c);
+	if (!err)
+		err = sm_command_build(p, file, section->values, c);
+	return err ? err : make_label(p, c);
+}
+
+/* Steps to the next point; the last key turns fastest. False: that was the last one. */
+static bool next_point(const struct sm_section *section, int *at, const bool *used)
+{
+	for (int k = sm_key_count - 1; k >= 0; k--) {
+		if (!used[k])
+			continue;
+		if (++at[k] < section->values[k].list.n)
+			return true;
+		at[k] = 0;
+	}
+	return false;
+}
+
+int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
+		      const struct sm_section *written, const struct sm_section *section)
+{
+	const char *payload = section->values[sm_key_find("payload")].text;
+	enum sm_kind kind = (enum sm_kind)section->values[sm_key_find("kind")].list.v[0];
+	bool used[SM_KEYS_MAX];
+	int at[SM_KEYS_MAX] = { 0 };
+	int err = check_keys(p, written, section, kind, payload);
+
+	for (int k = 0; k < sm_key_count; k++) {
+		used[k] = (sm_keys[k].flags & SM_KEY_SWEEP) && applies(&sm_keys[k], kind, payload);
+		p->meaningful[k] |= applies(&sm_keys[k], kind, payload);
+	}
+	while (!err) {
+		err = add_point(p, file, iscenario, section, at, used);
+		if (!next_point(section, at, used))
+			break;
+	}
+	return err;
+}

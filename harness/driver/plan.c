@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan.c - from scenario names to a complete plan; see plan.h.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "planner.h"
+
+struct sm_case *sm_planner_add(struct sm_planner *p)
+{
+	struct sm_plan *plan = p->plan;
+
+	if (plan->ncases == p->capacity) {
+		int capacity = p->capacity ? 2 * p->capacity : 64;
+		struct sm_case *cases =
+			sm_arena_alloc(plan->arena, (size_t)capacity, sizeof(*cases));
+
+		if (!cases)
+			return NULL;
+		if (plan->ncases)
+			memcpy(cases, plan->cases, (size_t)plan->ncases * sizeof(*cases));
+		plan->cases = cases;
+		p->capacity = capacity;
+	}
+	return &plan->cases[plan->ncases++];
+}
+
+static int refuse_twin(struct sm_planner *p, int i)
+{
+	struct sm_scenario *scenarios = p->plan->scenarios;
+
+	for (int j = 0; j < i; j++) {
+		if (strcmp(scenarios[i].name, scenarios[j].name))
+			continue;
+		snprintf(p->error->text, sizeof(p->error->text),
+			 "scenario '%s' is named twice (%s, %s)", scenarios[i].name,
+			 scenarios[j].file, scenarios[i].file);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int add_scenario(struct sm_planner *p, const struct sm_section *settings, int i)
+{
+	const struct sm_plan_options *opt = p->opt;
+	struct sm_scenario_file *file;
+	int err = sm_scenario_load(&file, p->plan->arena, p->root, opt->names[i], opt->ncpus,
+				   p->error);
+
+	if (err)
+		return err;
+	p->plan->scenarios[i] = (struct sm_scenario){ .name = (char *)file->name,
+						      .file = (char *)file->file,
+						      .text = (char *)file->text };
+	err = refuse_twin(p, i);
+	for (int s = 0; !err && s < file->nsections; s++) {
+		/* The plan's cases point into it. */
+		struct sm_section *section = sm_arena_alloc(p->plan->arena, 1, sizeof(*section));
+
+		if (!section)
+			return -ENOMEM;
+		if (!sm_section_is_family(file->sections[s]))
+			continue;
+		err = sm_section_resolve(section, file, file->sections[s], settings, opt->quick,
+					 opt->ncpus, p->error);
+		if (!err)
+			err = sm_expand_section(p, file, i, file->sections[s], section);
+	}
+	return err;
+}
+
+/* A setting that changes nothing is a mistake. */
+static int check_settings(struct sm_planner *p, const struct sm_section *settings)
+{
+	for (int k = 0; k < sm_key_count; k++) {
+		if (settings->values[k].given && !p->meaningful[k])
+			return sm_bad(p->error, settings->at,
+				      "key '%s' means nothing in any section of this run: it is "
+				      "for another kind or payload",
+				      sm_keys[k].name);
+	}
+	return 0;
+}
+
+static int set_seed_and_budget(struct sm_planner *p)
+{
+	struct sm_plan *plan = p->plan;
+	uint32_t fresh = 0;
+
+	plan->seed = p->opt->seed;
+	for (int i = 0; i < plan->ncases; i++) {
+		if (!plan->seed)
+			plan->seed = (uint64_t)plan->cases[i].own_seed;
+		if (plan->cases[i].budget_ms > plan->budget_ms)
+			plan->budget_ms = plan->cases[i].budget_ms;
+	}
+	if (plan->budget_ms && plan->nscenarios > 1) {
+		snprintf(p->error->text, sizeof(p->error->text),
+			 "a scenario with the key 'budget' must run alone");
+		return -EINVAL;
+	}
+	if (!plan->seed) {
+		/* Short enough to be typed again; never the 0 that means "a fresh one". */
+		if (getrandom(&fresh, sizeof(fresh), 0) != sizeof(fresh))
+			return -errno;
+		plan->seed = fresh % 1000000 + 1;
+	}
+	return 0;
+}
+
+static int fill(struct sm_planner *p)
+{
+	struct sm_section settings;
+	int err =
+		sm_settings_parse(&settings, p->plan->arena, p->opt->set, p->opt->ncpus, p->error);
+
+	for (int i = 0; !err && i < p->plan->nscenarios; i++)
+		err = add_scenario(p, &settings, i);
+	if (!err)
+		err = check_settings(p, &settings);
+	if (!err)
+		err = sm_floors_add(p);
+	if (!err)
+		err = sm_names_make(p);
+	if (!err)
+		err = sm_cases_select(p);
+	if (!err)
+		err = set_seed_and_budget(p);
+	return err ? err : sm_order_make(p->plan);
+}
+
+static int prepare(struct sm_planner *p)
+{
+	const struct sm_plan_options *opt = p->opt;
+	struct sm_plan *plan = p->plan;
+	char real[PATH_MAX];
+
+	plan->quick = opt->quick;
+	while (opt->names && opt->names[plan->nscenarios])
+		plan->nscenarios++;
+	if (!plan->nscenarios) {
+		snprintf(p->error->text, sizeof(p->error->text), "no scenario is named");
+		return -EINVAL;
+	}
+	plan->scenarios =
+		sm_arena_alloc(plan->arena, (size_t)plan->nscenarios, sizeof(*plan->scenarios));
+	p->root = sm_arena_copy(plan->arena, realpath(opt->root, real) ? real : opt->root);
+	if (!plan->scenarios || !p->root)
+		return -ENOMEM;
+	p->build = opt->build && realpath(opt->build, real)
+			   ? sm_arena_copy(plan->arena, real)
+			   : sm_arena_printf(plan->arena, "%s/build", p->root);
+	return p->build ? 0 : -ENOMEM;
+}
+
+int sm_plan_make(struct sm_plan **out, const struct sm_plan_options *opt, struct sm_error *error)
+{
+	struct sm_arena *arena = sm_arena_new();
+	struct sm_planner p = { .opt = opt, .error = error };
+	int err = -ENOMEM;
+
+	*out = NULL;
+	error->text[0] = '\0';
+	p.plan = arena ? sm_arena_alloc(arena, 1, sizeof(*p.plan)) : NULL;
+	if (p.plan) {
+		p.plan->arena = arena;
+		err = prepare(&p);
+	}
+	if (!err)
+		err = fill(&p);
+	if (err) {
+		if (!error->text[0])
+			snprintf(error->text, sizeof(error->text), "cannot plan: %s",
+				 strerror(-err));
+		sm_arena_free(arena);
+		return err;
+	}
+	*out = p.plan;
+	return 0;
+}
+
+void sm_plan_free(struct sm_plan *plan)
+{
+	if (plan)
+		sm_arena_free(plan->arena);
+}
