@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawnmark.c - the command: run, try, list. Everything it does is in harness/driver; here are
+ * only the steps, and where messages go (stderr, one line, with the exit status of design's table
+ * in driver.h).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver/arena.h"
+#include "driver/driver.h"
+#include "driver/list.h"
+#include "driver/options.h"
+
+struct places {
+	char build[PATH_MAX]; /* where this program and its siblings are */
+	char root[PATH_MAX];  /* where scenarios/ and harness/ are */
+};
+
+static bool is_root(const char *dir)
+{
+	char path[PATH_MAX + 40];
+
+	snprintf(path, sizeof(path), "%s/harness/payloads/python.py", dir);
+	return access(path, R_OK) == 0;
+}
+
+/* The root is above the build directory, or else where we are: `make B=` builds anywhere. */
+static int find_places(struct places *p, struct sm_error *error)
+{
+	ssize_t n = readlink("/proc/self/exe", p->build, sizeof(p->build) - 1);
+	char *slash;
+
+	p->build[n > 0 ? n : 0] = '\0';
+	slash = strrchr(p->build, '/');
+	if (slash)
+		*slash = '\0';
+	snprintf(p->root, sizeof(p->root), "%s", p->build);
+	slash = strrchr(p->root, '/');
+	if (slash)
+		*slash = '\0';
+	if (is_root(p->root) || (getcwd(p->root, sizeof(p->root)) && is_root(p->root)))
+		return 0;
+	snprintf(error->text, sizeof(error->text),
+		 "harness/payloads/python.py is neither beside %.200s nor here; run from the "
+		 "source tree",
+		 p->build);
+	return -ENOENT;
+}
+
+static int cpu_count(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+}
+
+static int measure(const struct sm_options *o, char **argv, const struct places *places,
+		   const char *const *names, const char *const *set, struct sm_error *error)
+{
+	const struct sm_plan_options plan_options = {
+		.names = names,
+		.set = set,
+		.only = o->only,
+		.root = places->root,
+		.build = places->build,
+		.seed = o->seed,
+		.quick = o->quick,
+		.ncpus = cpu_count(),
+	};
+	const struct sm_run_options run_options = {
+		.root = places->root,
+		.out_dir = o->out_dir,
+		.host_name = o->host_name,
+		.argv = argv,
+		.attach = o->attach,
+		.report = o->report,
+	};
+	struct sm_plan *plan;
+	int code = SM_EXIT_USAGE;
+
+	if (sm_plan_make(&plan, &plan_options, error) == 0)
+		code = sm_run_all(plan, &run_options, error);
+	sm_plan_free(plan);
+	return code;
+}
+
+/* `try` is the scenario try.ini with the user's code as settings; --set comes last and wins. */
+static int try_code(const struct sm_options *o, char **argv, const struct places *places,
+		    struct sm_error *error)
+{
+	const struct {
+		const char *key, *value;
+	} given[] = {
+		{ "preamble", o->args[0] }, { "label", o->args[0] },      { "work", o->work },
+		{ "check", o->check },      { "interpreter", o->python },
+	};
+	static const char *const names[] = { "try", NULL };
+	const char *set[SM_OPTION_LIST_MAX + 8] = { NULL };
+	struct sm_arena *arena = sm_arena_new();
+	int code = SM_EXIT_USAGE;
+	int n = 0;
+
+	for (size_t i = 0; arena && i < sizeof(given) / sizeof(*given); i++) {
+		if (given[i].value)
+			set[n++] = sm_arena_printf(arena, "%s=%s", given[i].key, given[i].value);
+	}
+	for (int i = 0; i < o->nset; i++)
+		set[n++] = o->set[i];
+	if (arena)
+		code = measure(o, argv, places, names, set, error);
+	sm_arena_free(arena);
+	return code;
+}
+
+static int list(const struct sm_options *o, const struct places *places, struct sm_error *error)
+{
+	int err = sm_list_write(stdout, o->args[0], o->json, places->root, error);
+
+	if (!err && fflush(stdout))
+		err = -errno;
+	if (err && !error->text[0])
+		snprintf(error->text, sizeof(error->text), "cannot write the list: %s",
+			 strerror(-err));
+	return err ? SM_EXIT_USAGE : SM_EXIT_GOOD;
+}
+
+int main(int argc, char **argv)
+{
+	struct sm_error error = { "" };
+	struct sm_options o;
+	struct places places;
+	int code = SM_EXIT_USAGE;
+
+	if (sm_options_parse(&o, argc, argv, &error))
+		fprintf(stderr, "spawnmark: %s\n", error.text);
+	else if (o.version)
+		return puts("spawnmark " SM_VERSION) < 0 ? SM_EXIT_USAGE : SM_EXIT_GOOD;
+	else if (o.help)
+		return fputs(sm_options_help(o.command), stdout) < 0 ? SM_EXIT_USAGE : SM_EXIT_GOOD;
+	else {
+		if (find_places(&places, &error))
+			code = SM_EXIT_UNABLE;
+		else if (o.command == SM_COMMAND_LIST)
+			code = list(&o, &places, &error);
+		else if (o.command == SM_COMMAND_TRY)
+			code = try_code(&o, argv, &places, &error);
+		else
+			code = measure(&o, argv, &places, o.args, o.set, &error);
+		if (error.text[0])
+			fprintf(stderr, "spawnmark: %s\n", error.text);
+	}
+	return code;
+}

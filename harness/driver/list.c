@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * list.c - what there is to choose from; see list.h. Each list is a JSON array first, and the text
+ * is made from it, so that the two never differ.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "list.h"
+#include "scenario.h"
+
+struct row {
+	const char *name, *summary;
+};
+
+static const struct row payloads[] = {
+	{ "none", "nothing: what the spawn itself costs (targets dynamic, static, nolibc)" },
+	{ "heap", "memory, mappings and descriptors of a given amount (keys heap_*)" },
+	{ "python", "your own modules under your own interpreter (imports, work, check)" },
+	{ "./program", "any program that takes a role: see sm_role() in harness/spawnmark.h" },
+};
+
+static const struct row sandboxes[] = {
+	{ "none", "no isolation beyond a process of its own" },
+};
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} traits[] = {
+	{ SM_CHILD_OF_PARENT, "CHILD_OF_PARENT" },
+	{ SM_FRESH_IMAGE, "FRESH_IMAGE" },
+	{ SM_RUNS_ATFORK, "RUNS_ATFORK" },
+	{ SM_OWN_SERVER, "OWN_SERVER" },
+	{ SM_PARENT_LOADS, "PARENT_LOADS" },
+	{ SM_NEGATIVE_CONTROL, "NEGATIVE_CONTROL" },
+	{ SM_METER, "METER" },
+};
+
+static void add_rows(json_t *list, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", rows[i].name, "summary",
+						      rows[i].summary));
+}
+
+static void add_payloads(json_t *list, struct sm_arena *arena, const char *root)
+{
+	(void)arena;
+	(void)root;
+	add_rows(list, payloads, sizeof(payloads) / sizeof(*payloads));
+}
+
+static void add_sandboxes(json_t *list, struct sm_arena *arena, const char *root)
+{
+	(void)arena;
+	(void)root;
+	add_rows(list, sandboxes, sizeof(sandboxes) / sizeof(*sandboxes));
+}
+
+static void add_strategies(json_t *list, struct sm_arena *arena, const char *root)
+{
+	(void)arena;
+	(void)root;
+	for (unsigned int i = 0; i < sm_strategy_count; i++) {
+		const struct sm_ops *ops = sm_strategies[i];
+		json_t *names = json_array();
+
+		for (size_t t = 0; t < sizeof(traits) / sizeof(*traits); t++) {
+			if (ops->traits & traits[t].bit)
+				json_array_append_new(names, json_string(traits[t].name));
+		}
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", ops->name,
+						      "summary", ops->summary, "traits", names));
+	}
+}
+
+/* A scenario's summary is the comment in its first line. */
+static void add_scenarios(json_t *list, struct sm_arena *arena, const char *root)
+{
+	const char *const *names = sm_scenario_names(arena, root);
+
+	for (; *names; names++) {
+		const char *path = sm_arena_printf(arena, "%s/scenarios/%s.ini", root, *names);
+		FILE *file = path ? fopen(path, "re") : NULL;
+		char line[200] = "";
+
+		if (file && !fgets(line, sizeof(line), file))
+			line[0] = '\0';
+		if (file)
+			fclose(file);
+		line[strcspn(line, "\n")] = '\0';
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", *names, "summary",
+						      line + strspn(line, "#; ")));
+	}
+}
+
+static const char *type_name(const struct sm_key *key)
+{
+	switch (key->type) {
+	case SM_KEY_INT:
+		return "integer";
+	case SM_KEY_CPUS:
+		return "integer or all";
+	case SM_KEY_TIME:
+		return "time (ms, s)";
+	case SM_KEY_BOOL:
+		return "yes or no";
+	case SM_KEY_STRATEGY:
+		return "strategy";
+	case SM_KEY_PAYLOAD:
+		return "payload";
+	case SM_KEY_TEXT:
+		return "text";
+	case SM_KEY_WORDS:
+		return "words";
+	default:
+		return "word";
+	}
+}
+
+static void add_keys(json_t *list, struct sm_arena *arena, const char *root)
+{
+	(void)arena;
+	(void)root;
+	for (int k = 0; k < sm_key_count; k++) {
+		const struct sm_key *key = &sm_keys[k];
+		bool many = key->flags & (SM_KEY_SWEEP | SM_KEY_LIST);
+		const char *type = type_name(key);
+		char words[120];
+
+		if (key->words)
+			type = sm_join(words, sizeof(words), sm_words_array, key->words);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s*, s:s, s:b, s:s*}", "name",
+						      key->name, "summary", key->help, "default",
+						      key->fallback, "type", type, "list", many,
+						      "payload", key->payload));
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*add)(json_t *list, struct sm_arena *arena, const char *root);
+} lists[] = {
+	{ "strategies", add_strategies },
+	{ "payloads", add_payloads },
+	{ "sandboxes", add_sandboxes },
+	{ "scenarios", add_scenarios },
+	{ "keys", add_keys },
+};
+
+static const char *list_words(const void *set, int i)
+{
+	(void)set;
+	return (size_t)i < sizeof(lists) / sizeof(*lists) ? lists[i].name : NULL;
+}
+
+/* "name  summary", and what else an item says in parentheses. */
+static void write_text(FILE *out, const json_t *list)
+{
+	size_t i, t;
+	json_t *item, *trait;
+	int width = 0;
+
+	json_array_foreach(list, i, item)
+	{
+		int n = (int)strlen(json_string_value(json_object_get(item, "name")));
+
+		width = n > width ? n : width;
+	}
+	json_array_foreach(list, i, item)
+	{
+		const char *type = json_string_value(json_object_get(item, "type"));
+		const char *fallback = json_string_value(json_object_get(item, "default"));
+
+		fprintf(out, "%-*s  %s", width, json_string_value(json_object_get(item, "name")),
+			json_string_value(json_object_get(item, "summary")));
+		if (type)
+			fprintf(out, " (%s%s%s%s)", type,
+				json_is_true(json_object_get(item, "list")) ? "; list" : "",
+				fallback ? "; default " : "", fallback ? fallback : "");
+		json_array_foreach(json_object_get(item, "traits"), t, trait)
+			fprintf(out, "%s%s", t ? " " : " [", json_string_value(trait));
+		fprintf(out, "%s\n", json_object_get(item, "traits") ? "]" : "");
+	}
+}
+
+int sm_list_write(FILE *out, const char *what, bool json, const char *root, struct sm_error *error)
+{
+	struct sm_arena *arena = sm_arena_new();
+	json_t *list = json_array();
+	char hint[200];
+	size_t i = 0;
+	int err = 0;
+
+	while (i < sizeof(lists) / sizeof(*lists) && strcmp(lists[i].name, what) != 0)
+		i++;
+	if (i == sizeof(lists) / sizeof(*lists)) {
+		snprintf(error->text, sizeof(error->text), "no list '%s'%s", what,
+			 sm_hint(hint, sizeof(hint), what, list_words, NULL));
+		err = -EINVAL;
+	} else if (!arena || !list) {
+		err = -ENOMEM;
+	} else {
+		lists[i].add(list, arena, root);
+		if (!json)
+			write_text(out, list);
+		else if (json_dumpf(list, out, JSON_INDENT(2)) || fputc('\n', out) == EOF)
+			err = -EIO;
+	}
+	json_decref(list);
+	sm_arena_free(arena);
+	return err;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c - understands the command line by one table; see options.h. Not getopt_long(3): it
+ * prints its own messages, and knows nothing of commands and of near misses.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "suggest.h"
+
+#define RUN  (1u << SM_COMMAND_RUN)
+#define TRY  (1u << SM_COMMAND_TRY)
+#define LIST (1u << SM_COMMAND_LIST)
+#define ANY  (RUN | TRY | LIST | 1u << SM_COMMAND_NONE)
+
+enum option_type { FLAG, NO_FLAG, TEXT, SEED, TEXTS };
+
+static const char *const commands[] = { "run", "try", "list", NULL };
+
+#define AT(f)        offsetof(struct sm_options, f), 0
+#define ATN(f, n)    offsetof(struct sm_options, f), offsetof(struct sm_options, n)
+#define OPTION_COUNT (sizeof(options) / sizeof(*options))
+
+static const struct option {
+	const char *name;
+	unsigned int commands;
+	enum option_type type;
+	size_t field, count;
+	const char *value; /* what it looks like */
+} options[] = {
+	{ "--attach", RUN, TEXTS, ATN(attach, nattach), "NAME=FILE.json" },
+	{ "--check", TRY, TEXT, AT(check), "EXPR" },
+	{ "--help", ANY, FLAG, AT(help), NULL },
+	{ "--json", LIST, FLAG, AT(json), NULL },
+	{ "--name", RUN | TRY, TEXT, AT(host_name), "HOST" },
+	{ "--no-report", RUN | TRY, NO_FLAG, AT(report), NULL },
+	{ "--only", RUN, TEXT, AT(only), "REGEX" },
+	{ "--python", TRY, TEXT, AT(python), "PATH" },
+	{ "--quick", RUN, FLAG, AT(quick), NULL },
+	{ "--seed", RUN | TRY, SEED, AT(seed), "N" },
+	{ "--set", RUN | TRY, TEXTS, ATN(set, nset), "KEY=VALUE" },
+	{ "--version", ANY, FLAG, AT(version), NULL },
+	{ "--work", TRY, TEXT, AT(work), "EXPR" },
+	{ "-h", ANY, FLAG, AT(help), NULL },
+	{ "-o", RUN | TRY, TEXT, AT(out_dir), "DIR" },
+};
+
+const char *sm_options_help(enum sm_command command)
+{
+	switch (command) {
+	case SM_COMMAND_RUN:
+		return "usage: spawnmark run NAME|FILE.ini... [options]\n"
+		       "Measures scenarios and writes results/<host>-<kernel>-<time>/.\n\n"
+		       "  --set KEY=VALUE   override a key in every section (see `list keys`)\n"
+		       "  --only REGEX      cases whose name matches (and their floors)\n"
+		       "  --quick           the short form that the scenarios define\n"
+		       "  --seed N          order of visits; 1 and up\n"
+		       "  --name HOST       call this machine so\n"
+		       "  --attach NAME=FILE.json\n"
+		       "                    keep another tool's JSON in the results\n"
+		       "  --no-report       write run.json, draw nothing\n"
+		       "  -o DIR            the results folder, instead of a new one\n\n"
+		       "`spawnmark list scenarios` names them. Exit status: 0 good, 1 a case\n"
+		       "failed, 2 bad usage or input, 3 this machine cannot do it, 4 cut short.\n";
+	case SM_COMMAND_TRY:
+		return "usage: spawnmark try 'import pandas, mylib' [options]\n"
+		       "Measures your own imports under the headline strategies, in 30 seconds.\n\n"
+		       "  --work EXPR       the first unit of real work, such as 'mylib.f()'\n"
+		       "  --check EXPR      true when its result _ is right\n"
+		       "  --python PATH     your interpreter; default: .venv/bin/python\n"
+		       "  --set KEY=VALUE, --seed N, --name HOST, --no-report, -o DIR: as for run\n";
+	case SM_COMMAND_LIST:
+		return "usage: spawnmark list strategies|payloads|sandboxes|scenarios|keys [--json]\n"
+		       "Lists what there is to choose from.\n";
+	default:
+		return "usage: spawnmark run NAME|FILE.ini... | try CODE | list WHAT\n"
+		       "Measures ways to start a process on Linux.\n\n"
+		       "  run    measure scenarios: `spawnmark run startup`\n"
+		       "  try    measure your own Python imports: `spawnmark try 'import pandas'`\n"
+		       "  list   strategies, payloads, sandboxes, scenarios, keys\n\n"
+		       "`spawnmark COMMAND --help` tells more; --version tells the version.\n";
+	}
+}
+
+static int bad(struct sm_error *error, const char *what, const char *word, const char *hint)
+{
+	snprintf(error->text, sizeof(error->text), "%s '%s'%s", what, word, hint);
+	return -EINVAL;
+}
+
+/* The options of one command, as words. */
+static const char *option_words(const void *set, int i)
+{
+	unsigned int mask = *(const unsigned int *)set;
+
+	for (size_t k = 0; k < OPTION_COUNT; k++) {
+		if ((options[k].commands & mask) && i-- == 0)
+			return options[k].name;
+	}
+	return NULL;
+}
+
+static const struct option *find(const char *word, size_t n)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (strncmp(options[i].name, word, n) == 0 && !options[i].name[n])
+			return &options[i];
+	}
+	return NULL;
+}
+
+static int store_seed(uint64_t *seed, const char *value, struct sm_error *error)
+{
+	char *end;
+
+	errno = 0;
+	*seed = strtoull(value, &end, 10);
+	if (errno || end == value || *end || value[0] == '-' || *seed == 0 ||
+	    *seed > (uint64_t)INT64_MAX)
+		return bad(error, "--seed", value,
+			   " is not valid; expected a whole number from 1 on");
+	return 0;
+}
+
+static int store(struct sm_options *o, const struct option *option, const char *value,
+		 struct sm_error *error)
+{
+	void *field = (char *)o + option->field;
+	int *count = (int *)((char *)o + option->count);
+
+	switch (option->type) {
+	case FLAG:
+		*(bool *)field = true;
+		break;
+	case NO_FLAG:
+		*(bool *)field = false;
+		break;
+	case TEXT:
+		*(const char **)field = value;
+		break;
+	case SEED:
+		return store_seed(field, value, error);
+	case TEXTS:
+		if (*count == SM_OPTION_LIST_MAX)
+			return bad(error, "too many options", option->name, "");
+		((const char **)field)[(*count)++] = value;
+	}
+	return 0;
+}
+
+/* One option at argv[*i], which may be "--name=value"; steps over its value. */
+static int take_option(struct sm_options *o, char **argv, int *i, struct sm_error *error)
+{
+	const char *word = argv[*i];
+	size_t n = strncmp(word, "--", 2) ? strlen(word) : strcspn(word, "=");
+	const struct option *option = find(word, n);
+	unsigned int mask = 1u << o->command;
+	const char *value = NULL;
+	char hint[240];
+
+	if (!option || !(option->commands & mask))
+		return bad(error,
+			   o->command ? "unknown option" : "before a command: unknown option", word,
+			   sm_hint(hint, sizeof(hint), word, option_words, &mask));
+	if (option->type == FLAG || option->type == NO_FLAG) {
+		if (word[n])
+			return bad(error, "option without value:", option->name, "");
+		return store(o, option, NULL, error);
+	}
+	value = word[n] ? word + n + 1 : argv[++*i];
+	if (!value || !*value) {
+		snprintf(hint, sizeof(hint), " needs a value: %s %s", option->name, option->value);
+		return bad(error, "option", option->name, hint);
+	}
+	return store(o, option, value, error);
+}
+
+static int take_command(struct sm_options *o, const char *word, struct sm_error *error)
+{
+	char hint[120];
+
+	for (int i = 0; commands[i]; i++) {
+		if (strcmp(commands[i], word) == 0) {
+			o->command = (enum sm_command)(i + 1);
+			return 0;
+		}
+	}
+	return bad(error, "unknown command", word,
+		   sm_hint(hint, sizeof(hint), word, sm_words_array, commands));
+}
+
+static int check(const struct sm_options *o, struct sm_error *error)
+{
+	static const char *const needs[] = {
+		"no command; expected run, try or list (see --help)",
+		"run: no scenario; expected `run NAME...` (see `spawnmark list scenarios`)",
+		"try: no code; expected `try 'import pandas'`",
+		"list: expected one of strategies, payloads, sandboxes, scenarios, keys",
+	};
+	bool one = o->command == SM_COMMAND_TRY || o->command == SM_COMMAND_LIST;
+
+	if (o->help || o->version)
+		return 0;
+	if (o->nargs == 0) {
+		snprintf(error->text, sizeof(error->text), "%s", needs[o->command]);
+		return -EINVAL;
+	}
+	if (one && o->nargs > 1)
+		return bad(error, "one argument too many:", o->args[1],
+			   o->command == SM_COMMAND_TRY ? "; put the code into quotes" : "");
+	for (int i = 0; i < o->nattach; i++) {
+		const char *equals = strchr(o->attach[i], '=');
+
+		if (!equals || equals == o->attach[i] || !equals[1])
+			return bad(error, "--attach", o->attach[i],
+				   " is not valid; expected NAME=FILE.json");
+	}
+	return 0;
+}
+
+int sm_options_parse(struct sm_options *o, int argc, char **argv, struct sm_error *error)
+{
+	bool only_arguments = false;
+	int err = 0;
+
+	*o = (struct sm_options){ .report = true };
+	for (int i = 1; !err && i < argc; i++) {
+		if (!only_arguments && strcmp(argv[i], "--") == 0)
+			only_arguments = true;
+		else if (!only_arguments && argv[i][0] == '-' && argv[i][1])
+			err = take_option(o, argv, &i, error);
+		else if (!o->command)
+			err = take_command(o, argv[i], error);
+		else if (o->nargs == SM_OPTION_LIST_MAX)
+			err = bad(error, "too many arguments:", argv[i], "");
+		else
+			o->args[o->nargs++] = argv[i];
+	}
+	return err ? err : check(o, error);
+}

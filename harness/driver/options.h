@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.h - the command line, understood.
+ */
+#ifndef SM_OPTIONS_H
+#define SM_OPTIONS_H
+
+#include "plan.h"
+
+#define SM_OPTION_LIST_MAX 64
+
+enum sm_command { SM_COMMAND_NONE, SM_COMMAND_RUN, SM_COMMAND_TRY, SM_COMMAND_LIST };
+
+struct sm_options {
+	enum sm_command command;
+	bool help, version;
+	bool quick, json, report;
+	const char *only, *host_name, *out_dir;
+	const char *work, *check, *python; /* try */
+	uint64_t seed;                     /* 0: not given */
+	const char *args[SM_OPTION_LIST_MAX + 1];
+	const char *set[SM_OPTION_LIST_MAX + 1];
+	const char *attach[SM_OPTION_LIST_MAX + 1];
+	int nargs, nset, nattach;
+};
+
+/* 0, or -EINVAL with one line and a hint. Strings are argv's own. */
+int sm_options_parse(struct sm_options *o, int argc, char **argv, struct sm_error *error);
+
+/* The help of a command; of the program for SM_COMMAND_NONE. */
+const char *sm_options_help(enum sm_command command);
+
+#endif
