@@ -122,9 +122,11 @@ static int point(struct sm_stay *stay, struct sm_hostproc *hosts, int index, int
 	int err = -ENOMEM;
 
 	if (l && done) {
-		*l = (struct sm_load){
-			.block = stay->block, .point = index, .cpus = cpus, .in_flight = in_flight
-		};
+		*l = (struct sm_load){ .block = stay->block,
+				       .order = stay->order,
+				       .point = index,
+				       .cpus = cpus,
+				       .in_flight = in_flight };
 		err = measure(stay, hosts, l, idle, done);
 		if (err)
 			free(l->samples);

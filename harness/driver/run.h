@@ -28,7 +28,7 @@ struct sm_block {
 
 /* One throughput point of one block. */
 struct sm_load {
-	int block, point, cpus, in_flight; /* point: which pair of the case's lists */
+	int block, order, point, cpus, in_flight; /* point: which pair of the case's lists */
 	int64_t children, failed, wall_ns;
 	struct sm_cpu cpu;
 	int64_t rusage_ns, busy_ns; /* second and third meter; -1: not known */
@@ -86,6 +86,7 @@ struct sm_run {
 	struct sm_msg_value *calibration;
 	int ncalibration;
 	int visits_done;
+	int64_t *visit_at_ns;           /* when each visit began, CLOCK_MONOTONIC; 0: it did not */
 	const char *incomplete;         /* NULL, or the reason */
 	char started[32], finished[32]; /* UTC, ISO 8601 */
 };

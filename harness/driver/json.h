@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.h - the parts of run.json; its shape is run.schema.json beside this file.
+ *
+ * Every function returns a new reference. What is not known is null: no NaN, no -1.
+ */
+#ifndef SM_JSON_H
+#define SM_JSON_H
+
+#include <jansson.h>
+
+#include "driver.h"
+#include "run.h"
+#include "stats.h"
+
+/* Null unless known and finite; null when negative; null for NULL. */
+json_t *sm_json_number(struct sm_number v);
+json_t *sm_json_real(double v);
+json_t *sm_json_count(int64_t v);
+json_t *sm_json_text(const char *text);
+/* [lo, hi] or null. */
+json_t *sm_json_interval(const struct sm_estimate *e);
+/* sum / n, null unless both are known. */
+json_t *sm_json_mean(int64_t sum, int64_t n);
+
+/* Spans of a sample, by the name of the metric. */
+struct sm_metric {
+	const char *name;
+	size_t from, to; /* offsets in struct sm_sample */
+};
+extern const struct sm_metric sm_metrics[];
+extern const size_t sm_metric_count;
+#define SM_METRIC_NONE (-1.0)
+
+/* The span in ns, SM_METRIC_NONE where an instant was not taken, in a warm-up, after a failure. */
+double sm_metric_span(const struct sm_metric *m, const struct sm_sample *s);
+const struct sm_metric *sm_metric(const char *name);
+/* Values of one metric over samples, unsorted; out has room for n. Returns how many. */
+size_t sm_metric_values(const struct sm_metric *m, const struct sm_sample *samples, int n,
+			double *out);
+/* Median of one block's values. */
+struct sm_number sm_metric_block(const struct sm_metric *m, const struct sm_block *b);
+/* Median of the block medians of a latency case. */
+struct sm_number sm_metric_p50(const struct sm_metric *m, const struct sm_result *r);
+
+/* cases[].metrics, .ecdf, .timeline of a latency case. */
+json_t *sm_json_metrics(const struct sm_result *r);
+json_t *sm_json_ecdf(const struct sm_result *r);
+json_t *sm_json_timeline(const struct sm_result *r);
+json_t *sm_json_throughput(const struct sm_case *c, const struct sm_result *r);
+json_t *sm_json_case(const struct sm_run *run, int icase);
+/* Appends the google-benchmark rows of a case; *family counts on. */
+void sm_json_benchmarks(json_t *rows, const struct sm_run *run, int icase, int *family);
+void sm_json_isolation(json_t *rows, const struct sm_run *run, int icase);
+json_t *sm_json_shared_bits(const struct sm_run *run);
+/* The whole context; read anew at each call (load, pressure). */
+json_t *sm_json_context(const struct sm_run *run, const struct sm_run_options *opt);
+
+/* "ok", "partial" or "failed". */
+const char *sm_case_status(const struct sm_case *c, const struct sm_result *r);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* progress.c - see progress.h. */
+#include "progress.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../sys/sys.h"
+
+#define PLAIN_EVERY_NS    10000000000
+#define TERMINAL_EVERY_NS 100000000
+#define BAR               24
+
+int sm_progress_open(struct sm_progress *p, const struct sm_plan *plan)
+{
+	const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
+
+	memset(p, 0, sizeof(*p));
+	p->plan = plan;
+	p->terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+	p->color = p->terminal && !(plain && *plain);
+	p->began_ns = sm_now_ns();
+	p->spent_ns = calloc((size_t)plan->ncases + 1, sizeof(*p->spent_ns));
+	p->visits = calloc((size_t)plan->ncases + 1, sizeof(*p->visits));
+	if (p->spent_ns && p->visits)
+		return 0;
+	sm_progress_close(p);
+	return -ENOMEM;
+}
+
+/* What is left, each case at its own mean so far, an unknown one at the mean of all. */
+static double left_s(const struct sm_progress *p, int from)
+{
+	int64_t spent = 0, visits = 0;
+	double left = 0, mean;
+
+	for (int i = 0; i < p->plan->ncases; i++) {
+		spent += p->spent_ns[i];
+		visits += p->visits[i];
+	}
+	if (!visits)
+		return -1;
+	mean = (double)spent / (double)visits;
+	for (int i = from; i < p->plan->nvisits; i++) {
+		int c = p->plan->visits[i].icase;
+
+		left += p->visits[c] ? (double)p->spent_ns[c] / p->visits[c] : mean;
+	}
+	if (p->plan->budget_ms) {
+		double budget = (double)p->plan->budget_ms * 1e6 - (double)spent;
+
+		if (budget > 0 && left > budget)
+			left = budget;
+	}
+	return left / 1e9;
+}
+
+static void clock_of(double s, char *text, size_t size)
+{
+	if (s < 0)
+		snprintf(text, size, "?");
+	else if (s < 90)
+		snprintf(text, size, "%.0f s", s);
+	else
+		snprintf(text, size, "%d min %02d s", (int)s / 60, (int)s % 60);
+}
+
+static void bar(char *to, int done, int total)
+{
+	int full = total ? done * BAR / total : BAR;
+
+	for (int i = 0; i < BAR; i++)
+		to[i] = i < full ? '#' : '.';
+	to[BAR] = 0;
+}
+
+static int columns(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
+}
+
+void sm_progress_visit(struct sm_progress *p, int i)
+{
+	int64_t now = sm_now_ns();
+	char left[32], line[512], graph[BAR + 1];
+	const char *name = p->plan->cases[p->plan->visits[i].icase].name;
+	int room;
+
+	if (p->said_ns && now - p->said_ns < (p->terminal ? TERMINAL_EVERY_NS : PLAIN_EVERY_NS))
+		return;
+	p->said_ns = now;
+	clock_of(left_s(p, i), left, sizeof(left));
+	if (!p->terminal) {
+		fprintf(stderr, "%d of %d visits, %s left, now %s\n", i, p->plan->nvisits, left,
+			name);
+		return;
+	}
+	bar(graph, i, p->plan->nvisits);
+	room = columns() - 1;
+	snprintf(line, sizeof(line), "[%s] %d/%d  %s left  %s", graph, i, p->plan->nvisits, left,
+		 name);
+	fprintf(stderr, p->color ? "\r\033[36m%.*s\033[0m\033[K" : "\r%.*s\033[K", room, line);
+	fflush(stderr);
+}
+
+void sm_progress_spent(struct sm_progress *p, int i, int64_t ns)
+{
+	int c = p->plan->visits[i].icase;
+
+	p->spent_ns[c] += ns;
+	p->visits[c]++;
+}
+
+void sm_progress_say(struct sm_progress *p, const char *text)
+{
+	fprintf(stderr, p->terminal ? "\r\033[K%s\n" : "%s\n", text);
+	p->said_ns = 0;
+}
+
+void sm_progress_close(struct sm_progress *p)
+{
+	if (p->terminal)
+		fprintf(stderr, "\r\033[K");
+	free(p->spent_ns);
+	free(p->visits);
+	p->spent_ns = NULL;
+	p->visits = NULL;
+}

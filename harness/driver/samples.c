@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* samples.c - see samples.h. */
+#include "samples.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define OWN_FIELDS 4
+#define ROW_BYTES  (OWN_FIELDS * 4 + sizeof(struct sm_sample))
+
+_Static_assert(sizeof(struct sm_sample) == 120, "a row is the struct without padding");
+
+struct field {
+	const char *name;
+	const char *type;
+	size_t at, bytes;
+};
+
+#define FIELD(name, type)                                      \
+	{                                                      \
+#name, type, offsetof(struct sm_sample, name), \
+			sizeof(((struct sm_sample *)0)->name)  \
+	}
+
+static const struct field fields[] = {
+	FIELD(request_ns, "<i8"), FIELD(created_ns, "<i8"),  FIELD(received_ns, "<i8"),
+	FIELD(cloning_ns, "<i8"), FIELD(entered_ns, "<i8"),  FIELD(ready_ns, "<i8"),
+	FIELD(worked_ns, "<i8"),  FIELD(recorded_ns, "<i8"), FIELD(reaped_ns, "<i8"),
+	FIELD(utime_ns, "<i8"),   FIELD(stime_ns, "<i8"),    FIELD(minflt, "<i4"),
+	FIELD(majflt, "<i4"),     FIELD(nvcsw, "<i4"),       FIELD(nivcsw, "<i4"),
+	FIELD(pid, "<i4"),        FIELD(status, "<i4"),      FIELD(flags, "<u4"),
+	FIELD(stage, "<i2"),      FIELD(err, "<i2"),
+};
+
+#define NFIELDS (sizeof(fields) / sizeof(*fields))
+
+static size_t count(const struct sm_run *run)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < run->plan->ncases; i++) {
+		const struct sm_result *r = &run->results[i];
+
+		for (int k = 0; k < r->nblocks; k++)
+			n += (size_t)r->blocks[k].nsamples;
+		for (int k = 0; k < r->nloads; k++)
+			n += (size_t)r->loads[k].nsamples;
+	}
+	return n;
+}
+
+static char *header(const struct sm_run *run)
+{
+	static const char *const own[OWN_FIELDS] = { "case", "block", "point", "order" };
+	json_t *list = json_array(), *cases = json_array(), *top;
+	char *text;
+
+	for (size_t i = 0; i < OWN_FIELDS; i++)
+		json_array_append_new(list, json_pack("[s,s]", own[i], "<u4"));
+	for (size_t i = 0; i < NFIELDS; i++)
+		json_array_append_new(list, json_pack("[s,s]", fields[i].name, fields[i].type));
+	for (int i = 0; i < run->plan->ncases; i++)
+		json_array_append_new(cases, json_string(run->plan->cases[i].name));
+	top = json_pack("{s:s,s:I,s:I,s:o,s:o}", "format", "spawnmark-samples/1", "rows",
+			(json_int_t)count(run), "row_bytes", (json_int_t)ROW_BYTES, "fields", list,
+			"cases", cases);
+	text = top ? json_dumps(top, JSON_COMPACT) : NULL;
+	json_decref(top);
+	return text;
+}
+
+/* Little-endian whatever the machine is. */
+static void put(unsigned char *to, const void *from, size_t bytes)
+{
+	const unsigned char *b = from;
+
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = BYTE_ORDER == LITTLE_ENDIAN ? b[i] : b[bytes - 1 - i];
+}
+
+static int rows(gzFile gz, const uint32_t own[OWN_FIELDS], const struct sm_sample *samples, int n)
+{
+	for (int i = 0; i < n; i++) {
+		unsigned char row[ROW_BYTES], *at = row;
+
+		for (size_t k = 0; k < OWN_FIELDS; k++, at += 4)
+			put(at, &own[k], 4);
+		for (size_t k = 0; k < NFIELDS; at += fields[k++].bytes)
+			put(at, (const char *)&samples[i] + fields[k].at, fields[k].bytes);
+		if (gzwrite(gz, row, sizeof(row)) != (int)sizeof(row))
+			return -EIO;
+	}
+	return 0;
+}
+
+static int write_all(gzFile gz, const struct sm_run *run)
+{
+	char *text = header(run);
+	int err = text && gzputs(gz, text) > 0 && gzputc(gz, '\n') >= 0 ? 0 : -EIO;
+
+	free(text);
+	for (int i = 0; i < run->plan->ncases; i++) {
+		const struct sm_result *r = &run->results[i];
+
+		for (int k = 0; k < r->nblocks && !err; k++) {
+			const struct sm_block *b = &r->blocks[k];
+			uint32_t own[] = { (uint32_t)i, (uint32_t)b->index, 0, (uint32_t)b->order };
+
+			err = rows(gz, own, b->samples, b->nsamples);
+		}
+		for (int k = 0; k < r->nloads && !err; k++) {
+			const struct sm_load *l = &r->loads[k];
+			uint32_t own[] = { (uint32_t)i, (uint32_t)l->block, (uint32_t)l->point,
+					   (uint32_t)l->order };
+
+			err = rows(gz, own, l->samples, l->nsamples);
+		}
+	}
+	return err;
+}
+
+int sm_samples_write(const struct sm_run *run, const struct sm_folder *folder)
+{
+	struct sm_draft d;
+	gzFile gz;
+	int fd, err = sm_draft_open(&d, folder, "samples.bin.gz");
+
+	if (err)
+		return err;
+	fd = dup(d.fd); /* gzclose closes its own */
+	gz = fd < 0 ? NULL : gzdopen(fd, "wb3");
+	if (!gz) {
+		if (fd >= 0)
+			close(fd);
+		sm_draft_drop(&d);
+		return -ENOMEM;
+	}
+	err = write_all(gz, run);
+	if (gzclose(gz) != Z_OK && !err)
+		err = -EIO;
+	if (!err)
+		return sm_draft_keep(&d);
+	sm_draft_drop(&d);
+	return err;
+}
