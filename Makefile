@@ -28,12 +28,17 @@ TESTS       := $(TEST_SRC:harness/test/%.c=$(B)/test/%)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all setup bench bench-quick test report lint clean help soak
+# `make -j setup bench`: nothing is compiled before setup is done.
+AFTER := $(filter setup,$(MAKECMDGOALS))
+
+.PHONY: all tests setup bench bench-quick test report lint clean help soak
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(B)/micro ## build everything
 
-$(B)/o/%.o: %.c
+tests: $(TESTS) ## build the test programs
+
+$(B)/o/%.o: %.c | $(AFTER)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c -o $@ $<
@@ -58,11 +63,17 @@ $(B)/payloads/%: $(B)/o/harness/payloads/%.o $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^
 
+ifdef SAN # cannot be linked statically: this one comes from a build without it
+$(B)/payloads/none-static: $(LIB_SRC) harness/payloads/none.c
+	$(Q)$(MAKE) --no-print-directory B=$(B)/plain SAN= $(B)/plain/payloads/none-static
+	$(Q)mkdir -p $(@D) && cp $(B)/plain/payloads/none-static $@
+else
 $(B)/payloads/none-static: $(B)/o/harness/payloads/none.o $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -static -o $@ $^
+endif
 
-$(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h
+$(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(AFTER)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) -Iharness -O2 -ffreestanding -nostdlib -static \
 		-fno-stack-protector -fno-pie -no-pie -o $@ $<
@@ -90,8 +101,8 @@ soak: all ## 100 000 spawns of each strategy: descriptors, zombies and memory st
 report: ## draw the newest results again (RESULTS= chooses a folder)
 	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)
 
-test: all $(TESTS) ## every test; ends in one line "N passed, N failed"
-	$(Q)scripts/test.sh $(TESTS)
+test: | $(AFTER) ## build and run every test; ends in one line "N passed, N failed"
+	$(Q)scripts/test.sh
 
 lint: ## formatting, clang-tidy, cppcheck, shellcheck, each header alone
 	$(Q)scripts/lint.sh

@@ -4,7 +4,7 @@
 # lint.sh [STEP…]: looks at the sources without running them; without a step, all of them.
 # Exit status: 0 clean, 1 something was found, 2 no such step, 3 the step's tool is missing.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 readonly BUILD=${B:-build} JOBS=${JOBS:-$(nproc)}
 readonly WARN=(-Wall -Wextra -Wshadow -Werror)
@@ -19,7 +19,7 @@ cppcheck  cppcheck      cppcheck finds nothing
 shell     shellcheck    shellcheck finds nothing in shell scripts
 headers   cc            every header compiles alone; the public ones as C++ too
 layers    grep          dependencies point one way
-sizes     wc            no C file has more than 400 lines
+sizes     awk           no C file has more than 400 lines (tests: 600)
 '
 
 # Paths without blanks, so plain word splitting is good enough below.
@@ -58,7 +58,7 @@ step_cppcheck() {
 	# shellcheck disable=SC2046
 	cppcheck --quiet --enable=warning,performance,portability --inline-suppr --std=c11 \
 		--error-exitcode=1 --cppcheck-build-dir="$BUILD/cppcheck" -j "$JOBS" \
-		-D_GNU_SOURCE -Iharness $(sources '*.c')
+		-D_GNU_SOURCE "-D__$(uname -m)__" -Iharness $(sources '*.c')
 }
 
 step_shell() {
@@ -96,9 +96,18 @@ step_layers() {
 }
 
 step_sizes() {
-	sources '*.c' '*.h' '*.cc' | xargs -r wc -l |
-		awk '$2 != "total" && $1 > 400 { print $2 ": " $1 " lines, 400 at most"; bad = 1 }
-		     END { exit bad }'
+	sources '*.c' '*.h' '*.cc' | xargs -r awk '
+		{ lines[FILENAME] = FNR }
+		END {
+			for (file in lines) {
+				most = file ~ /\/test\// ? 600 : 400
+				if (lines[file] > most) {
+					print file ": " lines[file] " lines, at most " most
+					bad = 1
+				}
+			}
+			exit bad
+		}'
 }
 
 run_step() { # NAME TOOL CLAIM
@@ -108,8 +117,11 @@ run_step() { # NAME TOOL CLAIM
 		return 3
 	}
 	"step_$1" || status=1
-	[ $status = 0 ] && printf 'lint: %-8s ok: %s\n' "$1" "$3"
-	[ $status = 0 ] || printf 'lint: %-8s FAILED: %s\n' "$1" "$3" >&2
+	if [ $status = 0 ]; then
+		printf 'lint: %-8s ok: %s\n' "$1" "$3"
+	else
+		printf 'lint: %-8s FAILED: this must hold: %s\n' "$1" "$3" >&2
+	fi
 	return $status
 }
 

@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test.sh [-v] [--only REGEX] [TESTPROGRAM…]: every test. Each step is one command under a time
+# limit; its output is shown only when it fails, with the command that repeats it. The last line
+# is always the plain count: "N passed, N failed", with ", N skipped" where a tool is missing.
+#
+#   B=DIR      where the programs are built (default build); B/san holds the sanitised ones
+#   -v         show the output of every step
+#   --only R   only the steps whose name matches the extended regular expression R
+#
+# Exit status: 0 when nothing failed and something passed, else 1; 2 bad usage.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+unset MAKEFLAGS MAKELEVEL # of a `make test` around this: its job server is not ours
+export B=${B:-build} NO_COLOR=1 LC_ALL=C.UTF-8
+JOBS=$(nproc)
+only=. verbose=
+programs=()
+passed=0 failed=0 skipped=0
+
+# Tests that start real children in ways that valgrind's own scheduler does not carry: raw clone
+# and vfork. Everything else runs under it.
+readonly NO_VALGRIND='strateg|host|child|driver|isolation|payload|run|calib|sys'
+
+usage() {
+	echo "usage: scripts/test.sh [-v] [--only REGEX] [TESTPROGRAM…]" >&2
+	exit 2
+}
+
+# The table of steps: name | kind | seconds | tool or file it needs | command.
+# A kind says how the output is counted: cmocka, pytest, or status (the exit status, as one test).
+steps() {
+	local program name lint
+	echo "build|status|900|make|make -j$JOBS B=$B all tests"
+	for program in "${programs[@]}"; do
+		echo "${program##*/}|cmocka|180||$program"
+	done
+	echo "python|pytest|300|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test"
+	echo "links|status|10|readelf|scripts/test-links.sh $B/libspawnmark.so"
+	for lint in format:clang-format tidy:clang-tidy cppcheck:cppcheck shell:shellcheck \
+		headers:cc layers:grep sizes:awk; do
+		echo "lint-${lint%:*}|status|600|${lint#*:}|scripts/lint.sh ${lint%:*}"
+	done
+	echo "san/build|status|900|make|make -j$JOBS B=$B/san SAN=address,undefined all tests"
+	for program in "${programs[@]}"; do
+		echo "san/${program##*/}|cmocka|300||$B/san/test/${program##*/}"
+	done
+	for program in "${programs[@]}"; do
+		name=${program##*/}
+		[[ $name =~ $NO_VALGRIND ]] || echo "valgrind/$name|cmocka|300|valgrind|valgrind -q" \
+			"--error-exitcode=9 --leak-check=full --trace-children=no $program"
+	done
+}
+
+# Print "passed failed skipped". Of a cmocka program's log. What was announced and did not end
+# well (a crash in the middle, say) counts as failed; so does a program that announced nothing.
+count_cmocka() { # LOG STATUS
+	awk -v status="$2" '
+		/^\[==========\].*Running [0-9]+ test/ {
+			sub(/.*Running /, ""); total += $1; running = 1
+		}
+		/^\[==========\].*test\(s\) run/ { running = 0 } # what follows is said twice
+		/^\[       OK \] / && running { ok++ }
+		/^\[  SKIPPED \] / && running { skipped++ }
+		END {
+			failed = total - ok - skipped
+			if (failed <= 0)
+				failed = status != 0 || total == 0
+			print ok + 0, failed, skipped + 0
+		}' "$1"
+}
+
+# Of pytest, by its last line: "3 failed, 40 passed, 1 skipped in 2.1s".
+count_pytest() { # LOG STATUS
+	tail -n1 "$1" | awk -v status="$2" '
+		{
+			for (i = 2; i <= NF; i++) {
+				if ($i ~ /^(failed|errors?),?$/) failed += $(i - 1)
+				if ($i ~ /^passed,?$/) passed = $(i - 1)
+				if ($i ~ /^(skipped|xfailed),?$/) skipped += $(i - 1)
+			}
+			if (!failed)
+				failed = status != 0 || !passed
+			print passed + 0, failed + 0, skipped + 0
+		}'
+}
+
+count_status() { # LOG STATUS
+	[ "$2" = 0 ] && echo 1 0 0 || echo 0 1 0
+}
+
+explain() { # STATUS SECONDS
+	case $1 in
+	0) echo "exit status 0 without a full count" ;;
+	124) echo "stopped after $2 s" ;;
+	1[3-9][0-9]) echo "killed by SIG$(kill -l $(($1 - 128)))" ;;
+	*) echo "exit status $1" ;;
+	esac
+}
+
+run_step() { # NAME KIND SECONDS NEEDS COMMAND
+	local name=$1 kind=$2 seconds=$3 needs=$4 command=$5
+	local log=$B/test-log/${name//\//-}.log status=0 began=$SECONDS p f s
+	if [ -n "$needs" ] && ! command -v "$needs" >/dev/null; then
+		printf 'skip %-28s %s is missing: make setup\n' "$name" "$needs"
+		skipped=$((skipped + 1))
+		return
+	fi
+	timeout -k 5 "$seconds" bash -c "$command; exit \$?" >"$log" 2>&1 </dev/null || status=$?
+	read -r p f s < <("count_$kind" "$log" "$status")
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	if [ "$f" = 0 ]; then
+		printf 'ok   %-28s %4d passed%s, %d s\n' "$name" "$p" \
+			"$([ "$s" = 0 ] || echo ", $s skipped")" $((SECONDS - began))
+		[ -z "$verbose" ] || sed 's/^/     | /' "$log"
+	else
+		printf 'FAIL %-28s %4d failed: %s\n' "$name" "$f" "$(explain "$status" "$seconds")"
+		tail -n 60 "$log" | sed 's/^/     | /'
+		printf '     repeat: %s\n' "$command"
+	fi
+}
+
+main() {
+	local name kind seconds needs command source
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-v) verbose=yes ;;
+		--only) only=${2:?$(usage)} && shift ;;
+		-*) usage ;;
+		*) programs+=("$1") ;;
+		esac
+		shift
+	done
+	if [ ${#programs[@]} = 0 ]; then
+		for source in harness/test/test_*.c; do
+			name=${source##*/}
+			programs+=("$B/test/${name%.c}")
+		done
+	fi
+	mkdir -p "$B/test-log" "$B/tmp"
+	TMPDIR=$(cd "$B/tmp" && pwd)
+	export TMPDIR
+	export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+	while IFS='|' read -r name kind seconds needs command; do
+		[[ $name =~ $only ]] || continue
+		run_step "$name" "$kind" "$seconds" "$needs" "$command"
+	done < <(steps)
+	rm -rf "$B/tmp"
+
+	if [ $((passed + failed)) = 0 ]; then
+		echo "FAIL nothing was run (--only $only)"
+		failed=1
+	fi
+	printf '%d passed, %d failed' $passed $failed
+	[ $skipped = 0 ] || printf ', %d skipped' $skipped
+	echo
+	[ $failed = 0 ]
+}
+
+main "$@"
