@@ -66,6 +66,12 @@ void sm_child_close(struct sm_child *child)
 	close_one(&child->err);
 }
 
+void sm_child_kill(const struct sm_child *child)
+{
+	if (child->pid > 0) /* noop's is 0: to kill(2) that is the whole process group */
+		kill(child->pid, SIGKILL);
+}
+
 static void take_exit(struct sm_sample *s, const struct sm_exit *end)
 {
 	s->status = end->status;
@@ -160,7 +166,7 @@ int sm_span_give_up(const struct sm_span *span, struct sm_sample *s, struct sm_c
 	if (why == -EPIPE) /* stdout closed: it has most likely ended by itself */
 		err = span->ops->wait(span->self, child, SM_REAP_MS, &end);
 	if (err == -ETIMEDOUT || err == -EPIPE) {
-		kill(child->pid, SIGKILL);
+		sm_child_kill(child);
 		err = span->ops->wait(span->self, child, SM_REAP_MS, &end);
 	}
 	if (!err)
