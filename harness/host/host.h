@@ -139,6 +139,7 @@ int sm_span_give_up(const struct sm_span *span, struct sm_sample *s, struct sm_c
 int sm_span_silent(const struct sm_span *span, struct sm_sample *s, struct sm_child *child,
 		   struct sm_fault *fault);
 void sm_child_close(struct sm_child *child);
+void sm_child_kill(const struct sm_child *child);
 
 /*
  * One whole spawn as the latency command measures it; *out is always filled. Returns 0, or -errno
