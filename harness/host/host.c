@@ -37,6 +37,7 @@ static const struct {
 	{ SM_CMD_HOLD, true, sm_host_hold },
 	{ SM_CMD_WORK, true, sm_host_work },
 	{ SM_CMD_RELEASE, true, sm_host_release },
+	{ SM_CMD_ISOLATE, true, sm_host_isolate },
 	{ SM_CMD_CALIBRATE, false, sm_host_calibrate },
 	{ SM_CMD_CLOSE, false, close_host },
 };

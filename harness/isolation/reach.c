@@ -119,6 +119,8 @@ static void proc_environ(struct assault *x)
 	close(fd);
 	if (n < 0)
 		refused(x, err, "read /proc/PID/environ");
+	else if (!x->v->has_env)
+		tell(x, SM_NOT_APPLICABLE, 0, "readable, but it was given no canary there");
 	else
 		judge(x, buf, (ssize_t)have, &x->v->env, "/proc/PID/environ");
 }

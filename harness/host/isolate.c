@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * isolate.c - SM_CMD_ISOLATE: what children of this strategy inherit, reach and share.
+ *
+ * An earlier child runs and ends, a sibling holds still, the attacker looks for every canary and
+ * attacks parent, server and sibling; then siblings tell their layout. The canaries of the two
+ * requests stay in this process as a parent's requests do: what a clone of it finds is a finding.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "act.h"
+#include "../isolation/canary.h"
+#include "../isolation/layout.h"
+#include "../isolation/maps.h"
+#include "../sys/sys.h"
+
+#define SIBLINGS_MAX   64
+#define TIMEOUT_MAX_MS 600000
+
+#define ATTACK "SM_JOB=child/attack"
+#define LAYOUT "SM_JOB=child/layout"
+
+/* More than any environment that execve(2) takes by default needs: where a canary is sought. */
+#define ENV_BYTES_MAX (256u * 1024)
+
+/* A request that carries a canary in its arguments and its environment. */
+struct request {
+	char env[16 + SM_CANARY_BYTES];
+	char arg[1 + SM_CANARY_BYTES];
+	const char *args[2];
+	const char **envp;
+	struct sm_masked masked;
+};
+
+struct isolation {
+	struct sm_host_state *st;
+	struct sm_acting acting;
+	struct sm_cmd_isolate cmd;
+	struct sm_attack orders; /* of the attacker; the others get a copy with their own role */
+	struct request earlier, sibling;
+	const char **attack_envp, **layout_envp;
+	struct sm_act live; /* the sibling, while it holds still */
+	struct sm_msg_finding findings[SM_FINDINGS_MAX];
+};
+
+/* A canary that nobody but its finder will have in clear. */
+static int new_canary(struct sm_masked *masked, const struct sm_masked *mask)
+{
+	unsigned char clear[SM_CANARY_BYTES];
+	int err = sm_canary_make(clear);
+
+	sm_canary_mask(masked->b, clear, mask);
+	explicit_bzero(clear, sizeof(clear));
+	return err;
+}
+
+static int new_request(struct isolation *iso, struct request *r)
+{
+	const char **with;
+	int err = sm_canary_make(r->arg);
+
+	if (err)
+		return err;
+	snprintf(r->env, sizeof(r->env), "SM_REQUEST=%s", r->arg);
+	sm_canary_mask(r->masked.b, r->arg, &iso->orders.mask);
+	r->args[0] = r->arg;
+	with = sm_host_env(iso->st->base_envp, r->env);
+	r->envp = with ? sm_host_env(with, ATTACK) : NULL;
+	free(with);
+	return r->envp ? 0 : -ENOMEM;
+}
+
+static void seek(struct sm_attack *orders, const char *name, int in_descriptor,
+		 const struct sm_masked *masked)
+{
+	struct sm_sought *s = &orders->sought[orders->nsought++];
+
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	s->in_descriptor = (uint32_t)in_descriptor;
+	s->masked = *masked;
+}
+
+/* The row of a secret that could not be planted. */
+static int send_unplanted(struct isolation *iso, const struct sm_secret *s)
+{
+	struct sm_msg_finding row = { .inherited = 1, .outcome = SM_NOT_APPLICABLE };
+
+	snprintf(row.secret, sizeof(row.secret), "%s", s->name);
+	snprintf(row.attack, sizeof(row.attack), "%s",
+		 s->in_descriptor ? "descriptor-read" : "self-scan");
+	snprintf(row.target, sizeof(row.target), "self");
+	snprintf(row.evidence, sizeof(row.evidence), "%s", s->reason);
+	return sm_host_send(iso->st, SM_MSG_FINDING, &row, sizeof(row));
+}
+
+static const struct sm_secret *planted(const struct sm_secrets *s, const char *name)
+{
+	for (int i = 0; i < SM_SECRETS; i++) {
+		if (!strcmp(s->row[i].name, name))
+			return s->row[i].planted ? &s->row[i] : NULL;
+	}
+	return NULL;
+}
+
+static void aim_at_parent(struct isolation *iso)
+{
+	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_PARENT];
+	const struct sm_secret *heap = planted(iso->st->secrets, "heap/before");
+	const struct sm_secret *env = planted(iso->st->secrets, "environ/before");
+	const struct sm_secret *file = planted(iso->st->secrets, "memfd/before");
+
+	*v = (struct sm_victim_plan){ .pid = getpid(), .fd = -1 };
+	if (heap) {
+		v->addr = heap->addr;
+		v->memory = heap->masked;
+	}
+	if (env) {
+		v->has_env = 1;
+		v->env = env->masked;
+	}
+	if (file) {
+		v->fd = file->fd;
+		v->file = file->masked;
+	}
+}
+
+/* Where the server's canary is; 0: it was not given one, or this process may not look. */
+static uint64_t find_in_server(struct isolation *iso, pid_t pid)
+{
+	struct sm_areas areas;
+	struct iovec local, remote;
+	ssize_t got, at = -1;
+	void *buf;
+
+	if (sm_areas_read(pid, &areas) || areas.env_end - areas.env_start > ENV_BYTES_MAX)
+		return 0;
+	buf = malloc(ENV_BYTES_MAX);
+	if (!buf)
+		return 0;
+	local = (struct iovec){ buf, ENV_BYTES_MAX };
+	remote = (struct iovec){ (void *)(uintptr_t)areas.env_start,
+				 areas.env_end - areas.env_start };
+	got = (ssize_t)syscall(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0);
+	if (got > 0) {
+		at = sm_canary_find(buf, (size_t)got, &iso->st->secrets->server, &iso->orders.mask);
+		explicit_bzero(buf, (size_t)got);
+	}
+	free(buf);
+	return at < 0 ? 0 : areas.env_start + (uint64_t)at;
+}
+
+static void aim_at_server(struct isolation *iso)
+{
+	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_SERVER];
+	pid_t pid = iso->st->ops.server ? iso->st->ops.server(iso->st->self) : 0;
+
+	*v = (struct sm_victim_plan){ .pid = pid > 0 ? pid : 0, .fd = -1 };
+	if (pid <= 0)
+		return;
+	v->memory = v->env = iso->st->secrets->server;
+	v->has_env = 1;
+	v->addr = find_in_server(iso, pid);
+}
+
+/* Everything that holds for the whole run. */
+static int prepare(struct isolation *iso)
+{
+	struct sm_attack *o = &iso->orders;
+	const struct sm_secrets *s = iso->st->secrets;
+	int err = 0;
+
+	o->size = sizeof(*o);
+	o->mask = s->mask;
+	o->timeout_ms = iso->cmd.timeout_ms / 2 + 1; /* the child gives up before its parent does */
+	for (int i = 0; i < SM_SECRETS && !err; i++) {
+		if (s->row[i].planted)
+			seek(o, s->row[i].name, s->row[i].in_descriptor, &s->row[i].masked);
+		else
+			err = send_unplanted(iso, &s->row[i]);
+	}
+	iso->attack_envp = sm_host_env(iso->st->base_envp, ATTACK);
+	iso->layout_envp = sm_host_env(iso->st->base_envp, LAYOUT);
+	if (!iso->attack_envp || !iso->layout_envp)
+		err = -ENOMEM;
+	if (!err)
+		err = new_request(iso, &iso->earlier);
+	if (!err)
+		err = new_request(iso, &iso->sibling);
+	if (err)
+		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no requests");
+	aim_at_parent(iso);
+	aim_at_server(iso);
+	return 0;
+}
+
+/* A child that leaves a canary in its request and one in its payload, and is gone. */
+static int run_earlier(struct isolation *iso)
+{
+	struct sm_attack orders = iso->orders;
+	struct sm_record rec;
+	struct sm_act act;
+	int err = new_canary(&orders.own, &orders.mask);
+
+	orders.role = SM_ROLE_EARLIER;
+	if (err)
+		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no canary");
+	err = sm_act_start(&iso->acting, &act, "earlier child", iso->earlier.envp,
+			   iso->earlier.args, &orders);
+	if (!err)
+		err = sm_act_record(&iso->acting, &act, SM_RECORD_DONE, &rec);
+	if (!err)
+		err = sm_act_end(&iso->acting, &act);
+	if (err)
+		return err;
+	iso->orders.own = orders.own; /* the attacker looks for the taint */
+	seek(&iso->orders, "request", 0, &iso->earlier.masked);
+	seek(&iso->orders, "payload", 0, &orders.own);
+	return 0;
+}
+
+/*
+ * Under "own uid" the sibling has one of its own too, and is dumpable: then the uid alone keeps
+ * the attacker out.
+ */
+static int hold_sibling(struct isolation *iso)
+{
+	struct sm_attack orders = iso->orders;
+	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_SIBLING];
+	struct sm_sibling say;
+	uint32_t n;
+	int err = new_canary(&orders.own, &orders.mask);
+
+	if (!err)
+		err = new_canary(&orders.file, &orders.mask);
+	if (err)
+		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no canary");
+	orders.role = SM_ROLE_SIBLING;
+	orders.timeout_ms = 4 * iso->cmd.timeout_ms; /* as long as its attacker may take */
+	orders.undumpable = iso->cmd.undumpable;
+	orders.uid = iso->cmd.attacker_uid == SM_STAY_UID ? SM_STAY_UID : iso->cmd.attacker_uid + 1;
+	err = sm_act_start(&iso->acting, &iso->live, "sibling", iso->sibling.envp,
+			   iso->sibling.args, &orders);
+	if (!err)
+		err = sm_act_data(&iso->acting, &iso->live, &say, sizeof(say), sizeof(say), &n);
+	if (!err && n != 1)
+		err = sm_fail(&iso->st->fault, SM_STAGE_RECORD, EPROTO, "isolate: empty sibling");
+	if (err)
+		return err;
+	*v = (struct sm_victim_plan){
+		.pid = iso->live.child.pid,
+		.fd = say.fd,
+		.addr = say.addr,
+		.memory = orders.own,
+		.env = iso->sibling.masked,
+		.file = orders.file,
+		.has_env = 1,
+	};
+	seek(&iso->orders, "sibling-request", 0, &iso->sibling.masked);
+	seek(&iso->orders, "sibling-payload", 0, &orders.own);
+	return 0;
+}
+
+static int run_attacker(struct isolation *iso)
+{
+	struct sm_act act;
+	uint32_t n = 0;
+	int err;
+
+	iso->orders.role = SM_ROLE_ATTACKER;
+	iso->orders.uid = iso->cmd.attacker_uid;
+	err = sm_act_start(&iso->acting, &act, "attacker", iso->attack_envp, NULL, &iso->orders);
+	if (!err)
+		err = sm_act_data(&iso->acting, &act, iso->findings, sizeof(iso->findings[0]),
+				  sizeof(iso->findings), &n);
+	if (!err)
+		err = sm_act_end(&iso->acting, &act);
+	for (uint32_t i = 0; i < n && !err; i++)
+		err = sm_host_send(iso->st, SM_MSG_FINDING, &iso->findings[i],
+				   sizeof(iso->findings[i]));
+	return err;
+}
+
+static int release_sibling(struct isolation *iso)
+{
+	sm_act_let_go(&iso->live);
+	return sm_act_end(&iso->acting, &iso->live);
+}
+
+static int run_layout(struct isolation *iso, uint32_t sibling)
+{
+	struct sm_msg_layout rows[SM_LAYOUT_ROWS];
+	struct sm_act act;
+	uint32_t n = 0;
+	int err = sm_act_start(&iso->acting, &act, "sibling", iso->layout_envp, NULL, NULL);
+
+	if (!err)
+		err = sm_act_data(&iso->acting, &act, rows, sizeof(rows[0]), sizeof(rows), &n);
+	if (!err)
+		err = sm_act_end(&iso->acting, &act);
+	for (uint32_t i = 0; i < n && !err; i++) {
+		rows[i].sibling = sibling;
+		err = sm_host_send(iso->st, SM_MSG_LAYOUT, &rows[i], sizeof(rows[i]));
+	}
+	return err;
+}
+
+static int run_all(struct isolation *iso)
+{
+	int err = prepare(iso);
+
+	if (!err)
+		err = run_earlier(iso);
+	if (!err)
+		err = hold_sibling(iso);
+	if (!err)
+		err = run_attacker(iso);
+	if (!err)
+		err = release_sibling(iso);
+	for (uint32_t i = 0; i < iso->cmd.siblings && !err; i++)
+		err = run_layout(iso, i);
+	sm_act_kill(&iso->acting, &iso->live);
+	return err;
+}
+
+int sm_host_isolate(struct sm_host_state *st, const void *data, uint32_t bytes)
+{
+	struct isolation *iso;
+	int err;
+
+	if (!st->secrets)
+		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
+			       "isolate: no secrets; send SM_CMD_OPEN with plant_secrets");
+	iso = calloc(1, sizeof(*iso));
+	if (!iso)
+		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, ENOMEM, "isolate");
+	iso->st = st;
+	if (bytes == sizeof(iso->cmd))
+		memcpy(&iso->cmd, data, bytes);
+	iso->acting = (struct sm_acting){ .st = st, .timeout_ms = iso->cmd.timeout_ms };
+	if (!iso->cmd.timeout_ms || iso->cmd.timeout_ms > TIMEOUT_MAX_MS ||
+	    iso->cmd.siblings > SIBLINGS_MAX)
+		err = sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
+			      "isolate: expected a timeout of 1 ms to 10 minutes and at most 64 "
+			      "siblings");
+	else
+		err = run_all(iso);
+	free(iso->layout_envp);
+	free(iso->attack_envp);
+	free(iso->sibling.envp);
+	free(iso->earlier.envp);
+	free(iso);
+	return err;
+}
