@@ -36,7 +36,8 @@ def along(ax: Axes, points: Sequence[tuple[float, str]], lane: float, height: fl
     ordered = sorted(points)
     gap = 9
     made = [ax.text(x, height, text, ha="center", va="center", fontsize=7.8, zorder=6,
-                    linespacing=1.15) for x, text in ordered]
+                    bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.8})
+            for x, text in ordered]
     renderer = ax.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     widths = [t.get_window_extent(renderer).width + gap for t in made]
     box = ax.get_window_extent(renderer)

@@ -27,7 +27,8 @@ def draw(run: Run, out: Path) -> str | None:
     for line, rows in zip(axes, found.values()):
         most = max(m["pss_bytes"] or 0 for _, m in rows)
         for ax, n in zip(line, alive):
-            _panel(ax, [x for x in rows if x[1]["alive"] == n], rows[0][0].label, n, most)
+            _panel(ax, [x for x in rows if x[1]["alive"] == n], n, most)
+        line[0].set_title(f"{rows[0][0].label}\n{alive[0]} alive")
         for ax in line[1:]:
             ax.set_yticklabels([])
     style.save(fig, run, out, "proportional set size per child, mean over the children alive "
@@ -40,7 +41,7 @@ def _say(point: Point) -> str:
     return f"{case.variant} {m['alive']} alive {m['at']}: {units.size(m['pss_bytes'])}."
 
 
-def _panel(ax: style.Axes, rows: list[Point], label: str, alive: int, most: float) -> None:
+def _panel(ax: style.Axes, rows: list[Point], alive: int, most: float) -> None:
     names = list(dict.fromkeys(c.variant for c, _ in rows))
     unit, scale = units.unit_of(most, units.BYTE_UNITS)
     for case, m in rows:
@@ -55,7 +56,7 @@ def _panel(ax: style.Axes, rows: list[Point], label: str, alive: int, most: floa
                 fontsize=7.5)
     ax.set_yticks(range(len(names)), names)
     ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, most * 1.38),
-           title=f"{label}: {alive} alive" if alive == 1 else f"{alive} alive")
+           title=f"{alive} alive")
     ax.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v / scale:g} {unit}"))
     ax.xaxis.set_major_locator(style.MaxNLocator(4))
     ax.grid(False, axis="y")

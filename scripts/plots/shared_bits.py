@@ -26,9 +26,8 @@ def draw(run: Run, out: Path) -> str | None:
     fig, axes = style.figure(1, 1, (1.8 + 1.25 * len(cols), 1.2 + 0.36 * len(rows)))
     style.cells(axes[0][0], *[[[cell[i] for cell in line] for line in grid] for i in range(3)],
                 rows, [" ".join(c) if several else c[0] for c in cols])
-    siblings = sorted({b["siblings"] for b in bits})
-    style.save(fig, run, out, "shared bits / width in bits;\nn="
-               f"{siblings[0]}{'–' + str(siblings[-1]) if len(siblings) > 1 else ''} siblings")
+    style.save(fig, run, out, "shared bits / width in bits;\n"
+               f"n={style.span(b['siblings'] for b in bits)} siblings")
     return "Bits shared by all siblings: " + "; ".join(
         f"{b['strategy']} {b['what']} {b['shared_bits']} of {b['width_bits']}" for b in bits) + "."
 

@@ -53,8 +53,8 @@ def _panel(ax: Axes, group: Group) -> None:
     if group.floor:
         ns, who = group.floor
         ax.axvline(ns, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
-        ax.text(ns, 1.0, f" floor {units.time(ns)} ({who} image, raw clone)", fontsize=7.5,
-                ha="left", va="bottom", transform=ax.get_xaxis_transform())
+        ax.set_title(f"dashed: floor {units.time(ns)} (raw clone of the {who} image)",
+                     loc="right", fontsize=8, fontweight="normal", color=style.MUTED)
 
 
 def _bar(ax: Axes, y: float, m: Metric | None, shade: str, alpha: float, name: str) -> None:

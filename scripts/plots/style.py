@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -60,12 +60,17 @@ def figure(rows: int, cols: int, size: tuple[float, float],
     return fig, [list(row) for row in axes]
 
 
-def save(fig: Figure, run: Run, out: Path, what: str) -> None:
-    """Writes out.svg and out.png with the footer; a reader never sees half a file."""
+def footer(fig: Figure, run: Run, what: str) -> None:
+    """Metric, unit, n; host and kernel; the file the numbers are from."""
     quick = ", quick run" if run.mark["quick"] else ""
     part = ", INCOMPLETE run" if run.incomplete else ""
     fig.supxlabel(f"{what}\n{run.machine}{quick}{part} · data: {run.source}", fontsize=7.5,
                   color=MUTED, x=0.01, ha="left")
+
+
+def save(fig: Figure, run: Run, out: Path, what: str) -> None:
+    """Writes out.svg and out.png with the footer; a reader never sees half a file."""
+    footer(fig, run, what)
     for suffix in (".svg", ".png"):
         temporary = out.with_name(f".{out.name}{suffix}.tmp")
         fig.savefig(temporary, format=suffix[1:], dpi=150,
@@ -80,17 +85,24 @@ def counts(cases: Sequence[Case], metric: str = "ready") -> str:
     if not found:
         return "n=0"
     samples, blocks = {m.n for m in found}, {m.nblocks for m in found}
-    return f"n={_range(samples)} in {_range(blocks)} blocks per point"
+    return f"n={span(samples)} in {span(blocks)} blocks per point"
 
 
-def _range(values: set[int]) -> str:
-    return str(min(values)) if len(values) == 1 else f"{min(values)}–{max(values)}"
+def span(values: Iterable[int]) -> str:
+    """'60', or '48–60'."""
+    found = sorted(set(values))
+    return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"
+
+
+def _tick(ns: float) -> str:
+    unit, scale = units.time_unit(ns)
+    return f"{ns / scale:g} {unit}"
 
 
 def time_axis(ax: Axes, axis: str = "x") -> None:
     """Log ticks that carry their own unit: 100 µs, 1 ms."""
     which = ax.xaxis if axis == "x" else ax.yaxis
-    which.set_major_formatter(FuncFormatter(lambda ns, _: units.time(ns).replace(".00", "")))
+    which.set_major_formatter(FuncFormatter(lambda ns, _: _tick(ns)))
     which.set_minor_formatter(FuncFormatter(lambda _x, _p: ""))
 
 

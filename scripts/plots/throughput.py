@@ -47,7 +47,7 @@ def _meters(panels: dict[str, list[Case]]) -> str:
 
 def _counts(panels: dict[str, list[Case]]) -> str:
     n = [p["children"] for cs in panels.values() for c in cs for p in _points(c)]
-    return f"n={min(n)}–{max(n)} children per point"
+    return f"n={style.span(n)} children per point"
 
 
 def _lines(ax: style.Axes, case: Case) -> None:

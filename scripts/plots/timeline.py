@@ -21,6 +21,8 @@ PARENT_INSTANTS = ("created", "recorded", "reaped")
 SERVER_INSTANTS = ("received", "cloning")
 CHILD_INSTANTS = ("entered", "ready", "worked")
 MOST = 8
+NOTE = ("n=1: of every strategy the measured spawn whose `worked` is the median; time after the "
+        "request, linear, each strategy its own scale")
 
 
 class Spawn:
@@ -61,14 +63,12 @@ def draw(run: Run, out: Path) -> str | None:
                  x=0.01, ha="left")
     for row, spawn in zip(axes, spawns):
         _frame(row[0], spawn)
-    style_note = ("the sample whose worked is the median; ns-exact instants; linear axes, "
-                  "each strategy its own; n=1 spawn per strategy of " + style.counts(cases))
-    fig.supxlabel(style_note + "\n.", fontsize=7.5)
+    fig.get_layout_engine().set(hspace=0.06)  # type: ignore[call-arg, union-attr]
+    style.footer(fig, run, NOTE)
     fig.draw_without_rendering()  # final sizes: the labels are placed by the pixel
     for row, spawn in zip(axes, spawns):
         _fill(row[0], spawn)
-    fig.get_layout_engine().set(rect=(0, 0, 1, 1))
-    style.save(fig, run, out, style_note)
+    style.save(fig, run, out, NOTE)
     return "Timelines of one spawn. " + " ".join(_say(s) for s in spawns)
 
 

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""report.html: one file, no network, no script needed; pictures are inline SVG in page colours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+import units
+from claims import claims
+from derive import attacker, groups, rate
+from isolation import ATTACKERS, inherited, reachable
+from runfile import METRICS, Case, Run
+from sentence import about, sentence
+from summary import error_lines, incomplete_lines
+from tables import swept_key
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+#: The pictures' own colours → the page's, which follow prefers-color-scheme.
+PAGE_COLOURS = {"#1b1f24": "var(--ink)", "#667080": "var(--muted)", "#e2e5e9": "var(--rule)",
+                "#ffffff": "var(--card)"}
+
+
+def inline_svg(text: str, name: str, alt: str) -> Markup:
+    """The drawing as an element of the page: ids made unique, colours the page's."""
+    svg = text[text.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", svg)
+    for own, of_page in PAGE_COLOURS.items():
+        svg = svg.replace(own, of_page)
+    head, _, rest = svg.partition(">")
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    label = Markup.escape(alt)
+    return Markup(f'{head} role="img" aria-label="{label}"><title>{label}</title>{rest}')
+
+
+def pictures(run: Run, drawn: dict[str, str]) -> list[dict[str, Any]]:
+    from plots import PLOTS
+
+    made = []
+    for plot in sorted(PLOTS, key=lambda p: p.place):
+        if plot.name in drawn:
+            text = (run.folder / "plots" / f"{plot.name}.svg").read_text(encoding="utf-8")
+            made.append({"name": plot.name, "title": plot.title, "reading": plot.reading,
+                         "svg": inline_svg(text, plot.name, drawn[plot.name])})
+    return made
+
+
+def _group(run: Run, group: Any) -> dict[str, Any]:
+    floor = group.floor
+    return {"title": f"{group.scenario} · {group.label}", "samples": group.samples(),
+            "sentence": about(run, group), "rows": group.rows, "alive": group.alive,
+            "floor": f"{units.time(floor[0])} ({floor[1]} image)" if floor else None}
+
+
+def _latency_rows(run: Run) -> list[dict[str, Any]]:
+    """Every latency case with all of its metrics."""
+    rows = []
+    for case in run.of_kind("latency"):
+        metrics = [case.metric(name) for name in METRICS]
+        ready = case.metric("ready") or case.metric("reaped")
+        rows.append({"case": case, "metrics": metrics, "ready": ready, "swept": swept_key(case)})
+    return rows
+
+
+def _noise(case: Case) -> str:
+    noise = case.raw["noise"]
+    if not noise:
+        return units.NOTHING
+    return (f"steal {units.time(noise['steal_ns'])}, {units.number(noise['nivcsw'])} involuntary "
+            f"switches, {units.number(noise['majflt'])} major faults, flagged "
+            f"{units.number(noise['flagged'])}, lag-1 {units.number(noise['lag1'])}")
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{k}: {v}" for k, v in value.items())
+    return units.NOTHING if value is None else str(value)
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    context = {k: v for k, v in run.raw["context"].items() if k not in ("spawnmark", "caches")}
+    mark = {k: run.mark[k] for k in ("version", "commit", "seed", "started", "finished", "quick",
+                                     "fingerprint")}
+    mark["argv"] = " ".join(run.mark["argv"])
+    return [(k, _flat(v)) for part in (mark, run.environment, context) for k, v in part.items()]
+
+
+def _calibration(run: Run) -> list[tuple[str, str, int]]:
+    rows = []
+    for c in run.mark["calibration"]:
+        ci = (c["lo"], c["hi"]) if c["lo"] is not None and c["hi"] is not None else None
+        timed = c["name"].endswith("_ns")
+        value = units.time(c["p50"], ci) if timed else units.number(c["p50"], ci)
+        rows.append((c["name"].removesuffix("_ns"), value, c["n"]))
+    return rows
+
+
+def page(run: Run, drawn: dict[str, str]) -> str:
+    """The whole document."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True,
+                                     trim_blocks=True, lstrip_blocks=True,
+                                     undefined=jinja2.StrictUndefined)
+    environment.globals.update(units=units, rate=rate, noise=_noise)
+    return environment.get_template("report.html").render(
+        run=run, sentence=sentence(run), incomplete=incomplete_lines(run),
+        groups=[_group(run, g) for g in groups(run)], claims=claims(run),
+        pictures=pictures(run, drawn), attacker=attacker(run), inherited=inherited(run),
+        reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
+        latency=_latency_rows(run), throughput=run.of_kind("throughput"),
+        memory=run.of_kind("memory"), facts=_facts(run), calibration=_calibration(run))
