@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - one run from the empty folder to the report; see driver.h. */
+#include "driver.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../sys/sys.h"
+#include "collect.h"
+#include "json.h"
+#include "prepare.h"
+#include "progress.h"
+#include "report.h"
+#include "results.h"
+#include "samples.h"
+#include "visit.h"
+
+/* A killed run loses no more than this, and never a whole file. */
+#define CHECKPOINT_NS 15000000000
+
+struct state {
+	const struct sm_plan *plan;
+	const struct sm_run_options *opt;
+	struct sm_rig rig;
+	struct sm_run run;
+	struct sm_folder folder;
+	struct sm_progress progress;
+	json_t *attached;
+	sigset_t old_mask;
+	int64_t saved_ns;
+};
+
+static void utc(char text[32])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static int save(struct state *s, const char *incomplete)
+{
+	s->run.incomplete = incomplete;
+	s->saved_ns = sm_now_ns();
+	return sm_results_write(&s->run, s->opt, s->attached, &s->folder);
+}
+
+static void checkpoint(struct state *s, int next)
+{
+	const struct sm_visit *v = s->plan->visits;
+	char text[160];
+	int err;
+
+	if (sm_now_ns() - s->saved_ns < CHECKPOINT_NS || next >= s->plan->nvisits ||
+	    v[next].block == v[next - 1].block)
+		return;
+	err = save(s, "the run was killed, or is still going on");
+	if (!err)
+		return;
+	snprintf(text, sizeof(text), "warning: results cannot be saved: %s", strerror(-err));
+	sm_progress_say(&s->progress, text);
+}
+
+/* Tells a case's first failure as it happens: nobody should wait for the end to learn of it. */
+static void tell(struct state *s, const struct sm_case *c, const struct sm_result *r, int known)
+{
+	const struct sm_case_error *e = &r->errors[known];
+	char text[600];
+
+	if (known || !r->nerrors)
+		return;
+	snprintf(text, sizeof(text), "%s: %s: %s", c->name, sm_stage_name(e->stage),
+		 e->text[0] ? e->text : strerror(e->err));
+	sm_progress_say(&s->progress, text);
+}
+
+static int visits(struct state *s)
+{
+	int64_t began = sm_now_ns();
+	int err = 0;
+
+	for (int i = 0; i < s->plan->nvisits && !err; i++) {
+		const struct sm_visit *v = &s->plan->visits[i];
+		struct sm_result *r = &s->run.results[v->icase];
+		int64_t at = sm_now_ns();
+		int known = r->nerrors;
+
+		if (sm_plan_enough(s->plan, i, at - began))
+			break;
+		if (sm_rig_interrupted(&s->rig))
+			return -EINTR;
+		sm_progress_visit(&s->progress, i);
+		s->run.visit_at_ns[i] = at;
+		err = sm_visit(&s->rig, &s->plan->cases[v->icase], r, v->block, i);
+		if (err)
+			break;
+		tell(s, &s->plan->cases[v->icase], r, known);
+		sm_progress_spent(&s->progress, i, sm_now_ns() - at);
+		s->run.visits_done = i + 1;
+		checkpoint(s, i + 1);
+	}
+	return err;
+}
+
+static int measure(struct state *s)
+{
+	struct sm_fault fault = { .size = sizeof(fault) };
+	char text[400];
+	int err;
+
+	if (s->rig.base.accounting == SM_ACCT_RUSAGE)
+		sm_progress_say(&s->progress,
+				"no control group can be made (root can): CPU times are rusage's, "
+				"marked as such");
+	err = sm_prepare_payloads(&s->rig, s->plan);
+	if (!err)
+		err = sm_prepare_calibration(&s->rig, &s->run, &fault);
+	if (s->rig.interrupted)
+		return -EINTR;
+	if (err) {
+		snprintf(text, sizeof(text), "warning: no calibration: %s", fault.text);
+		sm_progress_say(&s->progress, text);
+	}
+	return visits(s);
+}
+
+static int open_signals(struct state *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, &s->old_mask) < 0)
+		return -errno;
+	s->rig.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->rig.signal_fd >= 0)
+		return 0;
+	sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
+	return -errno;
+}
+
+/* From here on nothing runs that must be killed: a second signal ends the program. */
+static void close_signals(struct state *s)
+{
+	close(s->rig.signal_fd);
+	s->rig.signal_fd = -1;
+	sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
+}
+
+static int write_results(struct state *s, int err, struct sm_error *error)
+{
+	int wrong;
+
+	utc(s->run.finished);
+	wrong = save(s, err == -EINTR ? "interrupted" : (err ? strerror(-err) : NULL));
+	if (!wrong)
+		wrong = sm_samples_write(&s->run, &s->folder);
+	if (!wrong)
+		wrong = sm_folder_latest(&s->folder);
+	if (wrong)
+		snprintf(error->text, sizeof(error->text), "cannot write results to %.300s: %s",
+			 s->folder.path, strerror(-wrong));
+	return wrong;
+}
+
+static int verdict(const struct state *s, int err, struct sm_error *error)
+{
+	int failed = 0;
+
+	if (err == -EINTR) {
+		snprintf(error->text, sizeof(error->text),
+			 "interrupted: finished blocks are kept in %.300s/run.json",
+			 s->folder.path);
+		return SM_EXIT_INCONCLUSIVE;
+	}
+	if (err) {
+		snprintf(error->text, sizeof(error->text), "the run ended early: %s",
+			 strerror(-err));
+		return SM_EXIT_UNABLE;
+	}
+	for (int i = 0; i < s->plan->ncases; i++)
+		failed += !strcmp(sm_case_status(&s->plan->cases[i], &s->run.results[i]), "failed");
+	if (!failed)
+		return SM_EXIT_GOOD;
+	snprintf(error->text, sizeof(error->text), "%d of %d cases failed", failed,
+		 s->plan->ncases);
+	return SM_EXIT_FAILED;
+}
+
+static int run_in(struct state *s, struct sm_error *error)
+{
+	int err = sm_rig_open(&s->rig), code;
+
+	if (!err) {
+		err = open_signals(s);
+		if (err)
+			sm_rig_close(&s->rig);
+	}
+	if (err) {
+		snprintf(error->text, sizeof(error->text), "cannot prepare to start processes: %s",
+			 strerror(-err));
+		return SM_EXIT_UNABLE;
+	}
+	err = sm_progress_open(&s->progress, s->plan);
+	if (!err) {
+		err = measure(s);
+		sm_progress_close(&s->progress);
+	}
+	sm_rig_close(&s->rig);
+	code = write_results(s, err, error) ? SM_EXIT_USAGE : verdict(s, err, error);
+	close_signals(s);
+	if (code == SM_EXIT_GOOD || code == SM_EXIT_FAILED)
+		sm_report(&s->folder, s->opt);
+	sm_folder_hand_over(&s->folder);
+	return code;
+}
+
+static int make_room(struct state *s)
+{
+	s->run.results = calloc((size_t)s->plan->ncases + 1, sizeof(*s->run.results));
+	s->run.visit_at_ns = calloc((size_t)s->plan->nvisits + 1, sizeof(*s->run.visit_at_ns));
+	return s->run.results && s->run.visit_at_ns ? 0 : -ENOMEM;
+}
+
+int sm_run_all(const struct sm_plan *plan, const struct sm_run_options *opt, struct sm_error *error)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	int code = SM_EXIT_UNABLE;
+
+	error->text[0] = 0;
+	if (!s) {
+		snprintf(error->text, sizeof(error->text), "out of memory");
+		return code;
+	}
+	s->plan = s->run.plan = plan;
+	s->opt = opt;
+	s->saved_ns = sm_now_ns();
+	utc(s->run.started);
+	if (make_room(s))
+		snprintf(error->text, sizeof(error->text), "out of memory");
+	else if (sm_attached_read(&s->attached, opt->attach, error) ||
+		 sm_folder_make(&s->folder, opt, error))
+		code = SM_EXIT_USAGE;
+	else
+		code = run_in(s, error);
+	for (int i = 0; s->run.results && i < plan->ncases; i++)
+		sm_result_free(&s->run.results[i]);
+	json_decref(s->attached);
+	free(s->run.calibration);
+	free(s->run.visit_at_ns);
+	free(s->run.results);
+	free(s);
+	return code;
+}
