@@ -150,8 +150,8 @@ static void tell_hit(struct sm_msg_finding *out, const struct sm_hit *h)
 		snprintf(out->evidence, sizeof(out->evidence), "descriptor %d (%s)", h->fd,
 			 h->where);
 	else
-		snprintf(out->evidence, sizeof(out->evidence), "%s at 0x%llx, %u copies", h->where,
-			 (unsigned long long)h->addr, h->times);
+		snprintf(out->evidence, sizeof(out->evidence), "%s at 0x%llx, seen %u time%s",
+			 h->where, (unsigned long long)h->addr, h->times, h->times == 1 ? "" : "s");
 }
 
 /* Not found: only a scan that saw everything may say that it is not there. */

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
-static const char letters[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char letters[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
 
 int sm_random_bytes(void *data, size_t n)
 {

@@ -191,6 +191,9 @@ static void told_any(struct assault *x, const struct take_any *t, const char *ca
 		snprintf(text, sizeof(text), "%s: got its descriptor %d, %s", call, t->taken,
 			 t->what);
 		tell(x, SM_LEAKED, 0, text);
+	} else if (t->err == ENXIO) {
+		tell(x, SM_BLOCKED, ENXIO,
+		     "ENXIO: it holds sockets alone, which have no name to open");
 	} else if (t->err) {
 		refused(x, t->err, call);
 	} else {
@@ -311,17 +314,16 @@ static void trace(struct assault *x)
 
 /*
  * Signal 0 asks for permission alone (kill(2)); the sibling, which is there to be attacked, gets a
- * real one that does nothing to a running process.
+ * real one that is ignored by default. Not SIGCONT: that may be sent across uids in one session.
  */
 static void send_signal(struct assault *x)
 {
-	int sig = x->who == SM_VICTIM_SIBLING ? SIGCONT : 0;
+	int sig = x->who == SM_VICTIM_SIBLING ? SIGURG : 0;
 
 	if (kill(x->v->pid, sig) < 0)
-		refused(x, errno, sig ? "kill SIGCONT" : "kill 0");
+		refused(x, errno, sig ? "kill SIGURG" : "kill 0");
 	else
-		tell(x, SM_LEAKED, 0,
-		     sig ? "kill: SIGCONT was sent" : "kill: signal 0 may be sent");
+		tell(x, SM_LEAKED, 0, sig ? "kill: SIGURG was sent" : "kill: signal 0 may be sent");
 }
 
 static const struct {

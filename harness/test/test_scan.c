@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_scan.c - the controls of the isolation suite: the scanner finds what is there, in every
+ * kind of place, and nothing else. Without them "absent" would say nothing.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "isolation_util.h"
+#include "../isolation/canary.h"
+#include "../isolation/scan.h"
+
+struct tools {
+	struct sm_scan *scan;
+	struct sm_sought sought[SM_SECRETS];
+};
+
+static void scan_self(struct tools *t, const struct sm_secrets *s)
+{
+	t->scan = mmap(NULL, sizeof(*t->scan), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	assert_ptr_not_equal(t->scan, MAP_FAILED);
+	for (int i = 0; i < SM_SECRETS; i++)
+		t->sought[i].masked = s->row[i].masked;
+	sm_scan_init(t->scan, &s->mask, t->sought, SM_SECRETS, WAIT_MS);
+	sm_scan_memory(t->scan);
+	assert_int_equal(t->scan->err, 0);
+	sm_scan_descriptors(t->scan);
+	assert_int_equal(t->scan->err, 0);
+	assert_false(t->scan->cut_short);
+}
+
+/* Canaries that were never planted are found nowhere, though their masked list is in memory. */
+static void test_scanner_finds_nothing(void **state)
+{
+	struct sm_secrets *s;
+	struct tools t;
+	unsigned char clear[SM_CANARY_BYTES];
+
+	(void)state;
+	assert_int_equal(sm_secrets_new(&s, NULL), 0);
+	for (int i = 0; i < SM_SECRETS; i++) {
+		assert_int_equal(sm_canary_make(clear), 0);
+		sm_canary_mask(s->row[i].masked.b, clear, &s->mask);
+		explicit_bzero(clear, sizeof(clear));
+	}
+	scan_self(&t, s);
+	for (int i = 0; i < SM_SECRETS; i++)
+		assert_int_equal(t.scan->hit[i].times, 0);
+	assert_true(t.scan->bytes > 1000000);
+	munmap(t.scan, sizeof(*t.scan));
+	sm_secrets_free(s);
+}
+
+/* Planted in this process itself, each is found, once, and where it was put: every kind of place. */
+static void test_scanner_finds_everything(void **state)
+{
+	struct sm_secrets_room room;
+	struct sm_secrets *s;
+	struct tools t;
+
+	(void)state;
+	assert_int_equal(sm_secrets_new(&s, &room), 0);
+	assert_int_equal(sm_secrets_plant(s, SM_BEFORE), 0);
+	assert_int_equal(sm_secrets_plant(s, SM_AFTER), 0);
+	assert_int_equal(sm_secrets_plant(s, SM_AFTER), -EALREADY);
+	scan_self(&t, s);
+	for (int i = 0; i < SM_SECRETS; i++) {
+		const struct sm_hit *h = &t.scan->hit[i];
+
+		if (!s->row[i].planted)
+			fail_msg("%s: %s", s->row[i].name, s->row[i].reason);
+		if (h->times != 1)
+			fail_msg("%s: found %u times, %s", s->row[i].name, h->times, h->where);
+		if (s->row[i].in_descriptor)
+			assert_int_equal(h->fd, s->row[i].fd);
+		else
+			assert_true(h->addr == s->row[i].addr);
+	}
+	/* A second look finds the same: nothing was consumed. */
+	munmap(t.scan, sizeof(*t.scan));
+	scan_self(&t, s);
+	for (int i = 0; i < SM_SECRETS; i++)
+		assert_int_equal(t.scan->hit[i].times, 1);
+	munmap(t.scan, sizeof(*t.scan));
+	sm_secrets_free(s);
+}
+
+/* At every offset against the edges of mappings and of the scanner's chunks. */
+static void test_scanner_edges(void **state)
+{
+	const size_t bytes = 3 * SM_SCAN_CHUNK;
+	const size_t at[] = { 0,
+			      1,
+			      SM_SCAN_CHUNK - 15,
+			      SM_SCAN_CHUNK - 8,
+			      SM_SCAN_CHUNK - 1,
+			      SM_SCAN_CHUNK,
+			      2 * SM_SCAN_CHUNK - 23,
+			      bytes - 17,
+			      bytes - 16 };
+	unsigned char *area =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(area, MAP_FAILED);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		struct sm_secrets *s;
+		struct tools t;
+
+		assert_int_equal(sm_secrets_new(&s, NULL), 0);
+		assert_int_equal(sm_canary_make(area + at[i]), 0);
+		sm_canary_mask(s->row[0].masked.b, area + at[i], &s->mask);
+		scan_self(&t, s);
+		assert_true(t.scan->hit[0].times >= 1);
+		assert_true(t.scan->hit[0].addr == (uint64_t)(uintptr_t)(area + at[i]));
+		munmap(t.scan, sizeof(*t.scan));
+		explicit_bzero(area + at[i], SM_CANARY_BYTES);
+		sm_secrets_free(s);
+	}
+	munmap(area, bytes);
+}
+
+static void test_taint(void **state)
+{
+	struct sm_masked mask, mark, another;
+
+	(void)state;
+	assert_int_equal(sm_random_bytes(&mask, sizeof(mask)), 0);
+	assert_int_equal(sm_random_bytes(&mark, sizeof(mark)), 0);
+	assert_int_equal(sm_random_bytes(&another, sizeof(another)), 0);
+	assert_false(sm_taint_seen(&mark, &mask));
+	sm_taint_leave(&mark, &mask);
+	assert_true(sm_taint_seen(&mark, &mask)); /* one image reused: what a worker would leave */
+	assert_false(sm_taint_seen(&another, &mask));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scanner_finds_nothing),
+		cmocka_unit_test(test_scanner_finds_everything),
+		cmocka_unit_test(test_scanner_edges),
+		cmocka_unit_test(test_taint),
+	};
+	char *padded[] = { argv[0], (char *)PAD PAD, NULL };
+
+	if (argc < 2) { /* this process plants secrets in its own argv and environ */
+		setenv("SM_PAD", PAD PAD, 1);
+		execv("/proc/self/exe", padded);
+		return 1;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
