@@ -102,9 +102,9 @@ static int not_found(struct sm_arena *arena, const char *root, const char *name,
 	char list[300];
 
 	if (err == -ENOENT)
-		snprintf(error->text, sizeof(error->text), "no scenario '%s' (%s)%s%s%s; known: %s",
+		snprintf(error->text, sizeof(error->text), "no scenario '%s' (%s)%s%s%s known: %s",
 			 name, shown(path), near ? "; did you mean '" : "", near ? near : "",
-			 near ? "'?" : "", sm_join(list, sizeof(list), sm_words_array, names));
+			 near ? "'?" : ";", sm_join(list, sizeof(list), sm_words_array, names));
 	else
 		snprintf(error->text, sizeof(error->text), "%s: cannot be read: %s", shown(path),
 			 err == -EILSEQ ? "not a text file" : strerror(-err));
