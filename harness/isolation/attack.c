@@ -29,6 +29,11 @@
  */
 static unsigned char taint[SM_CANARY_BYTES];
 
+/* Payload memory with a canary, which stays in use to the child's end: hence not a local. */
+static unsigned char *kept;
+
+#define KEPT_BYTES 4096
+
 void sm_taint_leave(const struct sm_masked *masked, const struct sm_masked *mask)
 {
 	sm_canary_mask(taint, masked->b, mask);
@@ -87,14 +92,23 @@ static int become(uint32_t uid)
 	return 0;
 }
 
+/* `own` into the payload's heap, which is the place under test: hence malloc. 0 or -errno. */
+static int keep_canary(const struct sm_attack *a)
+{
+	kept = malloc(KEPT_BYTES);
+	if (!kept)
+		return -ENOMEM;
+	sm_canary_mask(kept + KEPT_BYTES / 2, a->own.b, &a->mask);
+	return 0;
+}
+
 /* An earlier child: leaves its canary in payload memory and ends without tidying up. */
 static int role_earlier(struct sm_order_ctx *ctx, const struct sm_attack *a)
 {
-	unsigned char *heap = malloc(4096); /* the payload's own heap is the place under test */
+	int err = keep_canary(a);
 
-	if (!heap)
-		return -ENOMEM;
-	sm_canary_mask(heap + 2048, a->own.b, &a->mask);
+	if (err)
+		return err;
 	sm_taint_leave(&a->own, &a->mask);
 	ctx->rec->kind = SM_RECORD_DONE;
 	return sm_record_write(ctx->rec);
@@ -103,13 +117,12 @@ static int role_earlier(struct sm_order_ctx *ctx, const struct sm_attack *a)
 /* The sibling's own secrets. 0 or -errno. */
 static int plant_own(const struct sm_attack *a, struct sm_sibling *say)
 {
-	unsigned char *heap = malloc(4096), clear[SM_CANARY_BYTES];
-	int err = 0;
+	unsigned char clear[SM_CANARY_BYTES];
+	int err = keep_canary(a);
 
-	if (!heap)
-		return -ENOMEM;
-	sm_canary_mask(heap + 2048, a->own.b, &a->mask);
-	say->addr = (uint64_t)(uintptr_t)(heap + 2048);
+	if (err)
+		return err;
+	say->addr = (uint64_t)(uintptr_t)(kept + KEPT_BYTES / 2);
 	say->pid = getpid();
 	say->fd = memfd_create("spawnmark-sibling", MFD_CLOEXEC);
 	if (say->fd < 0)
