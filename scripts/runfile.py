@@ -161,20 +161,20 @@ def check(raw: Any, name: str = "run.json") -> list[str]:
     """What contradicts the schema, one line each; empty: nothing."""
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     found = sorted(validator.iter_errors(raw), key=lambda e: [str(p) for p in e.absolute_path])
-    return [f"{name}: {_where(e)}: {_innermost(e)}" for e in found]
+    return [f"{name}: {_told(_innermost(e))}" for e in found]
 
 
-def _where(error: jsonschema.ValidationError) -> str:
-    return "/".join(str(p) for p in error.absolute_path) or "(top)"
+def _told(error: jsonschema.ValidationError) -> str:
+    """Where, and what is wrong; a long value is cut, not what is said of it."""
+    where = "/".join(str(p) for p in error.absolute_path) or "(top)"
+    said = error.message
+    return f"{where}: {said if len(said) <= 200 else '… ' + said[-120:]}"
 
 
-def _innermost(error: jsonschema.ValidationError) -> str:
+def _innermost(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
     """For `something or null`, the something's complaint is the useful one."""
-    best = jsonschema.exceptions.best_match(error.context) if error.context else None
-    if best is None:
-        return error.message[:200]
-    inside = "/".join(str(p) for p in best.relative_path)
-    return f"{inside + ': ' if inside else ''}{best.message[:200]}"
+    inner = [e for e in error.context or [] if e.validator_value != "null"]
+    return _innermost(inner[0]) if inner else error
 
 
 def load(folder: Path) -> Run:

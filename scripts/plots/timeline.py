@@ -65,7 +65,8 @@ def draw(run: Run, out: Path) -> str | None:
         _frame(row[0], spawn)
     fig.get_layout_engine().set(hspace=0.06)  # type: ignore[call-arg, union-attr]
     style.footer(fig, run, NOTE)
-    fig.draw_without_rendering()  # final sizes: the labels are placed by the pixel
+    fig.draw_without_rendering()  # final sizes, frozen: the labels are placed by the pixel
+    fig.set_layout_engine("none")
     for row, spawn in zip(axes, spawns):
         _fill(row[0], spawn)
     style.save(fig, run, out, NOTE)
@@ -108,15 +109,21 @@ def _fill(ax: style.Axes, spawn: Spawn) -> None:
     _span(ax, spawn.child, at.get("ready"), at.get("worked"), style.PHASE_COLOURS["work"])
     _span(ax, spawn.child, at.get("worked"), at.get("reaped"), style.PHASE_COLOURS["exit"])
     _arrows(ax, spawn, shade)
-    lanes = ((PARENT_INSTANTS, spawn.parent, 0.5), (SERVER_INSTANTS, spawn.server, 0.42),
-             (CHILD_INSTANTS, spawn.child, -0.48))
-    for names, lane, offset in lanes:
-        points = [(at[n], f"{n} {units.time(at[n])}") for n in names if n in at]
-        if names is PARENT_INSTANTS:
-            points.append((0.0, "request"))
+    parent = [(0.0, "request"), *_points(spawn, PARENT_INSTANTS)]
+    child, server = _points(spawn, CHILD_INSTANTS), _points(spawn, SERVER_INSTANTS)
+    for points, lane in ((parent, spawn.parent), (server, spawn.server), (child, spawn.child)):
         ax.plot([x for x, _ in points], [lane] * len(points), "o", color=shade, markersize=5,
                 markeredgecolor=style.PAPER, markeredgewidth=0.8, zorder=5, clip_on=False)
-        along(ax, points, lane, lane + offset)
+    along(ax, parent, spawn.parent, spawn.parent + 0.5)
+    along(ax, child, spawn.child, spawn.child - 0.48)
+    if server:  # in the wedge that reply and clone leave open
+        ax.annotate(", ".join(text for _, text in server), (server[-1][0], spawn.server),
+                    xytext=(30, 0), textcoords="offset points", va="center", fontsize=7.8,
+                    zorder=6, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.8})
+
+
+def _points(spawn: Spawn, names: tuple[str, ...]) -> list[tuple[float, str]]:
+    return [(spawn.at[n], f"{n} {units.time(spawn.at[n])}") for n in names if n in spawn.at]
 
 
 def _span(ax: style.Axes, lane: float, start: float | None, end: float | None,

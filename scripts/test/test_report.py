@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""From a run.json to the summary, the pictures and the page; whole and damaged runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SCRIPTS
+from PIL import Image
+
+import runfile
+from plots import PLOTS
+from summary import summary
+
+
+def report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error::UserWarning", str(SCRIPTS / "report.py")]
+    return subprocess.run([*command, str(folder), *options], capture_output=True, text=True,
+                          timeout=180, check=False)
+
+
+@pytest.fixture(scope="module")
+def made(golden_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The golden run's folder with its report."""
+    folder = tmp_path_factory.mktemp("vm-6.18")
+    (folder / "run.json").write_text(json.dumps(golden_once), encoding="utf-8")
+    told = report(folder)
+    assert told.returncode == 0, told.stderr
+    assert told.stderr == ""
+    return folder
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda p: p.name)
+def test_pictures_are_drawn(made: Path, plot: Any) -> None:
+    """Both files, and not blank: the pixels vary and ink covers some of it."""
+    svg = (made / "plots" / f"{plot.name}.svg").read_text(encoding="utf-8")
+    assert svg.count("<path") > 20
+    with Image.open(made / "plots" / f"{plot.name}.png") as image:
+        pixels = np.asarray(image.convert("L"), dtype=float)
+    assert pixels.std() > 5
+    assert (pixels < 128).mean() > 0.002
+
+
+def test_plot_table_is_sorted() -> None:
+    names = [p.name for p in PLOTS]
+    assert names == sorted(names)
+    files = {f.stem for f in (SCRIPTS / "plots").glob("*.py")}
+    assert set(names) == files - {"__init__", "style", "curve", "labels"}
+    assert len({p.place for p in PLOTS}) == len(PLOTS)
+
+
+def test_no_temporary_file_stays(made: Path) -> None:
+    assert [f for f in made.rglob("*") if f.name.endswith(".tmp")] == []
+
+
+def test_sentence_and_columns(run: runfile.Run) -> None:
+    text = summary(run)
+    assert text.replace("\n", " ").startswith(
+        "zygote: python (numpy, pandas, pyarrow) ready in 1.00 ms [0.96, 1.04], 400 × [400, 400] "
+        "sooner than popen, 0 of 24 secrets inherited, 8 of 8 reachable by the same uid, "
+        "12.6 MB PSS per child with 16 alive.")
+    lines = text.splitlines()
+    zygote = next(x for x in lines if x.startswith("zygote  "))
+    assert zygote.split() == ["zygote", "1.00", "[0.96,", "1.04]", "2.90", "[2.78,", "3.02]",
+                              "400", "1.02", "224", "12.6", "0/24", "8/8"]
+    fork = next(x for x in lines if x.startswith("fork  "))
+    assert fork.endswith("22/24   8/8 <- unsafe")
+    assert "n=60 in 12 blocks · floor 880 µs" in text
+
+
+def test_one_screen(run: runfile.Run) -> None:
+    lines = summary(run).splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 100
+
+
+def test_one_screen_with_many_errors(golden: dict[str, Any], run: runfile.Run) -> None:
+    for case in golden["cases"]:
+        case["errors"] = [{"block": 0, "stage": "exec", "errno": 2, "text": "x" * 300, "count": 3}]
+        case["status"] = "partial"
+    lines = summary(run).splitlines()
+    assert len(lines) <= 45 and max(map(len, lines)) <= 100
+    assert "more lines in report.html" in lines[-1]
+
+
+def test_failed_case_is_told(golden: dict[str, Any], folder: Path) -> None:
+    case = next(c for c in golden["cases"] if c["name"] == "startup/zygote/python")
+    case.update(status="failed", metrics={}, ecdf=None, timeline=None, cpu=None, blocks=[],
+                errors=[{"block": 0, "stage": "preload", "errno": 0, "count": 12,
+                         "text": "ModuleNotFoundError: No module named 'nump'"}])
+    (folder / "run.json").write_text(json.dumps(golden))
+    told = report(folder, "--no-plots")
+    assert told.returncode == 0, told.stderr
+    assert "ModuleNotFoundError: No module named 'nump' (12 times)" in told.stdout
+    assert "zygote        failed: no sample" in told.stdout
+    assert told.stdout.startswith("forkserver:")
+    assert "ModuleNotFoundError" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_incomplete_comes_first(golden: dict[str, Any], folder: Path) -> None:
+    golden["incomplete"] = {"reason": "interrupted", "blocks_done": 5, "blocks_planned": 12}
+    (folder / "run.json").write_text(json.dumps(golden))
+    told = report(folder, "--no-plots")
+    assert told.stdout.startswith("INCOMPLETE (interrupted): 5 of 12 blocks")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.index("INCOMPLETE") < page.index("<h1>")
+
+
+def only(kind: str) -> Callable[[dict[str, Any]], None]:
+    def change(run: dict[str, Any]) -> None:
+        run["cases"] = [c for c in run["cases"] if kind in (c["kind"], c["scenario"])]
+        run.update(isolation=[], shared_bits=[], attached={}, benchmarks=[])
+    return change
+
+
+def nothing(run: dict[str, Any]) -> None:
+    only("nothing")(run)
+    run["context"]["spawnmark"]["calibration"] = []
+
+
+def isolation_alone(run: dict[str, Any]) -> None:
+    isolation = run["isolation"]
+    nothing(run)
+    run["isolation"] = isolation
+
+
+def as_try(run: dict[str, Any]) -> None:
+    only("startup")(run)
+    run["cases"] = [c for c in run["cases"] if c["payload"] == "python" and "raw" not in c["name"]]
+    for case in run["cases"]:
+        case.update(scenario="try", name=case["name"].replace("startup", "try"), floor=None)
+
+
+def few_blocks(run: dict[str, Any]) -> None:
+    """Too few for any interval."""
+    only("startup")(run)
+    for case in run["cases"]:
+        for m in case["metrics"].values():
+            m.update(blocks=m["blocks"][:3], p50_ci=None, p90=None, p90_ci=None)
+
+
+def nulls(run: dict[str, Any]) -> None:
+    for case in run["cases"]:
+        case.update(image=None, floor=None, ecdf=None, timeline=None, cpu=None, noise=None)
+        for m in case["metrics"].values():
+            m.update({k: None for k in m if k not in ("unit", "n", "blocks", "p50")})
+        for point in case["throughput"]:
+            point.update({k: None for k in point if k in (
+                "children_per_s", "children_per_cpu_s", "children_per_cpu_s_ci", "user_ns",
+                "system_ns", "busy_ns", "rusage_ns", "accounting", "p50", "p99")})
+        for row in case["memory"]:
+            row.update({k: None for k in row if k not in ("alive", "at")}, reason="cannot")
+    for bits in run["shared_bits"]:
+        bits["shared_bits"] = None
+
+
+DEGRADED = {"nothing": nothing, "isolation": isolation_alone, "throughput": only("throughput"),
+            "memory": only("memory"), "scale": only("scale"), "startup": only("startup"),
+            "try": as_try, "few blocks": few_blocks, "nulls": nulls}
+
+
+@pytest.mark.parametrize("change", DEGRADED.values(), ids=DEGRADED.keys())
+def test_any_subset_makes_a_report(golden: dict[str, Any], folder: Path,
+                                   change: Callable[[dict[str, Any]], None]) -> None:
+    """No crash, no warning, no None, nan or empty sentence, at most one screen."""
+    change(golden)
+    assert runfile.check(golden) == []
+    (folder / "run.json").write_text(json.dumps(golden))
+    told = report(folder)
+    assert (told.returncode, told.stderr) == (0, "")
+    lines = told.stdout.split("\n\n/")[0].splitlines()
+    assert lines and lines[0].strip()
+    assert len(lines) <= 45 and max(map(len, lines)) <= 100
+    assert "None" not in told.stdout and "nan" not in told.stdout.replace("nanosec", "")
+    assert (folder / "report.html").stat().st_size > 3000
+
+
+def test_try_is_the_headline(golden: dict[str, Any], folder: Path) -> None:
+    as_try(golden)
+    (folder / "run.json").write_text(json.dumps(golden))
+    told = report(folder, "--summary-only")
+    assert "400 × [400, 400] sooner than popen" in told.stdout.replace("\n", " ")
+    assert "isolation not measured" in told.stdout.replace("\n", " ")
+    assert sorted(f.name for f in folder.iterdir()) == ["run.json"]  # nothing was written
+
+
+def test_bad_input(folder: Path, golden: dict[str, Any], tmp_path: Path) -> None:
+    told = report(tmp_path / "nowhere")
+    assert told.returncode == 2 and "nowhere/run.json: No such file" in told.stderr
+    golden["cases"][3]["status"] = "fine"
+    (folder / "run.json").write_text(json.dumps(golden))
+    told = report(folder)
+    assert told.returncode == 2 and "cases/3/status" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_no_plots(golden: dict[str, Any], folder: Path) -> None:
+    assert report(folder, "--no-plots").returncode == 0
+    assert not (folder / "plots").exists()
+
+
+def test_page_is_one_file(made: Path) -> None:
+    page = (made / "report.html").read_text(encoding="utf-8")
+    assert len(page.encode()) < 5_000_000
+    for outside in ("<script", "src=", "@import", 'href="http'):
+        assert outside not in page
+    assert page.count("<svg ") == len(PLOTS) == page.count('role="img"')
+    assert "&lt;heap/before&gt; &amp; 1 hit" in page  # evidence is text, never markup
