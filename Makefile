@@ -82,7 +82,12 @@ $(B)/micro: $(call obj,$(MICRO_SRC)) bench/micro/shim.cc $(B)/libspawnmark.a
 	$(call say,CXX,$@)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -o $@ $^ -lbenchmark -lpthread
 
-$(B)/test/%: $(B)/o/harness/test/%.o $(call obj,$(TEST_HELP)) $(DRIVER_OBJ) $(B)/libspawnmark.a
+# An archive, so that a test gets only those helpers that it calls.
+$(B)/test/help.a: $(call obj,$(TEST_HELP))
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lz -lm
 
