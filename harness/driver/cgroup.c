@@ -5,6 +5,7 @@
  */
 #include "cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -117,6 +118,35 @@ static bool counts(const struct sm_cgroup *cg, const char *controller)
 	return status == 0 && sm_cgroup_cpu(cg, &cpu) == 0;
 }
 
+/* Groups of runs that were killed: empty, their numbers no process any more. */
+static void tidy(const char *base)
+{
+	char dir[512], path[1200];
+	const char *leaf = strrchr(base, '/');
+	struct dirent *e, *f;
+	DIR *d, *inner;
+
+	snprintf(dir, sizeof(dir), "%.*s", (int)(leaf - base), base);
+	d = opendir(dir);
+	while (d && (e = readdir(d))) {
+		int pid = 0, end = 0;
+
+		if (sscanf(e->d_name, "spawnmark-%d%n", &pid, &end) != 1 || e->d_name[end] ||
+		    pid < 2 || kill(pid, 0) == 0 || errno != ESRCH)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		inner = opendir(path);
+		while (inner && (f = readdir(inner)))
+			if (f->d_type == DT_DIR && f->d_name[0] != '.')
+				unlinkat(dirfd(inner), f->d_name, AT_REMOVEDIR);
+		if (inner)
+			closedir(inner);
+		rmdir(path);
+	}
+	if (d)
+		closedir(d);
+}
+
 static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting, const char *root,
 		     const char *controller)
 {
@@ -136,6 +166,7 @@ static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting,
 		rmdir(base->dir);
 		return false;
 	}
+	tidy(base->dir);
 	good = counts(&cg, controller);
 	sm_cgroup_remove(&cg);
 	if (!good)

@@ -82,23 +82,25 @@ static _Noreturn void child(const struct birth *b)
 		_exit(126);
 	sigemptyset(&none);
 	sm_signals_restore(&none);
-	execve(b->spec->argv[0], b->spec->argv, b->env);
+	execve(b->spec->path ? b->spec->path : b->spec->argv[0], b->spec->argv, b->env);
 	give_up(b, SM_STAGE_EXEC, errno);
 }
 
-/* The rig's environment and SM_JOB. The caller frees the array and its last string. */
-static char **env_with_job(const struct sm_rig *rig, const char *job, int fd)
+/* The rig's environment, more_env and SM_JOB. The caller frees the array and its last string. */
+static char **env_with_job(const struct sm_rig *rig, const struct sm_hostspec *spec, int fd)
 {
 	size_t n = 0;
 	char **env;
 
 	while (rig->env[n])
 		n++;
-	env = calloc(n + 2, sizeof(*env));
+	env = calloc(n + 3, sizeof(*env));
 	if (!env)
 		return NULL;
 	memcpy(env, rig->env, n * sizeof(*env));
-	if (job && asprintf(&env[n], "SM_JOB=%s/%d", job, fd) < 0)
+	if (spec->more_env)
+		env[n++] = (char *)spec->more_env;
+	if (spec->job && asprintf(&env[n], "SM_JOB=%s/%d", spec->job, fd) < 0)
 		env[n] = NULL;
 	return env;
 }
@@ -173,7 +175,7 @@ int sm_hostproc_start(struct sm_rig *rig, struct sm_hostproc *host, const struct
 	}
 	host->sock = sock[0];
 	b.sock = spec->job ? sock[1] : -1;
-	b.env = env_with_job(rig, spec->job, sock[1]);
+	b.env = env_with_job(rig, spec, sock[1]);
 	err = sm_cgroup_make(&rig->base, &host->cg);
 	if (!b.env || err)
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, err ? -err : ENOMEM, "group of a host");

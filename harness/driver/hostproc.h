@@ -34,7 +34,9 @@ struct sm_hostproc {
 };
 
 struct sm_hostspec {
+	const char *path; /* NULL: argv[0] */
 	char *const *argv;
+	const char *more_env; /* one more "NAME=VALUE" for the host alone, or NULL */
 	const char *job; /* "host/STRATEGY": the socket's number is added; NULL: no job at all */
 	const struct sm_cpuset *cpus; /* NULL: as the driver */
 	uid_t uid;                    /* and gid; SM_UID_STAY: as the driver */

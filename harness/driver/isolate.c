@@ -11,9 +11,12 @@
  * Without root, `same` and `undumpable` run as the calling user; the other two are told as errors.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../isolation/isolation.h"
 #include "../sys/sys.h"
 #include "collect.h"
 #include "visit.h"
@@ -21,6 +24,44 @@
 /* Below nobody (65534), used by no distribution's static allocation. */
 #define UID_HOST  65531
 #define UID_CHILD 65532
+
+/* A host's command line and environment with room for the secrets "argv" and "environ". */
+struct padded {
+	char xs[SM_PAD_RUN + 1];
+	char env[SM_PAD_RUN + 16], option[SM_PAD_RUN + 16];
+	char *first, **argv;
+};
+
+static int pad(struct padded *p, const struct sm_case *c)
+{
+	bool python = (c->ops->traits & SM_PARENT_LOADS) && !strcmp(c->payload, "python");
+	size_t n = 0, at = 0;
+
+	memset(p->xs, 'x', SM_PAD_RUN);
+	p->xs[SM_PAD_RUN] = 0;
+	snprintf(p->env, sizeof(p->env), "SM_PAD=%s", p->xs);
+	snprintf(p->option, sizeof(p->option), "pad=%s", p->xs);
+	while (c->host_argv[n])
+		n++;
+	p->first = NULL;
+	p->argv = calloc(n + 3, sizeof(*p->argv));
+	if (!p->argv)
+		return -ENOMEM;
+	/* An interpreter finds its installation by argv[0]: that one must stay as it is. */
+	if (python)
+		p->argv[at++] = c->host_argv[0];
+	else if (asprintf(&p->first, "%s %s", c->host_argv[0], p->xs) < 0)
+		p->first = NULL;
+	else
+		p->argv[at++] = p->first;
+	if (python) {
+		p->argv[at++] = (char *)"-X";
+		p->argv[at++] = p->option;
+	}
+	for (size_t i = 1; i < n; i++)
+		p->argv[at++] = c->host_argv[i];
+	return python || p->first ? 0 : -ENOMEM;
+}
 
 static void gather(void *arg, int from, uint16_t type, const void *data, uint32_t bytes)
 {
@@ -81,17 +122,26 @@ int sm_visit_isolation(struct sm_stay *stay)
 	};
 	struct sm_hostproc host;
 	struct sm_msg_done done;
+	struct sm_hostspec spec = { .path = c->host_argv[0] };
 	struct sm_cpuset set;
-	uid_t uid;
+	struct padded padded;
 	int err;
 
 	if (stay->r->nfindings)
 		return 0; /* the first block that gave the matrix is enough */
-	err = host_uid(stay, &uid);
+	err = host_uid(stay, &spec.uid);
 	if (err)
 		return err;
 	sm_cpus_for(&stay->rig->cpus, c->pin, &set);
-	err = sm_stay_host_as(stay, &host, &set, uid, true);
+	err = pad(&padded, c);
+	if (err) {
+		free(padded.argv);
+		return err;
+	}
+	spec.argv = padded.argv;
+	spec.more_env = padded.env;
+	spec.cpus = &set;
+	err = sm_stay_host_as(stay, &host, &spec, true);
 	if (!err)
 		err = sm_hostproc_send(&host, SM_CMD_ISOLATE, &cmd, sizeof(cmd), &stay->fault);
 	/* Each attack is a child of its own with its own timeout; the host tells each as it ends. */
@@ -99,6 +149,8 @@ int sm_visit_isolation(struct sm_stay *stay)
 		err = sm_hostproc_await(stay->rig, &host, 1, sm_silence_ms(c, 64), gather, stay,
 					&done, &stay->fault);
 	sm_hostproc_end(stay->rig, &host, 1, !err);
+	free(padded.first);
+	free(padded.argv);
 	if (err) /* a matrix with holes would read as "absent" */
 		stay->r->nfindings = stay->r->nlayouts = 0;
 	return err;

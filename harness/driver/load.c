@@ -46,18 +46,23 @@ static void rest(int ms)
 	poll(NULL, 0, ms);
 }
 
+/* Others that use more of a CPU than this make the third meter a guess. */
+#define IDLE_MOST 0.1
+
 /* Busy ns of the whole machine per ns of time while nothing of ours runs; < 0: not known. */
 static double idle_rate(void)
 {
 	struct sm_machine_time a, b;
 	int64_t from = sm_now_ns();
+	double rate;
 
 	sm_machine_time(NULL, &a);
 	rest(IDLE_MS);
 	sm_machine_time(NULL, &b);
 	if (a.busy_ns < 0 || b.busy_ns < 0)
 		return -1;
-	return (double)(b.busy_ns - a.busy_ns) / (double)(sm_now_ns() - from);
+	rate = (double)(b.busy_ns - a.busy_ns) / (double)(sm_now_ns() - from);
+	return rate > IDLE_MOST ? -1 : rate;
 }
 
 static void finish_load(struct sm_load *l, const struct sm_msg_done *done, int n)

@@ -18,16 +18,17 @@ int64_t sm_silence_ms(const struct sm_case *c, int n)
 	return 4 * c->timeout_ms + (n < SM_SAMPLES_MAX ? n : SM_SAMPLES_MAX) * each + 2000;
 }
 
-int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, const struct sm_cpuset *cpus,
-		    uid_t uid, bool plant_secrets)
+int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, struct sm_hostspec *spec,
+		    bool plant_secrets)
 {
 	const struct sm_case *c = stay->c;
 	char job[128];
-	struct sm_hostspec spec = { .argv = c->host_argv, .job = job, .cpus = cpus, .uid = uid };
 	int err;
 
 	snprintf(job, sizeof(job), "host/%s", c->ops->name);
-	err = sm_hostproc_start(stay->rig, host, &spec, &stay->fault);
+	spec->job = job;
+	err = sm_hostproc_start(stay->rig, host, spec, &stay->fault);
+	spec->job = NULL;
 	if (err)
 		return err;
 	err = sm_hostproc_open(stay->rig, host, c, plant_secrets, &stay->fault);
@@ -40,7 +41,9 @@ int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, const struct
 
 int sm_stay_host(struct sm_stay *stay, struct sm_hostproc *host, const struct sm_cpuset *cpus)
 {
-	return sm_stay_host_as(stay, host, cpus, SM_UID_STAY, false);
+	struct sm_hostspec spec = { .argv = stay->c->host_argv, .cpus = cpus, .uid = SM_UID_STAY };
+
+	return sm_stay_host_as(stay, host, &spec, false);
 }
 
 void sm_tally_take(struct sm_tally *t, const struct sm_hostproc *hosts, int n,

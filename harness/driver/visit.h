@@ -36,8 +36,9 @@ int sm_audit(struct sm_stay *stay, const struct sm_hostproc *host, int64_t spawn
 
 /* Steps that kinds share: a host on these CPUs, its strategy started, its image read. */
 int sm_stay_host(struct sm_stay *stay, struct sm_hostproc *host, const struct sm_cpuset *cpus);
-int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, const struct sm_cpuset *cpus,
-		    uid_t uid, bool plant_secrets);
+/* The same with a spec of the caller's; its job is filled in. */
+int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, struct sm_hostspec *spec,
+		    bool plant_secrets);
 
 /* If the message is a note, makes it an error of the case. Returns how many failures it counts. */
 int sm_stay_note(struct sm_stay *stay, uint16_t type, const void *data, uint32_t bytes);
