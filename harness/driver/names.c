@@ -42,6 +42,20 @@ static int tell_apart(struct sm_planner *p, struct sm_case *c)
 	return make_name(p, c);
 }
 
+/* All cases of a section are named alike: with its name, when one of them needs it. */
+static void spread(const struct sm_plan *plan, bool *twin)
+{
+	for (int i = 0; twin && i < plan->ncases; i++) {
+		for (int j = 0; twin[i] && j < plan->ncases; j++) {
+			const struct sm_case *a = &plan->cases[i];
+			const struct sm_case *b = &plan->cases[j];
+
+			if (a->iscenario == b->iscenario && strcmp(a->section, b->section) == 0)
+				twin[j] = true;
+		}
+	}
+}
+
 int sm_names_make(struct sm_planner *p)
 {
 	struct sm_plan *plan = p->plan;
@@ -56,6 +70,7 @@ int sm_names_make(struct sm_planner *p)
 				twin[i] = twin[j] = true;
 		}
 	}
+	spread(plan, twin);
 	for (int i = 0; !err && i < plan->ncases; i++) {
 		if (twin[i])
 			err = tell_apart(p, &plan->cases[i]);

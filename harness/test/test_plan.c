@@ -225,11 +225,13 @@ static void test_twins_are_told_apart(void **state)
 {
 	struct sm_plan *plan = good("[a]\nstrategy = zygote\npayload = heap\nheap_mb = 16\n"
 				    "floor = yes\n[b]\nstrategy = zygote\npayload = heap\n"
-				    "heap_mb = 64\nfloor = yes\n");
+				    "heap_mb = 64\nfloor = yes\n"
+				    "[c]\nstrategy = popen\npayload = heap\nfloor = no\n");
 
 	(void)state;
 	names_are_unique(plan);
-	assert_int_equal(plan->ncases, 4);
+	assert_int_equal(plan->ncases, 5);
+	assert_string_equal(find(plan, "x/popen/heap")->section, "c");
 	assert_int_equal(find(plan, "x/zygote/heap/section=b")->heap_mb, 64);
 	assert_int_equal(find(plan, "x/raw/heap/section=b")->heap_mb, 64);
 	sm_plan_free(plan);
