@@ -28,7 +28,7 @@ const struct attacker iso_same = { "same", USER, SM_STAY_UID, 0 };
 const struct attacker iso_undumpable = { "undumpable", USER, SM_STAY_UID, 1 };
 const struct attacker iso_other = { "other", 0, USER, 0 };
 
-static const char *built(const char *name)
+const char *iso_built(const char *name)
 {
 	static char path[4096];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) / 2);
@@ -49,7 +49,7 @@ void iso_start(struct run *r, const char *strategy, uint32_t uid, enum padding p
 	int pair[2];
 
 	assert_non_null(ops);
-	path = built(ops->traits & SM_PARENT_LOADS ? "payloads/none" : "sm-host");
+	path = iso_built(ops->traits & SM_PARENT_LOADS ? "payloads/none" : "sm-host");
 	memset(r, 0, sizeof(*r));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	snprintf(job, sizeof(job), "SM_JOB=host/%s/%d", strategy, pair[1]);
@@ -102,7 +102,7 @@ void iso_say(struct run *r, uint16_t cmd, const void *data, size_t bytes)
 
 void iso_open(struct run *r, const char *const *argv, const struct attacker *who)
 {
-	const char *none[] = { built("payloads/none"), NULL };
+	const char *none[] = { iso_built("payloads/none"), NULL };
 	const char *envp[] = { "PATH=/usr/bin:/bin", NULL };
 	struct sm_cmd_open cmd = { .start_timeout_ms = 10000,
 				   .plant_secrets = 1,

@@ -41,6 +41,9 @@ struct attacker {
 
 extern const struct attacker iso_root, iso_same, iso_undumpable, iso_other;
 
+/* A file that was built beside the tests. Static storage, one call at a time. */
+const char *iso_built(const char *name);
+
 enum padding { BARE, PADDED };
 
 /* Starts the host of a strategy, as this uid when it is not 0. */

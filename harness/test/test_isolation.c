@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -295,6 +296,24 @@ static void test_foreign_child(void **state)
 	}
 }
 
+/* A good answer and then another status than 0 is a failure. */
+static void test_bad_end(void **state)
+{
+	char script[4200];
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	static struct run r;
+
+	(void)state;
+	snprintf(script, sizeof(script), "'%s'; exit 3", iso_built("payloads/none"));
+	iso_start(&r, "popen", 0, PADDED);
+	iso_open(&r, argv, &iso_root);
+	iso_command(&r, &iso_root, 20000);
+	assert_int_equal(r.end, SM_MSG_FAULT);
+	assert_int_equal(r.fault.stage, SM_STAGE_WAIT);
+	assert_int_equal(WEXITSTATUS(r.fault.detail), 3);
+	iso_close(&r);
+}
+
 /* Children whose parent left them would come here: there are none. */
 static int nothing_left(void **state)
 {
@@ -314,6 +333,7 @@ int main(void)
 		TEST(test_undumpable_blocks), TEST(test_other_uid_is_blocked),
 		TEST(test_shared_bits),       TEST(test_no_padding),
 		TEST(test_bad_command),       TEST(test_foreign_child),
+		TEST(test_bad_end),
 	};
 
 	if (geteuid() != 0) {
