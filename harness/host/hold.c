@@ -185,13 +185,14 @@ static int release_one(struct sm_host_state *st, struct sm_held *h)
 int sm_host_release(struct sm_host_state *st, const void *data, uint32_t bytes)
 {
 	struct sm_scratch *x = st->scratch;
-	int err = 0, first = 0;
+	int first = 0;
 
 	(void)data;
 	if (bytes)
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL, "release: takes no argument");
 	while (x->nheld) {
-		err = release_one(st, &x->held[--x->nheld]);
+		int err = release_one(st, &x->held[--x->nheld]);
+
 		st->done.children += !err;
 		if (err && !first)
 			first = err;

@@ -26,6 +26,7 @@ static int close_host(struct sm_host_state *st, const void *data, uint32_t bytes
 }
 
 /* Sorted as enum sm_msg is. A new command is one function and one row. */
+/* clang-format off */
 static const struct {
 	uint16_t cmd;
 	bool needs_open;
@@ -41,6 +42,7 @@ static const struct {
 	{ SM_CMD_CALIBRATE, false, sm_host_calibrate },
 	{ SM_CMD_CLOSE, false, close_host },
 };
+/* clang-format on */
 
 static int64_t tv_ns(const struct timeval *tv)
 {
@@ -120,7 +122,7 @@ static int prepare(struct sm_host_state *st)
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (st->scratch == MAP_FAILED) {
 		st->scratch = NULL;
-		return -errno;
+		return -ENOMEM;
 	}
 	if (madvise(st->scratch, sizeof(*st->scratch), MADV_DONTFORK))
 		return -errno;

@@ -47,7 +47,7 @@ struct sm_scratch {
 	struct pollfd polls[2 * SM_IN_FLIGHT_MAX];
 	struct sm_held held[SM_IN_FLIGHT_MAX];
 	uint32_t nheld;
-	char frame[SM_FRAME_BYTES_MAX];
+	_Alignas(16) char frame[SM_FRAME_BYTES_MAX]; /* commands are read where they lie */
 };
 
 /* What makes the parent's image bigger. */
@@ -132,9 +132,9 @@ struct sm_span {
 int sm_span_start(const struct sm_span *span, struct sm_sample *s, struct sm_child *child,
 		  struct sm_fault *fault);
 int sm_span_end(const struct sm_span *span, struct sm_sample *s, struct sm_child *child,
-		const struct sm_record *rec, struct sm_tail *err, struct sm_fault *fault);
+		const struct sm_record *rec, struct sm_tail *tail, struct sm_fault *fault);
 int sm_span_give_up(const struct sm_span *span, struct sm_sample *s, struct sm_child *child,
-		    int why, struct sm_tail *err, struct sm_fault *fault);
+		    int why, struct sm_tail *tail, struct sm_fault *fault);
 /* Strategies whose children have no stdout: exit first, then what ops->record knows. */
 int sm_span_silent(const struct sm_span *span, struct sm_sample *s, struct sm_child *child,
 		   struct sm_fault *fault);

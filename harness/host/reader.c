@@ -150,7 +150,7 @@ void sm_tail_text(const struct sm_tail *tail, char *text, size_t size)
 			used += 3;
 			gap = 0;
 		}
-		text[used++] = c < 32 || c > 126 ? '?' : (char)c;
+		text[used++] = (char)(c < 32 || c > 126 ? '?' : c);
 	}
 	text[used] = '\0';
 }

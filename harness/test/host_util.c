@@ -143,6 +143,7 @@ int host_join(struct host *h)
 		close(h->sock);
 	h->sock = -1;
 	assert_int_equal(sm_wait_child(h->pid, ANSWER_MS, &end), 0);
+	h->pid = 0;
 	return end.status;
 }
 

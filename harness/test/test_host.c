@@ -30,6 +30,32 @@ static int is_meter(const struct sm_ops *ops)
 	return (ops->traits & SM_METER) != 0;
 }
 
+/* Orphans come to us, who are the subreaper: those of a shell that was killed, for one. */
+static void reap_orphans(void)
+{
+	int64_t end_ns = sm_now_ns() + 5000000000LL;
+
+	while (waitpid(-1, NULL, WNOHANG) >= 0) {
+		assert_true(sm_now_ns() < end_ns);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(errno, ECHILD);
+}
+
+/* A test that failed leaves its host behind: it must not fail the others. */
+static int clean_up(void **state)
+{
+	(void)state;
+	if (host.pid) {
+		sm_kill_child(host.pid);
+		close(host.sock);
+	}
+	host.pid = 0;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return 0;
+}
+
 static int latency(uint32_t n, uint32_t warmup, uint32_t timeout_ms)
 {
 	struct sm_cmd_latency cmd = { .n = n, .warmup = warmup, .timeout_ms = timeout_ms };
@@ -99,8 +125,8 @@ static void check_load(const struct sm_ops *ops)
 
 	if (!strcmp(ops->name, "noop"))
 		return; /* a million samples a second */
-	assert_int_equal(load(4, 30), SM_MSG_DONE);
-	assert_true(host.a.done.children > 4);
+	assert_int_equal(load(4, 60), SM_MSG_DONE);
+	assert_true(host.a.done.children >= 4);
 	assert_int_equal(host.a.done.failed, 0);
 	assert_int_equal(host.a.done.children, host.a.nsamples);
 	for (uint32_t i = 0; i < host.a.nsamples; i++) {
@@ -108,7 +134,7 @@ static void check_load(const struct sm_ops *ops)
 
 		check_sample(ops, s);
 		assert_true(s->request_ns >= host.a.done.began_ns);
-		assert_true(s->request_ns < host.a.done.began_ns + 30 * 1000000);
+		assert_true(s->request_ns < host.a.done.began_ns + 60 * 1000000);
 		assert_true(s->reaped_ns <= host.a.done.ended_ns);
 		if (i)
 			overlaps += s->request_ns < host.a.samples[i - 1].reaped_ns;
@@ -276,18 +302,6 @@ static void a_child_without_a_record_leaves_its_last_words(void **state)
 	assert_int_equal(hold(1), SM_MSG_FAULT);
 	assert_non_null(strstr(host.a.fault.text, "last words"));
 	host_close(&host);
-}
-
-/* Orphans come to us, who are the subreaper: those of a shell that was killed, for one. */
-static void reap_orphans(void)
-{
-	int64_t end_ns = sm_now_ns() + 5000000000LL;
-
-	while (waitpid(-1, NULL, WNOHANG) >= 0) {
-		assert_true(sm_now_ns() < end_ns);
-		poll(NULL, 0, 1);
-	}
-	assert_int_equal(errno, ECHILD);
 }
 
 static void a_chatty_child_does_not_block_the_load(void **state)
@@ -462,7 +476,7 @@ static void calibration_is_bounded_and_plausible(void **state)
 
 static void bad_ops_are_refused_with_a_message(void **state)
 {
-	struct sm_ops ops = *sm_strategy("popen");
+	struct sm_ops ops;
 	struct sm_frame f;
 	struct sm_fault fault;
 	int pair[2];
@@ -505,19 +519,19 @@ static void an_old_callers_ops_still_work(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_strategy_obeys_every_command),
-		cmocka_unit_test(wrong_commands_are_refused),
-		cmocka_unit_test(a_child_that_never_answers_costs_its_sample),
-		cmocka_unit_test(what_is_printed_before_the_record_is_skipped),
-		cmocka_unit_test(a_child_without_a_record_leaves_its_last_words),
-		cmocka_unit_test(a_chatty_child_does_not_block_the_load),
-		cmocka_unit_test(nothing_outlives_a_driver_that_has_gone),
-		cmocka_unit_test(a_child_that_hangs_does_not_outlive_the_driver),
-		cmocka_unit_test(a_server_killed_in_mid_block_fails_the_rest),
-		cmocka_unit_test(the_parents_image_is_what_was_asked_for),
-		cmocka_unit_test(calibration_is_bounded_and_plausible),
-		cmocka_unit_test(bad_ops_are_refused_with_a_message),
-		cmocka_unit_test(an_old_callers_ops_still_work),
+		cmocka_unit_test_teardown(every_strategy_obeys_every_command, clean_up),
+		cmocka_unit_test_teardown(wrong_commands_are_refused, clean_up),
+		cmocka_unit_test_teardown(a_child_that_never_answers_costs_its_sample, clean_up),
+		cmocka_unit_test_teardown(what_is_printed_before_the_record_is_skipped, clean_up),
+		cmocka_unit_test_teardown(a_child_without_a_record_leaves_its_last_words, clean_up),
+		cmocka_unit_test_teardown(a_chatty_child_does_not_block_the_load, clean_up),
+		cmocka_unit_test_teardown(nothing_outlives_a_driver_that_has_gone, clean_up),
+		cmocka_unit_test_teardown(a_child_that_hangs_does_not_outlive_the_driver, clean_up),
+		cmocka_unit_test_teardown(a_server_killed_in_mid_block_fails_the_rest, clean_up),
+		cmocka_unit_test_teardown(the_parents_image_is_what_was_asked_for, clean_up),
+		cmocka_unit_test_teardown(calibration_is_bounded_and_plausible, clean_up),
+		cmocka_unit_test_teardown(bad_ops_are_refused_with_a_message, clean_up),
+		cmocka_unit_test_teardown(an_old_callers_ops_still_work, clean_up),
 	};
 
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) /* so that nothing can hide */
