@@ -25,6 +25,15 @@ static int fork_start(void **self, const struct sm_setup *setup, struct sm_fault
 	return 0;
 }
 
+/* Closes the parent's ends of its own pipes: else it would wait for its own stdin to end. */
+_Noreturn static void fork_child(const struct sm_payload *payload, struct sm_birth *birth,
+				 struct sm_stdio *io)
+{
+	birth->entered_ns = sm_now_ns();
+	sm_stdio_close_parent(io);
+	sm_child_born(payload, birth);
+}
+
 static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *child,
 		      struct sm_fault *fault)
 {
@@ -53,7 +62,7 @@ static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *chi
 	birth.cloning_ns = sm_now_ns();
 	pid = fork();
 	if (pid == 0)
-		sm_child_born(payload, &birth);
+		fork_child(payload, &birth, &io);
 	err = pid < 0 ? errno : 0;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (payload->after_fork_parent)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawn_util.h - real processes for tests: the test program is its own payload.
+ *
+ * main() of such a test begins with `if (getenv("SM_JOB")) return su_payload(argc, argv);`. What
+ * a child shall do is said in its environment; each key is one row of the table in spawn_util.c.
+ * Everything here is bounded by SU_WAIT_MS and asserts with cmocka.
+ */
+#ifndef SM_TEST_SPAWN_UTIL_H
+#define SM_TEST_SPAWN_UTIL_H
+
+#include <stddef.h>
+
+#include "spawnmark.h"
+
+#define SU_WAIT_MS 10000
+
+/* A started strategy, and what the process looked like before. */
+struct su {
+	const struct sm_ops *ops;
+	void *self;
+	int fds, children;
+	struct sm_fault fault;
+};
+
+/* One spawn and all that came of it. */
+struct su_run {
+	struct sm_child child;
+	struct sm_exit exit;
+	struct sm_record rec; /* magic 0: none came */
+	int64_t request_ns;
+	char out[4096], err[4096]; /* text before the record; all of stderr */
+	size_t out_bytes, err_bytes;
+};
+
+/* The payload. Does not return in a cloned child. */
+int su_payload(int argc, char **argv);
+extern const struct sm_payload su_own_payload;
+
+/*
+ * Starts strategy name with "NAME=value" extra in the server's environment (or NULL). Returns
+ * what start() returned; on success su_stop() must follow, which asserts that nothing is left.
+ */
+int su_start(struct su *s, const char *name, const char *extra);
+int su_start_argv(struct su *s, const char *name, const char *const *argv, const char *extra,
+		  unsigned int timeout_ms);
+void su_stop(struct su *s);
+/* Asserts that descriptors and children are as they were before su_start(). */
+void su_nothing_left(const struct su *s);
+
+/* env: more entries for the child's environment, NULL-terminated, or NULL. */
+int su_spawn(struct su *s, struct su_run *run, const char *const *args, const char *const *env,
+	     const char *cwd, unsigned int timeout_ms);
+/* Reads stdout up to a record of any kind, or to its end. */
+void su_read_record(struct su_run *run);
+/* Closes stdin, reads everything, collects the exit, closes all. */
+void su_finish(struct su *s, struct su_run *run);
+/* spawn and finish with env entry one, asserting a DONE record and status 0. */
+void su_good(struct su *s, struct su_run *run, const char *one);
+
+int su_count_fds(pid_t pid); /* in /proc/PID/fd; -1: gone */
+int su_lowest_free_fd(void);
+/* Waits until pid has n descriptors: a server may close one just after it has answered. */
+void su_await_fds(pid_t pid, int n);
+int su_count_children(pid_t pid); /* zombies included */
+/* The value of a line "Key:\t..." of /proc/PID/status as hex or decimal. */
+unsigned long long su_status(pid_t pid, const char *key, int base);
+/* Waits until pid has ended (not reaped). 0 or -ETIMEDOUT. */
+int su_await_end(pid_t pid);
+int64_t su_now_ms(void);
+/* Runs fn in a fork of this process; asserts that it returns 0. A fresh table of descriptors. */
+void su_in_fork(int (*fn)(void *arg), void *arg);
+
+#endif
