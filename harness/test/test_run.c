@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_run.c - whole runs on real hosts: a good one, and every way in which one goes wrong. What
+ * counts each time: the file is valid, the others ran on, nothing is left, and it does not last.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../driver/cgroup.h"
+#include "../driver/meter.h"
+#include "../sys/sys.h"
+#include "run_util.h"
+
+#define PATIENCE_MS 60000
+
+static const char *const both[] = { "popen", "zygote", NULL };
+static const char *const zygote[] = { "zygote", NULL };
+
+static const char *text_of(json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s ? s : "";
+}
+
+static int64_t cpu_of_this_process(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* 300 ms of CPU, as the process itself counts them, are 300 ms of its group. */
+static void test_group_counts_cpu(void **state)
+{
+	const int64_t burn = 300000000;
+	struct sm_cgroup_base base;
+	struct sm_cgroup cg;
+	struct sm_cpu cpu;
+	pid_t pid;
+
+	(void)state;
+	sm_cgroup_base_open(&base);
+	if (base.accounting == SM_ACCT_RUSAGE) {
+		print_message("no control group here\n");
+		skip();
+	}
+	assert_int_equal(sm_cgroup_make(&base, &cg), 0);
+	pid = fork();
+	if (pid == 0) {
+		int64_t from;
+
+		if (sm_cgroup_enter(&cg))
+			_exit(1);
+		from = cpu_of_this_process();
+		while (cpu_of_this_process() - from < burn)
+			;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(sm_cgroup_cpu(&cg, &cpu), 0);
+	assert_in_range(cpu.total_ns, burn * 9 / 10, burn * 11 / 10);
+	assert_int_equal(sm_cgroup_remove(&cg), 0);
+	sm_cgroup_base_close(&base);
+	assert_int_equal(access(base.dir[0] ? base.dir : "/nonexistent", F_OK), -1);
+}
+
+static void test_group_kills_its_members(void **state)
+{
+	struct sm_cgroup_base base;
+	struct sm_cgroup cg;
+	int status, ready[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	sm_cgroup_base_open(&base);
+	if (base.accounting == SM_ACCT_RUSAGE)
+		skip();
+	assert_int_equal(sm_cgroup_make(&base, &cg), 0);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (sm_cgroup_enter(&cg) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_false(sm_cgroup_empty(&cg));
+	sm_cgroup_kill(&cg);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(sm_cgroup_remove(&cg), 0);
+	sm_cgroup_base_close(&base);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void test_good_run(void **state)
+{
+	struct sm_error error;
+	struct tiny t;
+	json_t *top;
+
+	(void)state;
+	tiny_make(&t, both, 6);
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_GOOD);
+	assert_no_child();
+	assert_valid(t.dir);
+	top = tiny_results(&t);
+	assert_true(json_is_null(json_object_get(top, "incomplete")));
+	for (int i = 0; i < 2; i++) {
+		json_t *c = tiny_case(top, i), *m = json_object_get(c, "metrics");
+		json_t *ready = json_object_get(m, "ready");
+		double cpu = json_number_value(
+			json_object_get(json_object_get(c, "cpu"), "per_child_ns"));
+
+		assert_string_equal(text_of(c, "status"), "ok");
+		assert_int_equal(json_integer_value(json_object_get(ready, "n")), 18);
+		assert_true(json_number_value(json_object_get(ready, "p50")) > 1000);
+		assert_true(json_is_array(json_object_get(ready, "p50_ci")));
+		assert_in_range((int64_t)cpu, 1000, 1000000000);
+		assert_string_equal(text_of(json_object_get(c, "image"), "who"),
+				    i ? "server" : "parent");
+	}
+	json_decref(top);
+	tiny_free(&t);
+}
+
+/*
+ * Makes the second case's host a shell script that does so once, then becomes the host. (The first
+ * case's host is also asked for the calibration.)
+ */
+static void script(struct tiny *t, char *buf, size_t size, const char *once)
+{
+	snprintf(buf, size, "if [ -e %s/seen ]; then exec %s; else : >%s/seen; %s; fi", t->dir,
+		 t->host[1], t->dir, once);
+	t->host_argv[1][0] = (char *)"/bin/sh";
+	t->host_argv[1][1] = (char *)"-c";
+	t->host_argv[1][2] = buf;
+}
+
+/* The first visit goes wrong with this text; the other case and the later visits are fine. */
+static void goes_wrong_once(const char *once, const char *text)
+{
+	struct sm_error error;
+	char buf[2048];
+	struct tiny t;
+	json_t *top, *c, *e;
+	int64_t began = sm_now_ns();
+
+	tiny_make(&t, both, 3);
+	t.cases[1].start_timeout_ms = 1000;
+	script(&t, buf, sizeof(buf), once);
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_GOOD);
+	assert_true(sm_now_ns() - began < (int64_t)PATIENCE_MS * 1000000);
+	assert_no_child();
+	assert_valid(t.dir);
+	top = tiny_results(&t);
+	c = tiny_case(top, 1);
+	assert_string_equal(text_of(c, "status"), "partial");
+	e = json_array_get(json_object_get(c, "errors"), 0);
+	if (!strstr(text_of(e, "text"), text))
+		fail_msg("'%s' is not in '%s'", text, text_of(e, "text"));
+	e = json_object_get(json_object_get(json_object_get(c, "metrics"), "ready"), "blocks");
+	assert_int_equal(json_array_size(e), 3);
+	assert_true(json_is_null(json_array_get(e, 0)));
+	assert_true(json_is_number(json_array_get(e, 1)));
+	assert_string_equal(text_of(tiny_case(top, 0), "status"), "ok");
+	json_decref(top);
+	tiny_free(&t);
+}
+
+static void test_host_that_dies(void **state)
+{
+	(void)state;
+	goes_wrong_once("kill -9 $$", "died of signal 9");
+}
+
+static void test_host_that_complains(void **state)
+{
+	(void)state;
+	goes_wrong_once("echo 'Traceback:' >&2; echo \"ModuleNotFoundError: No module named 'x'\" "
+			">&2; exit 1",
+			"ModuleNotFoundError: No module named 'x'");
+}
+
+/* It has children of its own, one of them in another session: they must go too. */
+static void test_host_that_hangs(void **state)
+{
+	(void)state;
+	goes_wrong_once("sleep 1000 & setsid sleep 1000 & exec sleep 1000", "silent for");
+}
+
+static void test_host_that_is_no_program(void **state)
+{
+	struct sm_error error;
+	struct tiny t;
+	json_t *top, *e;
+
+	(void)state;
+	tiny_make(&t, both, 2);
+	snprintf(t.host[0], sizeof(t.host[0]), "/nonexistent/host");
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_FAILED);
+	assert_non_null(strstr(error.text, "1 of 2"));
+	top = tiny_results(&t);
+	assert_string_equal(text_of(tiny_case(top, 0), "status"), "failed");
+	assert_string_equal(text_of(tiny_case(top, 1), "status"), "ok");
+	e = json_array_get(json_object_get(tiny_case(top, 0), "errors"), 0);
+	assert_string_equal(text_of(e, "stage"), "exec");
+	assert_non_null(strstr(text_of(e, "text"), "/nonexistent/host cannot be executed"));
+	assert_int_equal(json_integer_value(json_object_get(e, "count")), 2);
+	json_decref(top);
+	tiny_free(&t);
+}
+
+static void test_folder_that_cannot_be_written(void **state)
+{
+	char *argv[] = { (char *)"test", NULL };
+	struct sm_run_options opt = { .root = "/", .out_dir = "/proc/nowhere", .argv = argv };
+	struct sm_error error;
+	struct tiny t;
+
+	(void)state;
+	tiny_make(&t, zygote, 1);
+	assert_int_equal(sm_run_all(&t.plan, &opt, &error), SM_EXIT_USAGE);
+	assert_non_null(strstr(error.text, "/proc/nowhere"));
+	assert_non_null(strstr(error.text, "-o DIR"));
+	assert_null(strchr(error.text, '\n'));
+	tiny_free(&t);
+}
+
+/* Runs the plan in a process of its own, so that this one can interfere. */
+static pid_t run_apart(struct tiny *t)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct sm_error error;
+
+		_exit(tiny_run(t, &error));
+	}
+	return pid;
+}
+
+static pid_t host_of(pid_t driver)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	pid_t found = 0;
+
+	assert_non_null(proc);
+	while (!found && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+		char path[64], name[64];
+
+		if (pid < 2 || sm_proc_ppid(pid) != driver || sm_proc_state(pid) == 'Z')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+		if (sm_slurp(path, name, sizeof(name)) > 0 && !strcmp(name, "sm-host\n"))
+			found = pid;
+	}
+	closedir(proc);
+	return found;
+}
+
+/* Waits until so many different hosts have been seen, one after the other; returns the last. */
+static pid_t nth_host(pid_t driver, int n)
+{
+	int64_t until = sm_now_ns() + (int64_t)PATIENCE_MS * 1000000;
+	pid_t last = 0;
+
+	while (n > 0 && sm_now_ns() < until) {
+		pid_t now = host_of(driver);
+
+		if (now && now != last) {
+			last = now;
+			n--;
+		}
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(n, 0);
+	return last;
+}
+
+static int code_of(pid_t driver)
+{
+	struct sm_exit end = { .size = sizeof(end) };
+
+	assert_int_equal(sm_wait_child(driver, PATIENCE_MS, &end), 0);
+	assert_true(WIFEXITED(end.status));
+	return WEXITSTATUS(end.status);
+}
+
+/* Blocks that last long enough to be hit in the middle. */
+static void long_blocks(struct tiny *t, int blocks)
+{
+	tiny_make(t, zygote, blocks);
+	t->cases[0].samples = 500;
+}
+
+static void test_host_killed_in_mid_run(void **state)
+{
+	struct tiny t;
+	json_t *top, *c;
+	pid_t driver;
+
+	(void)state;
+	long_blocks(&t, 8);
+	driver = run_apart(&t);
+	kill(nth_host(driver, 4), SIGKILL);
+	assert_int_equal(code_of(driver), SM_EXIT_GOOD);
+	assert_no_child(); /* this process is a subreaper: strays would have come here */
+	top = tiny_results(&t);
+	c = tiny_case(top, 0);
+	assert_string_equal(text_of(c, "status"), "partial");
+	assert_true(json_is_null(json_object_get(top, "incomplete")));
+	assert_non_null(strstr(text_of(json_array_get(json_object_get(c, "errors"), 0), "text"),
+			       "signal 9"));
+	json_decref(top);
+	tiny_free(&t);
+}
+
+static void interrupted(int sig)
+{
+	struct tiny t;
+	json_t *top, *o;
+	pid_t driver;
+
+	long_blocks(&t, 60);
+	driver = run_apart(&t);
+	nth_host(driver, 5); /* the calibration's, then at least three finished blocks */
+	kill(driver, sig);
+	assert_int_equal(code_of(driver), SM_EXIT_INCONCLUSIVE);
+	assert_no_child();
+	assert_valid(t.dir);
+	top = tiny_results(&t);
+	o = json_object_get(top, "incomplete");
+	assert_string_equal(text_of(o, "reason"), "interrupted");
+	assert_in_range(json_integer_value(json_object_get(o, "blocks_done")), 2, 59);
+	assert_int_equal(json_array_size(json_object_get(tiny_case(top, 0), "blocks")),
+			 json_integer_value(json_object_get(o, "blocks_done")));
+	json_decref(top);
+	tiny_free(&t);
+}
+
+static void test_interrupted(void **state)
+{
+	(void)state;
+	interrupted(SIGINT);
+	interrupted(SIGTERM);
+}
+
+static int be_subreaper(void **state)
+{
+	(void)state;
+	return prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_group_counts_cpu),
+		cmocka_unit_test(test_group_kills_its_members),
+		cmocka_unit_test(test_good_run),
+		cmocka_unit_test(test_host_that_dies),
+		cmocka_unit_test(test_host_that_complains),
+		cmocka_unit_test(test_host_that_hangs),
+		cmocka_unit_test(test_host_that_is_no_program),
+		cmocka_unit_test(test_folder_that_cannot_be_written),
+		cmocka_unit_test(test_host_killed_in_mid_run),
+		cmocka_unit_test(test_interrupted),
+	};
+
+	return cmocka_run_group_tests(tests, be_subreaper, NULL);
+}
