@@ -15,9 +15,14 @@
 
 /* A frame that has begun arrives whole within this, or the host is broken. */
 #define FRAME_WAIT_MS 5000
-/* On top of the start's own bound: the ballast is built before it. */
-#define OPEN_EXTRA_MS 20000
 #define OPEN_BYTES    (128 * 1024)
+
+/* The start's own bound, and time to build the ballast before it on a slow machine. */
+static int64_t open_silence_ms(const struct sm_case *c)
+{
+	return c->start_timeout_ms + 2000 + 20 * c->ballast_mb +
+	       (c->ballast_vmas + c->ballast_fds) / 10;
+}
 
 static void last_line(int fd, char *line, size_t size)
 {
@@ -213,7 +218,7 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 			      "the payload's command and environment are longer than 128 KiB");
 	else
 		err = sm_hostproc_do(rig, host, SM_CMD_OPEN, buf, (uint32_t)(p.at - buf),
-				     c->start_timeout_ms + OPEN_EXTRA_MS, &done, fault);
+				     open_silence_ms(c), &done, fault);
 	if (!err)
 		host->server = done.server_pid;
 	free(buf);
