@@ -58,9 +58,16 @@ class Group:
 
     run: Run
     scenario: str
+    section: str
     payload: str
     label: str
     cases: tuple[Case, ...]
+
+    @property
+    def title(self) -> str:
+        """'startup · none', 'startup · none, targets'."""
+        told = self.section in (self.payload, self.scenario) or self.section in self.label
+        return f"{self.scenario} · {self.label}{'' if told else ', ' + self.section}"
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -83,7 +90,8 @@ class Group:
     def samples(self) -> str:
         """'n=60 in 12 blocks'; ranges where strategies differ."""
         metrics = [m for c in self.cases if (m := c.metric("ready"))]
-        return f"n={_span(m.n for m in metrics)} in {_span(m.nblocks for m in metrics)} blocks"
+        blocks = _span(m.nblocks for m in metrics)
+        return f"n={_span(m.n for m in metrics)} in {blocks} block{'' if blocks == '1' else 's'}"
 
 
 def _span(values: Iterable[int]) -> str:
@@ -106,7 +114,7 @@ def groups(run: Run) -> list[Group]:
     found: dict[tuple[str, str, str], list[Case]] = {}
     for case in headline or other:
         found.setdefault((case.scenario, case.section, case.payload), []).append(case)
-    made = [Group(run, key[0], key[2], cs[0].label, tuple(cs)) for key, cs in found.items()]
+    made = [Group(run, *key, cs[0].label, tuple(cs)) for key, cs in found.items()]
     return sorted(made, key=lambda g: _payload_rank(g.payload))
 
 
@@ -231,11 +239,11 @@ def winner(group: Group) -> Row | None:
 
 
 def tied_with(group: Group) -> list[str]:
-    """Runners-up that the blocks cannot tell from the winner."""
+    """Runners-up that the blocks cannot tell from the winner; none without intervals."""
     ranked = candidates(group)
     tied = []
     for row in ranked[1:]:
         slower = ratio(row.ready.blocks, ranked[0].ready.blocks)  # type: ignore[union-attr]
-        if slower and (slower.ci is None or slower.low <= 1):
+        if slower and slower.ci and slower.low <= 1:
             tied.append(row.case.variant)
     return tied

@@ -20,6 +20,7 @@ class Column:
 
     strategy: str
     payload: str
+    sandbox: str
     name: str
 
 
@@ -54,16 +55,16 @@ def _columns(rows: list[dict[str, Any]]) -> list[Column]:
     made = []
     for strategy, payload, sandbox in pairs:
         extra = ([payload] if len(payloads) > 1 else []) + ([sandbox] if len(sandboxes) > 1 else [])
-        made.append(Column(strategy, payload, " ".join([strategy, *extra])))
+        made.append(Column(strategy, payload, sandbox, " ".join([strategy, *extra])))
     return made
 
 
 def _table(rows: list[dict[str, Any]], names: dict[int, str]) -> Table:
     cols = _columns(rows)
-    by_key = {(c.strategy, c.payload): c for c in cols}
+    by_key = {(c.strategy, c.payload, c.sandbox): c for c in cols}
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for f in rows:
-        col = by_key[f["strategy"], f["payload"]]
+        col = by_key[f["strategy"], f["payload"], f["sandbox"]]
         cells.setdefault((names[id(f)], col.name), []).append(f)
     return Table(list(dict.fromkeys(names[id(f)] for f in rows)), cols, cells)
 

@@ -22,7 +22,13 @@ from tables import swept_key
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 #: The pictures' own colours → the page's, which follow prefers-color-scheme.
 PAGE_COLOURS = {"#1b1f24": "var(--ink)", "#667080": "var(--muted)", "#e2e5e9": "var(--rule)",
-                "#ffffff": "var(--card)"}
+                "#ffffff": "var(--card)", "#0072b2": "var(--blue)"}
+NO_BREAK = re.compile(r" (?=(?:×|ns|µs|ms|s|B|kB|MB|GB|%|CPUs)(?:[ ,.;]|$))|(?<=,) (?=[0-9.]+\])")
+
+
+def unbroken(text: str) -> str:
+    """A number keeps its unit, and an interval its ends, on one line."""
+    return NO_BREAK.sub("\u00a0", text)
 
 
 def inline_svg(text: str, name: str, alt: str) -> Markup:
@@ -53,7 +59,7 @@ def pictures(run: Run, drawn: dict[str, str]) -> list[dict[str, Any]]:
 
 def _group(run: Run, group: Any) -> dict[str, Any]:
     floor = group.floor
-    return {"title": f"{group.scenario} · {group.label}", "samples": group.samples(),
+    return {"title": group.title, "samples": group.samples(),
             "sentence": about(run, group), "rows": group.rows, "alive": group.alive,
             "floor": f"{units.time(floor[0])} ({floor[1]} image)" if floor else None}
 
@@ -108,7 +114,7 @@ def page(run: Run, drawn: dict[str, str]) -> str:
                                      undefined=jinja2.StrictUndefined)
     environment.globals.update(units=units, rate=rate, noise=_noise)
     return environment.get_template("report.html").render(
-        run=run, sentence=sentence(run), incomplete=incomplete_lines(run),
+        run=run, sentence=unbroken(sentence(run)), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attacker(run), inherited=inherited(run),
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),

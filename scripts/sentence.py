@@ -41,6 +41,8 @@ def about(run: Run, group: Group) -> str:
         return f"{group.label}: no strategy that keeps the parent's secrets has a result."
     tied = tied_with(group)
     equal = f" (not told apart from {', '.join(tied)})" if tied else ""
+    if row.ready.ci is None:
+        equal = " (too few blocks for an interval)"
     parts = [_sooner(row), *_isolation(run, row), _memory(group, row)]
     said = ", ".join(p for p in parts if p)
     ready = units.time(row.ready.p50, row.ready.ci)

@@ -32,7 +32,7 @@ def _title(group: Group) -> str:
     run = group.run
     cpus = run.raw["context"]["num_cpus"]
     kernel = ".".join(run.environment["kernel"].split("-")[0].split(".")[:2])
-    parts = [group.scenario, group.label, f"Linux {kernel}", f"{cpus} CPUs", group.samples()]
+    parts = [group.title, f"Linux {kernel}", f"{cpus} CPUs", group.samples()]
     if group.floor:
         parts.append(f"floor {units.time(group.floor[0])} ({group.floor[1]} image)")
     return " · ".join(parts)

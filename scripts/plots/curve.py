@@ -17,7 +17,9 @@ def points(run: Run, keys: tuple[str, ...]) -> dict[str, list[tuple[float, Case]
         value = next((v for k in keys if (v := case.param(k)) is not None), None)
         if value is not None and not case.is_meter and case.metric("ready"):
             thp = case.params.get("heap_pages") == "thp"
-            found.setdefault(case.strategy + (" thp" if thp else ""), []).append((value, case))
+            line = found.setdefault(case.strategy + (" thp" if thp else ""), [])
+            if value not in (v for v, _ in line):  # two sections may share a point
+                line.append((value, case))
     return {s: sorted(p, key=lambda x: x[0]) for s, p in found.items() if len(p) > 1}
 
 

@@ -22,14 +22,14 @@ def draw(run: Run, out: Path) -> str | None:
         for ax, name in zip(row, ("ready", "worked")):
             _curves(ax, [c for c in group.cases if c.target in (None, "dynamic")] or
                     list(group.cases), name)
-            ax.set_title(f"{group.label}: {name}")
+            ax.set_title(f"{group.title}: {name}")
         row[0].set_ylabel("share of samples")
         row[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [c for g in found for c in g.cases]
     style.save(fig, run, out, "cumulative distribution of all samples, log scale; "
                + style.counts(cases).replace("point", "curve"))
     return ("Cumulative distribution of ready and worked for "
-            + "; ".join(f"{g.label}: {', '.join(c.variant for c in g.cases)}" for g in found) + ".")
+            + "; ".join(f"{g.title}: {', '.join(c.variant for c in g.cases)}" for g in found) + ".")
 
 
 def _curves(ax: style.Axes, cases: list[Case], name: str) -> None:

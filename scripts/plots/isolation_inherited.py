@@ -20,7 +20,8 @@ def draw(run: Run, out: Path) -> str | None:
     texts, faces, inks = style.outcome_cells(table)
     style.cells(axes[0][0], texts, faces, inks, table.rows, [c.name for c in table.cols])
     style.save(fig, run, out, "✗ leaked, errno: blocked, · absent; n=1 attack per cell\n"
-               f"attacker {attacker(run)}; payload {table.cols[0].payload}")
+               f"attacker {attacker(run)}; payload "
+               f"{', '.join(dict.fromkeys(c.payload for c in table.cols))}")
     said = []
     for col in table.cols:
         part = leaks(run, col.strategy, col.payload, "inherited")

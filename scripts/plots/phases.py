@@ -65,4 +65,4 @@ def _panel(ax: style.Axes, group: Group) -> None:
     ax.set(xlim=(0, 1.1), ylim=(len(cases) - 0.5, -0.5))
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     ax.grid(False, axis="y")
-    ax.set_title(group.label)
+    ax.set_title(group.title)

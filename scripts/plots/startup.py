@@ -30,7 +30,7 @@ def draw(run: Run, out: Path) -> str | None:
 
 def _say(group: Group) -> str:
     said = [f"{r.case.variant} {units.time(r.ready.p50)}" for r in group.rows if r.ready]
-    return f"{group.label}, ready: {', '.join(said)}."
+    return f"{group.title}, ready: {', '.join(said)}."
 
 
 def _panel(ax: Axes, group: Group) -> None:
@@ -49,7 +49,7 @@ def _panel(ax: Axes, group: Group) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(False, axis="y")
     style.time_axis(ax)
-    ax.set_title(f"{group.label}: ready (dark) and worked (light)")
+    ax.set_title(f"{group.title}: ready (dark) and worked (light)")
     if group.floor:
         ns, who = group.floor
         ax.axvline(ns, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
