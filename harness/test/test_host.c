@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "host_util.h"
+#include "../host/reader.h"
 #include "../sys/sys.h"
 #include "../wire/frame.h"
 
@@ -474,6 +475,34 @@ static void calibration_is_bounded_and_plausible(void **state)
 	host_close(&host);
 }
 
+/* However the bytes come: cut at every place, behind any noise. */
+static void a_record_is_found_at_every_cut(void **state)
+{
+	const char noise[] = "words\nrecord\nrec";
+	const size_t before = sizeof(noise) - 1, whole = before + sizeof(struct sm_record);
+	struct sm_record sent = { .magic = SM_RECORD_MAGIC, .size = sizeof(sent), .pid = 4711 };
+	char bytes[256];
+
+	(void)state;
+	memcpy(bytes, noise, before);
+	memcpy(bytes + before, &sent, sizeof(sent));
+	for (size_t cut = 1; cut < whole; cut++) {
+		struct sm_reader reader = { .have = 0 };
+		struct sm_record rec = { .pid = 0 };
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(write(ends[1], bytes, cut), cut);
+		assert_int_equal(sm_reader_feed(&reader, ends[0], &rec), 0);
+		assert_int_equal(write(ends[1], bytes + cut, whole - cut), whole - cut);
+		assert_int_equal(sm_reader_feed(&reader, ends[0], &rec), 1);
+		assert_memory_equal(&rec, &sent, sizeof(rec));
+		close(ends[1]);
+		assert_int_equal(sm_reader_feed(&reader, ends[0], &rec), -EPIPE);
+		close(ends[0]);
+	}
+}
+
 static void bad_ops_are_refused_with_a_message(void **state)
 {
 	struct sm_ops ops;
@@ -530,6 +559,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_server_killed_in_mid_block_fails_the_rest, clean_up),
 		cmocka_unit_test_teardown(the_parents_image_is_what_was_asked_for, clean_up),
 		cmocka_unit_test_teardown(calibration_is_bounded_and_plausible, clean_up),
+		cmocka_unit_test_teardown(a_record_is_found_at_every_cut, clean_up),
 		cmocka_unit_test_teardown(bad_ops_are_refused_with_a_message, clean_up),
 		cmocka_unit_test_teardown(an_old_callers_ops_still_work, clean_up),
 	};
