@@ -234,26 +234,7 @@ static int write_bounded(int fd, const char *at, size_t left, int timeout_ms)
 	return 0;
 }
 
-/* Sends the descriptors and writes the request; then closes what is the server's and the child's. */
-static int hand_over(struct forkserver *f, struct ends *e, size_t bytes, int timeout_ms,
-		     struct sm_fault *fault)
-{
-	int err = sm_frame_send(e->conn, SM_FORKSERVER_FORK, NULL, 0, e->send, SM_FORKSERVER_FDS);
-
-	if (err)
-		return sm_fail(fault, SM_STAGE_SEND, -err, "the fork server takes no request");
-	err = write_bounded(e->request, f->buf, bytes, timeout_ms);
-	if (err == -ETIMEDOUT)
-		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "nobody reads the request");
-	if (err)
-		return sm_fail(fault, SM_STAGE_SEND, -err, "the pipe for the request");
-	/* From here on the server's death is an end of file. */
-	close_fds(e->send, SM_FORKSERVER_IN);
-	sm_stdio_close_child(&e->io);
-	return 0;
-}
-
-/* The status pipe has ended without a pid: the server has refused, or died. */
+/* The connection or the status pipe has ended without a pid: the server has refused, or died. */
 static int refused(struct ends *e, int timeout_ms, struct sm_fault *fault)
 {
 	struct sm_forkserver_refusal no = { 0 };
@@ -265,6 +246,27 @@ static int refused(struct ends *e, int timeout_ms, struct sm_fault *fault)
 	if (!err && frame.type == SM_FORKSERVER_REFUSED && frame.bytes == sizeof(no))
 		return sm_fail(fault, (enum sm_stage)no.stage, no.err, "in the fork server");
 	return sm_fail(fault, SM_STAGE_RECEIVE, EPIPE, "the fork server has died");
+}
+
+/* Sends the descriptors and writes the request; then closes what is the server's and the child's. */
+static int hand_over(struct forkserver *f, struct ends *e, size_t bytes, int timeout_ms,
+		     struct sm_fault *fault)
+{
+	int err = sm_frame_send(e->conn, SM_FORKSERVER_FORK, NULL, 0, e->send, SM_FORKSERVER_FDS);
+
+	if (err == -EPIPE)
+		return refused(e, timeout_ms, fault);
+	if (err)
+		return sm_fail(fault, SM_STAGE_SEND, -err, "the fork server takes no request");
+	err = write_bounded(e->request, f->buf, bytes, timeout_ms);
+	if (err == -ETIMEDOUT)
+		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "nobody reads the request");
+	if (err)
+		return sm_fail(fault, SM_STAGE_SEND, -err, "the pipe for the request");
+	/* From here on the server's death is an end of file. */
+	close_fds(e->send, SM_FORKSERVER_IN);
+	sm_stdio_close_child(&e->io);
+	return 0;
 }
 
 static int read_pid(struct ends *e, int timeout_ms, pid_t *pid, struct sm_fault *fault)

@@ -27,8 +27,7 @@
 #include "server.h"
 
 #define CLIENT_WAIT_MS 500
-/* Other descriptors of the server, which each child closes: see close_own(). */
-#define KIDS_STEP 64
+#define KIDS_STEP      64
 
 /* A child that has not ended, and where its status goes. */
 struct kid {
@@ -338,11 +337,12 @@ int sm_forkserver_serve(const char *where, const struct sm_payload *payload)
 	h->payload = payload;
 	h->listener = fds[0];
 	h->alive = fds[1];
-	h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	h->reserve = -1;
 	err = catch_signals(h);
 	if (!err)
 		err = write_word(fds[2], 0);
 	close(fds[2]);
+	h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (!err)
 		err = loop(h);
 	remove_names(h->listener);
