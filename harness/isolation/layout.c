@@ -50,9 +50,9 @@ static void take_stack(struct sm_msg_layout *row)
 
 static void take_heap(struct sm_msg_layout *row)
 {
-	struct sm_map map;
+	struct sm_areas areas;
 
-	address(row, sm_maps_named("[heap]", &map) ? 0 : map.start, MMAP_BITS);
+	address(row, sm_areas_read(0, &areas) ? 0 : areas.start_brk, MMAP_BITS);
 }
 
 /* Where the kernel puts the next mapping. */

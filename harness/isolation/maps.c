@@ -122,8 +122,8 @@ int sm_maps_named(const char *name, struct sm_map *map)
 
 int sm_areas_read(int pid, struct sm_areas *areas)
 {
-	uint64_t *const out[] = { &areas->arg_start, &areas->arg_end, &areas->env_start,
-				  &areas->env_end };
+	uint64_t *const out[] = { &areas->start_brk, &areas->arg_start, &areas->arg_end,
+				  &areas->env_start, &areas->env_end };
 	char path[32], buf[1024], *at;
 	ssize_t got;
 	int fd;
@@ -141,11 +141,11 @@ int sm_areas_read(int pid, struct sm_areas *areas)
 		return got < 0 ? -errno : -EPROTO;
 	buf[got] = '\0';
 	at = strrchr(buf, ')'); /* the end of field 2, whatever the name holds */
-	for (int field = 2; at && field < 48; field++)
+	for (int field = 2; at && field < 47; field++)
 		at = strchr(at + 1, ' ');
 	if (!at)
 		return -EPROTO;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		*out[i] = strtoull(at, &at, 10);
 	return areas->env_end ? 0 : -EPERM;
 }

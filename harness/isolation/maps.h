@@ -32,10 +32,11 @@ int sm_maps_find(uint64_t addr, struct sm_map *map);
 int sm_maps_named(const char *name, struct sm_map *map);
 
 /*
- * Numbers of /proc/self/stat, counted as proc(5) counts them: where the kernel laid out argv and
- * environ. 0, or -errno.
+ * Numbers of /proc/self/stat, counted as proc(5) counts them: where the kernel laid out heap,
+ * argv and environ. 0, or -errno.
  */
 struct sm_areas {
+	uint64_t start_brk; /* where the heap of brk(2) begins, used or not */
 	uint64_t arg_start, arg_end, env_start, env_end;
 };
 /* pid 0: this process. The kernel shows zeros to whoever may not ptrace it: -EPERM. */

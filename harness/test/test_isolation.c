@@ -226,6 +226,7 @@ static void test_shared_bits(void **state)
 	assert_true(shared(r, "at_random") < 64);
 	assert_true(shared(r, "canary") < 32);
 	assert_true(shared(r, "libc") < 18);
+	assert_in_range(shared(r, "heap"), 0, 17);
 	assert_int_equal(shared(r, "random"), 62); /* nobody has seeded it */
 }
 
