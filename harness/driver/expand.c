@@ -154,7 +154,7 @@ int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file,
 {
 	const char *payload = section->values[sm_key_find("payload")].text;
 	enum sm_kind kind = (enum sm_kind)section->values[sm_key_find("kind")].list.v[0];
-	bool used[SM_KEYS_MAX];
+	bool used[SM_KEYS_MAX] = { false };
 	int at[SM_KEYS_MAX] = { 0 };
 	int err = check_keys(p, written, section, kind, payload);
 

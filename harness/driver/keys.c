@@ -20,7 +20,7 @@ static const char *const attackers[] = { "root", "same", "undumpable", "other", 
 #define SWEEP      SM_KEY_SWEEP
 #define LIST       SM_KEY_LIST
 
-#define FIELD(f)  offsetof(struct sm_case, f), sizeof(((struct sm_case *)0)->f)
+#define FIELD(f)  offsetof(struct sm_case, f), sizeof(__typeof__(((struct sm_case *)0)->f))
 #define MIB_MAX   65536
 #define COUNT_MAX 1000000
 

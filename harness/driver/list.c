@@ -156,33 +156,41 @@ static const char *list_words(const void *set, int i)
 	return (size_t)i < sizeof(lists) / sizeof(*lists) ? lists[i].name : NULL;
 }
 
+static const char *text_of(const json_t *item, const char *key)
+{
+	return json_string_value(json_object_get(item, key));
+}
+
+static void write_traits(FILE *out, const json_t *names)
+{
+	for (size_t i = 0; i < json_array_size(names); i++)
+		fprintf(out, "%s%s", i ? " " : " [", json_string_value(json_array_get(names, i)));
+	if (json_array_size(names))
+		fputc(']', out);
+}
+
 /* "name  summary", and what else an item says in parentheses. */
 static void write_text(FILE *out, const json_t *list)
 {
-	size_t i, t;
-	json_t *item, *trait;
 	int width = 0;
 
-	json_array_foreach(list, i, item)
-	{
-		int n = (int)strlen(json_string_value(json_object_get(item, "name")));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		int n = (int)strlen(text_of(json_array_get(list, i), "name"));
 
 		width = n > width ? n : width;
 	}
-	json_array_foreach(list, i, item)
-	{
-		const char *type = json_string_value(json_object_get(item, "type"));
-		const char *fallback = json_string_value(json_object_get(item, "default"));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+		const char *type = text_of(item, "type");
+		const char *fallback = text_of(item, "default");
 
-		fprintf(out, "%-*s  %s", width, json_string_value(json_object_get(item, "name")),
-			json_string_value(json_object_get(item, "summary")));
+		fprintf(out, "%-*s  %s", width, text_of(item, "name"), text_of(item, "summary"));
 		if (type)
 			fprintf(out, " (%s%s%s%s)", type,
 				json_is_true(json_object_get(item, "list")) ? "; list" : "",
 				fallback ? "; default " : "", fallback ? fallback : "");
-		json_array_foreach(json_object_get(item, "traits"), t, trait)
-			fprintf(out, "%s%s", t ? " " : " [", json_string_value(trait));
-		fprintf(out, "%s\n", json_object_get(item, "traits") ? "]" : "");
+		write_traits(out, json_object_get(item, "traits"));
+		fputc('\n', out);
 	}
 }
 

@@ -124,9 +124,9 @@ struct sm_plan_options {
 
 /*
  * Reads, checks and expands the scenarios. 0 or -EINVAL (bad input; error tells file, line and
- * what would be right), -ENOENT, -ENOMEM. On error *plan is NULL. Free with sm_plan_free().
+ * what would be right), -ENOENT, -ENOMEM. On error *out is NULL. Free with sm_plan_free().
  */
-int sm_plan_make(struct sm_plan **plan, const struct sm_plan_options *opt, struct sm_error *error);
+int sm_plan_make(struct sm_plan **out, const struct sm_plan_options *opt, struct sm_error *error);
 void sm_plan_free(struct sm_plan *plan);
 
 /*

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ini.h"
+#include "inifile.h"
 #include "scenario.h"
 
 struct reading {

@@ -38,7 +38,7 @@ int sm_scenario_load(struct sm_scenario_file **file, struct sm_arena *arena, con
 /*
  * The same from text that is already in memory. name and path: for messages and case names.
  */
-int sm_scenario_parse(struct sm_scenario_file **file, struct sm_arena *arena, const char *name,
+int sm_scenario_parse(struct sm_scenario_file **out, struct sm_arena *arena, const char *name,
 		      const char *path, const char *text, int ncpus, struct sm_error *error);
 
 /* Reads "key=value" settings of the command line into section. 0, -EINVAL or -ENOMEM. */

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "driver/ini.h"
 #include "driver/scenario.h"
 
 static struct sm_scenario_file *parse(struct sm_arena *arena, const char *text, int *err,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ini.h - libinih with line numbers, starts of sections, and values that go on.
+ * inifile.h - libinih with line numbers, starts of sections, and values that go on.
  *
  * libinih as it is packaged tells its handler no line number and no empty section. This feeds it
  * line by line and so knows both.
  */
-#ifndef SM_INI_H
-#define SM_INI_H
+#ifndef SM_INIFILE_H
+#define SM_INIFILE_H
 
 #include <stdbool.h>
 

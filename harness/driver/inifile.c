@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ini.c - feeds libinih from memory; see ini.h.
+ * inifile.c - feeds libinih from memory; see inifile.h.
  *
  * Behind every line that opens a section the reader slips in a line of its own, so that the
  * handler hears of the section even when it is empty. libinih counts those lines too; reader.at
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ini.h"
+#include "inifile.h"
 
 #define MARK "@"
 
