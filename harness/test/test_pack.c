@@ -133,6 +133,26 @@ static void test_every_truncation(void **state)
 	}
 }
 
+/* A last string without its NUL, however short, is none. */
+static void test_unended(void **state)
+{
+	static const char *const one[] = { "abc", NULL };
+	char buf[8];
+	struct sm_pack p = { .at = buf, .left = sizeof(buf) };
+
+	(void)state;
+	sm_pack_vec(&p, one);
+	assert_int_equal(p.left, 0);
+	for (size_t size = 0; size < sizeof(buf); size++) {
+		const char *vec[4];
+
+		p = (struct sm_pack){ .at = buf, .left = size };
+		sm_unpack_vec(&p, vec, 4);
+		assert_int_equal(p.err, -EPROTO);
+		assert_null(vec[0]);
+	}
+}
+
 /* Whatever the bytes are: the vector ends, within its array, and its strings within the buffer. */
 static void test_random(void **state)
 {
@@ -199,10 +219,10 @@ static void test_error_sticks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_full),
-		cmocka_unit_test(test_few_entries),  cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_random),       cmocka_unit_test(test_huge_count),
-		cmocka_unit_test(test_error_sticks),
+		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_full),
+		cmocka_unit_test(test_few_entries), cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_unended),     cmocka_unit_test(test_random),
+		cmocka_unit_test(test_huge_count),  cmocka_unit_test(test_error_sticks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
