@@ -67,6 +67,7 @@ void sm_held_kill(struct sm_host_state *st)
 		kill_one(st, &x->held[--x->nheld]);
 }
 
+/* Spawns one more, without waiting for it to be ready: so those that exec start side by side. */
 static int hold_one(struct sm_host_state *st, const struct sm_req *req)
 {
 	struct sm_held *h = &st->scratch->held[st->scratch->nheld];
@@ -77,18 +78,38 @@ static int hold_one(struct sm_host_state *st, const struct sm_req *req)
 		return err;
 	h->child = child;
 	h->out.have = 0;
-	if (child.in < 0 || child.out < 0)
-		err = sm_fail(&st->fault, SM_STAGE_ARGUMENT, EOPNOTSUPP,
-			      "children of this strategy cannot hold: they have no stdio");
-	else
-		err = expect(st, h, SM_RECORD_READY, req->timeout_ms);
-	if (err) {
+	if (child.in < 0 || child.out < 0) {
 		kill_one(st, h);
-		return err;
+		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EOPNOTSUPP,
+			       "children of this strategy cannot hold: they have no stdio");
 	}
 	st->scratch->nheld++;
-	st->done.children++;
 	return 0;
+}
+
+/* Waits for all from first on to be ready; those that fail are ended. The first error, or 0. */
+static int await_ready(struct sm_host_state *st, uint32_t first, uint32_t timeout_ms)
+{
+	struct sm_scratch *x = st->scratch;
+	uint32_t kept = first;
+	int first_err = 0;
+
+	for (uint32_t i = first; i < x->nheld; i++) {
+		int err = first_err ? first_err
+				    : expect(st, &x->held[i], SM_RECORD_READY, timeout_ms);
+
+		if (err) {
+			kill_one(st, &x->held[i]);
+			first_err = err;
+			continue;
+		}
+		if (kept != i)
+			x->held[kept] = x->held[i];
+		kept++;
+	}
+	x->nheld = kept;
+	st->done.children += kept - first;
+	return first_err;
 }
 
 int sm_host_hold(struct sm_host_state *st, const void *data, uint32_t bytes)
@@ -98,7 +119,7 @@ int sm_host_hold(struct sm_host_state *st, const void *data, uint32_t bytes)
 	uint32_t first = x->nheld;
 	int32_t pids[SM_IN_FLIGHT_MAX];
 	struct sm_req req;
-	int err = 0;
+	int err = 0, ready_err;
 
 	if (bytes != sizeof(*cmd) || cmd->timeout_ms == 0 || cmd->n > SM_IN_FLIGHT_MAX - first)
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
@@ -110,6 +131,9 @@ int sm_host_hold(struct sm_host_state *st, const void *data, uint32_t bytes)
 	req = sm_host_req(st, st->hold_envp, cmd->timeout_ms);
 	for (uint32_t i = 0; i < cmd->n && !err; i++)
 		err = hold_one(st, &req);
+	ready_err = await_ready(st, first, cmd->timeout_ms);
+	if (!err)
+		err = ready_err;
 	for (uint32_t i = first; i < x->nheld; i++)
 		pids[i - first] = x->held[i].child.pid;
 	if (x->nheld > first && !st->driver_gone)

@@ -14,6 +14,9 @@
 /* How long a wait goes on before it looks whether the driver is still there. */
 #define SLICE_MS 1000
 
+/* What one drain reads at most, so that a child that floods its stderr cannot hold us. */
+#define DRAIN_READS_MAX 64
+
 static void drop(struct sm_reader *r, size_t n)
 {
 	r->have -= (uint32_t)n;
@@ -104,6 +107,9 @@ int sm_reader_wait(struct sm_reader *r, int fd, struct sm_record *rec, uint32_t 
 		got = readable(fd, deadline_ns, watch);
 		if (got == 0)
 			got = sm_reader_feed(r, fd, rec);
+		/* A child that floods its stdout is always readable: that is no answer either. */
+		if (got == 0 && sm_now_ns() > deadline_ns)
+			got = -ETIMEDOUT;
 	}
 	return got > 0 ? 0 : got;
 }
@@ -115,7 +121,7 @@ int sm_tail_drain(struct sm_tail *tail, int fd)
 	size_t keep, old;
 	ssize_t n;
 
-	while (poll(&pfd, 1, 0) > 0) {
+	for (int i = 0; i < DRAIN_READS_MAX && poll(&pfd, 1, 0) > 0; i++) {
 		n = read(fd, chunk, sizeof(chunk));
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -321,6 +321,27 @@ static void a_chatty_child_does_not_block_the_load(void **state)
 	reap_orphans(); /* the shell's head */
 }
 
+static void a_child_that_floods_its_output_is_bounded(void **state)
+{
+	static const struct {
+		const char *script;
+		int stage;
+	} floods[] = {
+		{ "exec yes; ", SM_STAGE_TIMEOUT },
+		{ "exec yes >&2; ", SM_STAGE_RECORD }, /* its stdout is closed by that */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {
+		host_start(&host, "vfork");
+		assert_int_equal(host_open(&host, shell(floods[i].script), NULL), SM_MSG_DONE);
+		assert_int_equal(latency(1, 0, 200), SM_MSG_DONE);
+		assert_int_equal(host.a.done.failed, 1);
+		assert_int_equal(host.a.samples[0].stage, floods[i].stage);
+		host_close(&host);
+	}
+}
+
 static void nothing_outlives_a_driver_that_has_gone(void **state)
 {
 	static const char *const names[] = { "popen", "zygote", "forkserver", "fork" };
@@ -554,6 +575,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(what_is_printed_before_the_record_is_skipped, clean_up),
 		cmocka_unit_test_teardown(a_child_without_a_record_leaves_its_last_words, clean_up),
 		cmocka_unit_test_teardown(a_chatty_child_does_not_block_the_load, clean_up),
+		cmocka_unit_test_teardown(a_child_that_floods_its_output_is_bounded, clean_up),
 		cmocka_unit_test_teardown(nothing_outlives_a_driver_that_has_gone, clean_up),
 		cmocka_unit_test_teardown(a_child_that_hangs_does_not_outlive_the_driver, clean_up),
 		cmocka_unit_test_teardown(a_server_killed_in_mid_block_fails_the_rest, clean_up),
