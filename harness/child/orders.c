@@ -74,11 +74,8 @@ static int order_hold(struct sm_order_ctx *ctx)
 }
 
 const struct sm_order sm_orders[] = {
-	{ "attack", sm_order_attack },
-	{ "hold", order_hold },
-	{ "layout", sm_order_layout },
-	{ "run", order_run },
-	{ NULL, NULL },
+	{ "attack", sm_order_attack }, { "hold", order_hold }, { "layout", sm_order_layout },
+	{ "run", order_run },          { NULL, NULL },
 };
 
 const struct sm_order *sm_order(const char *name)

@@ -96,7 +96,7 @@ static size_t huge_page_size(void)
 			size = 0;
 		fclose(f);
 	}
-	return size ? size : 2ul << 20;
+	return size ? size : 2UL << 20;
 }
 
 static int build_area(struct heap *h)
@@ -260,11 +260,11 @@ static int parse(struct heap *h, int argc, char **argv)
 		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
 
 		if (!strcmp(name, "--mb"))
-			err = set_number(name, value, &h->mb, 1l << 20);
+			err = set_number(name, value, &h->mb, 1L << 20);
 		else if (!strcmp(name, "--vmas"))
-			err = set_number(name, value, &h->vmas, 1l << 24);
+			err = set_number(name, value, &h->vmas, 1L << 24);
 		else if (!strcmp(name, "--fds"))
-			err = set_number(name, value, &h->fds, 1l << 24);
+			err = set_number(name, value, &h->fds, 1L << 24);
 		else if (!strcmp(name, "--write-percent"))
 			err = set_number(name, value, &h->write_percent, 100);
 		else if (!strcmp(name, "--pages") &&

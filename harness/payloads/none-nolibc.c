@@ -72,7 +72,7 @@ _Noreturn void start(const long *stack);
 
 static int64_t now_ns(void)
 {
-	long ts[2]; /* struct timespec on a 64-bit machine */
+	long ts[2] = { 0 }; /* struct timespec on a 64-bit machine */
 
 	call(NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, (long)ts, 0);
 	return (int64_t)ts[0] * 1000000000 + ts[1];
@@ -118,7 +118,7 @@ static long tell(int64_t entered, int fault)
 		.flags = SM_RECORD_RAW_CLOCK,
 		.entered_ns = entered,
 	};
-	long ru[18]; /* struct rusage on a 64-bit machine: two timevals, then 14 longs */
+	long ru[18] = { 0 }; /* struct rusage on a 64-bit machine: two timevals, then 14 longs */
 
 	rec.pid = (int32_t)call(NR_getpid, 0, 0, 0);
 	rec.ppid = (int32_t)call(NR_getppid, 0, 0, 0);

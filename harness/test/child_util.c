@@ -79,7 +79,7 @@ void cu_expect_fault(const struct cu_child *c, const struct sm_record *rec, int 
 
 void cu_expect_hold(struct cu_child *c)
 {
-	struct sm_record ready, done;
+	struct sm_record ready = { 0 }, done = { 0 };
 
 	assert_int_equal(cu_record(c, &ready), 0);
 	expect_born(c, &ready, SM_RECORD_READY);

@@ -61,26 +61,26 @@ static int look_around(void *arg)
 
 static const char *const plain_env[] = { "A=1", NULL };
 
-/* Clones as a strategy does. birth's descriptors are filled in here. */
-static struct cu_child clone_child(const struct sm_payload *payload, struct sm_birth *birth)
+/* Clones as a strategy does. Descriptors, environment and mask are filled in here. */
+static struct cu_child clone_child(const struct sm_payload *payload, const struct sm_birth *how)
 {
 	struct cu_child c = { .born_ns = sm_now_ns() };
+	struct sm_birth birth = *how;
 	sigset_t old;
 
 	assert_int_equal(sm_stdio_open(&c.io), 0);
-	birth->in = c.io.child[0];
-	if (birth->out >= 0)
-		birth->out = c.io.child[1];
-	birth->err = c.io.child[2];
-	if (!birth->envp)
-		birth->envp = plain_env;
+	birth.in = c.io.child[0];
+	birth.out = c.io.child[1];
+	birth.err = c.io.child[2];
+	if (!birth.envp)
+		birth.envp = plain_env;
 	assert_int_equal(sm_signals_block(&old), 0);
-	if (!birth->sigmask)
-		birth->sigmask = &old;
+	if (!birth.sigmask)
+		birth.sigmask = &old;
 	c.pid = sm_raw_clone(SIGCHLD);
 	if (!c.pid) {
 		alarm(CU_WAIT_MS / 1000);
-		sm_child_born(payload, birth);
+		sm_child_born(payload, &birth);
 	}
 	assert_int_equal(sigprocmask(SIG_SETMASK, &old, NULL), 0);
 	assert_true(c.pid > 0);

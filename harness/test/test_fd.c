@@ -117,7 +117,7 @@ static void stdio_limit_body(const void *arg)
 	before = fk_count_fds();
 	FK_NEED(!getrlimit(RLIMIT_NOFILE, &old));
 	limit = old;
-	limit.rlim_cur = (rlim_t)(3 + *room);
+	limit.rlim_cur = 3 + (rlim_t)*room;
 	FK_NEED(!setrlimit(RLIMIT_NOFILE, &limit));
 	rc = sm_stdio_open(&io);
 	FK_NEED(!setrlimit(RLIMIT_NOFILE, &old));

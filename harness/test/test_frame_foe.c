@@ -34,7 +34,7 @@ static void test_full_table(void **state)
 		assert_int_equal(sm_frame_send(p.a, 1, "x", 1, fds, SM_FRAME_FDS_MAX), 0);
 		assert_int_equal(sm_frame_send(p.a, 2, "y", 1, NULL, 0), 0);
 		limit = old;
-		limit.rlim_cur = (rlim_t)(next + room);
+		limit.rlim_cur = (rlim_t)next + (rlim_t)room;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		assert_int_equal(sm_frame_recv(p.b, &f, buf, sizeof(buf), FU_WAIT_MS), -EMFILE);
 		assert_int_equal(f.nfds, 0);
