@@ -26,23 +26,27 @@ _Noreturn static void die(int fd, enum sm_stage stage, int err)
 	_exit(127);
 }
 
+static int lift_one(int fd, int above)
+{
+	int to = fd >= above ? fd : fcntl(fd, F_DUPFD_CLOEXEC, above);
+
+	return to < 0 ? -errno : to;
+}
+
 /*
- * Puts the passed descriptors onto SM_PASS_FIRST and up. First they and the error pipe move
- * above every place that something has to go to; *report follows. 0 or -errno.
+ * Moves the error pipe and the passed descriptors above every place that something has to go to.
+ * pass and *report get the new numbers. 0 or -errno.
  */
 static int lift(const struct sm_launch *launch, int pass[], int *report)
 {
 	int above = SM_PASS_FIRST + launch->npass;
+	int fd = lift_one(*report, above);
 
-	for (int i = -1; i < launch->npass; i++) {
-		int from = i < 0 ? *report : launch->pass[i];
-		int to = from >= above ? from : fcntl(from, F_DUPFD_CLOEXEC, above);
-
-		if (to < 0)
-			return -errno;
-		*(i < 0 ? report : &pass[i]) = to;
-	}
-	return 0;
+	if (fd >= 0)
+		*report = fd;
+	for (int i = 0; i < launch->npass && fd >= 0; i++)
+		fd = pass[i] = lift_one(launch->pass[i], above);
+	return fd < 0 ? fd : 0;
 }
 
 static int place_passed(const struct sm_launch *launch, const int pass[])
@@ -57,7 +61,7 @@ static int place_passed(const struct sm_launch *launch, const int pass[])
 _Noreturn static void become(const struct sm_launch *launch)
 {
 	int report = launch->report_child;
-	int pass[SM_PASS_MAX];
+	int pass[SM_PASS_MAX] = { -1, -1, -1, -1 };
 	int err;
 
 	/* First of all: no handler of the parent may run here, the less so after vfork. */

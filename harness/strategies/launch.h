@@ -35,7 +35,7 @@ typedef pid_t sm_launch_clone(const struct sm_launch *launch);
 sm_launch_clone sm_launch_fork;
 sm_launch_clone sm_launch_vfork;
 
-/* The pid mask of the caller, for launch->mask. */
+/* The caller's own signal mask, for launch->mask. */
 void sm_launch_keep_mask(struct sm_launch *launch);
 
 /* Makes the child. 0, or -errno with the fault filled and nothing left behind. */

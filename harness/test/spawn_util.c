@@ -240,12 +240,21 @@ int su_start_argv(struct su *s, const char *name, const char *const *argv, const
 	return s->ops->start(&s->self, &setup, &s->fault);
 }
 
-/* Outlives start(): setup's pointers have to be valid until stop(). */
-static const char *const own_argv[] = { "/proc/self/exe", NULL };
+const char *const *su_argv(void)
+{
+	/* Outlives start(): setup's pointers have to be valid until stop(). */
+	static char path[512];
+	static const char *const argv[] = { path, NULL };
+
+	/* By its name: under valgrind, an exec of the link itself would run valgrind's tool. */
+	if (!path[0] && readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+		path[0] = '\0';
+	return argv;
+}
 
 int su_start(struct su *s, const char *name, const char *extra)
 {
-	int err = su_start_argv(s, name, own_argv, extra, SU_WAIT_MS);
+	int err = su_start_argv(s, name, su_argv(), extra, SU_WAIT_MS);
 
 	if (err)
 		print_message("%s: start: %s (stage %d, %s)\n", name, strerror(-err),

@@ -37,6 +37,9 @@ struct su_run {
 int su_payload(int argc, char **argv);
 extern const struct sm_payload su_own_payload;
 
+/* The payload's command: this very program. */
+const char *const *su_argv(void);
+
 /*
  * Starts strategy name with "NAME=value" extra in the server's environment (or NULL). Returns
  * what start() returned; on success su_stop() must follow, which asserts that nothing is left.

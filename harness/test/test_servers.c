@@ -24,8 +24,6 @@
 #include "sys/sys.h"
 #include "wire/frame.h"
 
-static const char *const own_argv[] = { "/proc/self/exe", NULL };
-
 /* A directory of our own as $TMPDIR, in which nothing may be left. */
 static char tmp[] = "/tmp/sm-test-XXXXXX";
 
@@ -111,7 +109,7 @@ static void the_server_has_nothing_of_the_parent(void **state)
 static void a_preload_that_dies_is_told_with_its_status(void **state)
 {
 	struct su s;
-	int err = su_start_argv(&s, *state, own_argv, "SU_DIE=3", SU_WAIT_MS);
+	int err = su_start_argv(&s, *state, su_argv(), "SU_DIE=3", SU_WAIT_MS);
 
 	assert_int_equal(err, -EPIPE);
 	assert_int_equal(s.fault.stage, SM_STAGE_PRELOAD);
@@ -124,7 +122,7 @@ static void a_preload_that_hangs_times_out(void **state)
 {
 	struct su s;
 	int64_t began = su_now_ms();
-	int err = su_start_argv(&s, *state, own_argv, "SU_HANG=1", 300);
+	int err = su_start_argv(&s, *state, su_argv(), "SU_HANG=1", 300);
 
 	assert_int_equal(err, -ETIMEDOUT);
 	assert_int_equal(s.fault.stage, SM_STAGE_PRELOAD);
@@ -265,7 +263,8 @@ static void a_full_table_at_the_start_is_a_clean_error(void **state)
 		s.children = su_count_children(getpid());
 		{
 			const char *envp[] = { "ASAN_OPTIONS=detect_leaks=0", NULL };
-			struct sm_setup setup = { sizeof(setup), SU_WAIT_MS, own_argv, envp, NULL };
+			struct sm_setup setup = { sizeof(setup), SU_WAIT_MS, su_argv(), envp,
+						  NULL };
 
 			assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 			err = s.ops->start(&s.self, &setup, &s.fault);
@@ -281,7 +280,7 @@ static void a_full_table_at_the_start_is_a_clean_error(void **state)
 
 struct orphan {
 	const char *name;
-	pid_t server;
+	int fd; /* takes the server's pid */
 };
 
 /* Dies without stop(). */
@@ -289,10 +288,12 @@ static int die_with_a_server(void *arg)
 {
 	struct orphan *o = arg;
 	struct su s;
+	pid_t server;
 
 	if (su_start(&s, o->name, NULL))
 		return 1;
-	return write(o->server, &(pid_t){ s.ops->server(s.self) }, sizeof(pid_t)) < 0;
+	server = s.ops->server(s.self);
+	return write(o->fd, &server, sizeof(server)) < 0;
 }
 
 static void the_server_goes_with_its_last_client(void **state)
@@ -302,7 +303,7 @@ static void the_server_goes_with_its_last_client(void **state)
 	int ends[2];
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	o.server = ends[1];
+	o.fd = ends[1];
 	su_in_fork(die_with_a_server, &o);
 	assert_int_equal(read(ends[0], &server, sizeof(server)), sizeof(server));
 	close(ends[0]);
@@ -401,7 +402,7 @@ static void a_directory_that_cannot_be_made_is_told(void **state)
 
 	(void)state;
 	setenv("TMPDIR", "/nonexistent", 1);
-	err = su_start_argv(&s, "forkserver", own_argv, NULL, SU_WAIT_MS);
+	err = su_start_argv(&s, "forkserver", su_argv(), NULL, SU_WAIT_MS);
 	setenv("TMPDIR", tmp, 1);
 	assert_int_equal(err, -ENOENT);
 	assert_int_equal(s.fault.stage, SM_STAGE_SOCKET);
