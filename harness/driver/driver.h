@@ -12,7 +12,7 @@
 /* One table of exit codes for every program of the project. */
 enum sm_exit_code {
 	SM_EXIT_GOOD = 0,
-	SM_EXIT_FAILED = 1,       /* a case gave no sample at all (a check failed, a regression) */
+	SM_EXIT_FAILED = 1,       /* a case gave no sample, or a soak was not flat */
 	SM_EXIT_USAGE = 2,        /* bad usage or bad input; also: results cannot be written */
 	SM_EXIT_UNABLE = 3,       /* this machine cannot do it */
 	SM_EXIT_INCONCLUSIVE = 4, /* interrupted: finished blocks were kept */

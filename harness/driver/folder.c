@@ -104,7 +104,7 @@ static void name_it(struct sm_folder *f, const struct sm_run_options *opt)
 
 static int prove(const struct sm_folder *f)
 {
-	struct sm_draft d;
+	struct sm_draft d = { .fd = -1 };
 	int err = sm_draft_open(&d, f, "run.json");
 
 	if (!err)

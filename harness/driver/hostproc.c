@@ -212,7 +212,7 @@ int sm_hostproc_join(struct sm_rig *rig, struct sm_hostproc *host, int64_t timeo
 		got = waitpid(host->pid, &status, WNOHANG);
 		if (got == 0)
 			usleep(1000);
-	} while (got == 0 && sm_now_ns() < until && !sm_rig_interrupted(rig));
+	} while (got == 0 && sm_now_ns() < until && !(rig && sm_rig_interrupted(rig)));
 	if (got != host->pid)
 		return -1;
 	host->pid = 0;

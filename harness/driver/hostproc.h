@@ -78,7 +78,7 @@ int sm_hostproc_do(struct sm_rig *rig, struct sm_hostproc *host, uint16_t comman
 int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct sm_case *c,
 		     bool plant_secrets, struct sm_fault *fault);
 
-/* Waits until the host has ended by itself. Returns its wait status, or -1 in time or by signal. */
+/* Waits until the host has ended. Returns its wait status; -1: not in time, or interrupted. */
 int sm_hostproc_join(struct sm_rig *rig, struct sm_hostproc *host, int64_t timeout_ms);
 
 /* Appends the last line of the host's stderr to the fault's text, when there is one. */

@@ -56,18 +56,6 @@ void sm_hostproc_explain(const struct sm_hostproc *host, struct sm_fault *fault)
 	snprintf(fault->text + n, sizeof(fault->text) - n, "%s%s", n ? ": " : "", line);
 }
 
-int sm_hostproc_send(struct sm_hostproc *host, uint16_t command, const void *data, uint32_t bytes,
-		     struct sm_fault *fault)
-{
-	int err = sm_frame_send(host->sock, command, data, bytes, NULL, 0);
-
-	if (err) {
-		sm_fail(fault, SM_STAGE_SEND, -err, "the host does not listen");
-		sm_hostproc_explain(host, fault);
-	}
-	return err;
-}
-
 static int died(struct sm_rig *rig, struct sm_hostproc *host, struct sm_fault *fault)
 {
 	int status = sm_hostproc_join(rig, host, 1000);
@@ -84,6 +72,20 @@ static int died(struct sm_rig *rig, struct sm_hostproc *host, struct sm_fault *f
 	fault->detail = status;
 	sm_hostproc_explain(host, fault);
 	return -EPIPE;
+}
+
+int sm_hostproc_send(struct sm_hostproc *host, uint16_t command, const void *data, uint32_t bytes,
+		     struct sm_fault *fault)
+{
+	int err = sm_frame_send(host->sock, command, data, bytes, NULL, 0);
+
+	if (err == -EPIPE)
+		return died(NULL, host, fault);
+	if (err) {
+		sm_fail(fault, SM_STAGE_SEND, -err, "the host does not listen");
+		sm_hostproc_explain(host, fault);
+	}
+	return err;
 }
 
 /* Waits for a socket or the user. Returns the index of a readable host, or -errno. */

@@ -227,11 +227,22 @@ static bool grew(int64_t first, int64_t last, int64_t slack)
 	return last > first + slack;
 }
 
+bool sm_soak_flat(const struct sm_result *r)
+{
+	const struct sm_soak *a = r->soak, *z;
+
+	if (!r->nsoak)
+		return true;
+	z = a + (r->nsoak - 1);
+	return !grew(a->parent_fds, z->parent_fds, 0) && !grew(a->server_fds, z->server_fds, 0) &&
+	       !grew(a->zombies, z->zombies, 0) && z->zombies <= 1 &&
+	       !grew(a->parent_rss_bytes, z->parent_rss_bytes, SOAK_RSS_SLACK) &&
+	       !grew(a->server_rss_bytes, z->server_rss_bytes, SOAK_RSS_SLACK);
+}
+
 static void put_soak(json_t *o, const struct sm_result *r)
 {
-	const struct sm_soak *a = r->soak, *z = r->soak + (r->nsoak - 1);
 	json_t *list;
-	bool flat;
 
 	if (!r->nsoak)
 		return;
@@ -248,12 +259,8 @@ static void put_soak(json_t *o, const struct sm_result *r)
 						      "server_rss_bytes",
 						      sm_json_count(s->server_rss_bytes)));
 	}
-	flat = !grew(a->parent_fds, z->parent_fds, 0) && !grew(a->server_fds, z->server_fds, 0) &&
-	       !grew(a->zombies, z->zombies, 0) && z->zombies <= 1 &&
-	       !grew(a->parent_rss_bytes, z->parent_rss_bytes, SOAK_RSS_SLACK) &&
-	       !grew(a->server_rss_bytes, z->server_rss_bytes, SOAK_RSS_SLACK);
 	json_object_set_new(o, "soak", list);
-	json_object_set_new(o, "soak_flat", json_boolean(flat));
+	json_object_set_new(o, "soak_flat", json_boolean(sm_soak_flat(r)));
 }
 
 static json_t *params(const struct sm_case *c)

@@ -109,11 +109,11 @@ static int64_t stat_field(pid_t pid, int field)
 	return at ? (field == 3 ? *at : strtoll(at, NULL, 10)) : -1;
 }
 
-char sm_proc_state(pid_t pid)
+int sm_proc_state(pid_t pid)
 {
 	int64_t state = stat_field(pid, 3);
 
-	return state < 0 ? 0 : (char)state;
+	return state < 0 ? 0 : (int)state;
 }
 
 pid_t sm_proc_ppid(pid_t pid)

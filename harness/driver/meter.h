@@ -28,7 +28,7 @@ struct sm_machine_time {
 void sm_machine_time(const struct sm_cpuset *set, struct sm_machine_time *t);
 
 /* State letter of a process, 0 when there is none. */
-char sm_proc_state(pid_t pid);
+int sm_proc_state(pid_t pid);
 pid_t sm_proc_ppid(pid_t pid); /* -1: none */
 /* CPU time of one process from schedstat; of its reaped children from stat (10 ms ticks). */
 int64_t sm_proc_cpu_ns(pid_t pid);

@@ -9,8 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static int run_script(char *python, char *script, char *folder, const char *const *more)
 {
 	pid_t pid;

@@ -95,7 +95,7 @@ int sm_results_write(const struct sm_run *run, const struct sm_run_options *opt,
 		     const struct sm_folder *folder)
 {
 	json_t *top = sm_results_make(run, opt, attached);
-	struct sm_draft d;
+	struct sm_draft d = { .fd = -1 };
 	int err;
 
 	if (!top)

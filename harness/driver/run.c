@@ -173,7 +173,7 @@ static int write_results(struct state *s, int err, struct sm_error *error)
 
 static int verdict(const struct state *s, int err, struct sm_error *error)
 {
-	int failed = 0;
+	int failed = 0, grew = 0;
 
 	if (err == -EINTR) {
 		snprintf(error->text, sizeof(error->text),
@@ -186,12 +186,20 @@ static int verdict(const struct state *s, int err, struct sm_error *error)
 			 strerror(-err));
 		return SM_EXIT_UNABLE;
 	}
-	for (int i = 0; i < s->plan->ncases; i++)
+	for (int i = 0; i < s->plan->ncases; i++) {
 		failed += !strcmp(sm_case_status(&s->plan->cases[i], &s->run.results[i]), "failed");
-	if (!failed)
+		grew += !sm_soak_flat(&s->run.results[i]);
+	}
+	if (!failed && !grew)
 		return SM_EXIT_GOOD;
-	snprintf(error->text, sizeof(error->text), "%d of %d cases failed", failed,
-		 s->plan->ncases);
+	if (failed)
+		snprintf(error->text, sizeof(error->text), "%d of %d cases failed", failed,
+			 s->plan->ncases);
+	else
+		snprintf(error->text, sizeof(error->text),
+			 "descriptors, zombies or memory grew in %d of %d cases: see soak in "
+			 "%.300s/run.json",
+			 grew, s->plan->ncases, s->folder.path);
 	return SM_EXIT_FAILED;
 }
 

@@ -78,10 +78,13 @@ static char *header(const struct sm_run *run)
 /* Little-endian whatever the machine is. */
 static void put(unsigned char *to, const void *from, size_t bytes)
 {
-	const unsigned char *b = from;
+	memcpy(to, from, bytes);
+	for (size_t i = 0; BYTE_ORDER != LITTLE_ENDIAN && i < bytes / 2; i++) {
+		unsigned char swap = to[i];
 
-	for (size_t i = 0; i < bytes; i++)
-		to[i] = BYTE_ORDER == LITTLE_ENDIAN ? b[i] : b[bytes - 1 - i];
+		to[i] = to[bytes - 1 - i];
+		to[bytes - 1 - i] = swap;
+	}
 }
 
 static int rows(gzFile gz, const uint32_t own[OWN_FIELDS], const struct sm_sample *samples, int n)
@@ -127,7 +130,7 @@ static int write_all(gzFile gz, const struct sm_run *run)
 
 int sm_samples_write(const struct sm_run *run, const struct sm_folder *folder)
 {
-	struct sm_draft d;
+	struct sm_draft d = { .fd = -1 };
 	gzFile gz;
 	int fd, err = sm_draft_open(&d, folder, "samples.bin.gz");
 

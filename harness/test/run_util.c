@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* run_util.c - see run_util.h. */
 #include <errno.h>
+#include <ftw.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,12 +64,22 @@ void tiny_make(struct tiny *t, const char *const *strategies, int blocks)
 				    .seed = 7 };
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+	(void)st;
+	(void)flag;
+	(void)at;
+	return remove(path);
+}
+
+void remove_tree(const char *dir)
+{
+	assert_int_equal(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 void tiny_free(struct tiny *t)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", t->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(t->dir);
 }
 
 int tiny_run(struct tiny *t, struct sm_error *error)
@@ -107,17 +119,21 @@ void assert_no_child(void)
 
 void assert_valid(const char *dir)
 {
-	char command[600];
+	char python[] = ".venv/bin/python", option[] = "-c", file[128];
+	char schema[] = "harness/driver/run.schema.json";
+	char program[] = "import json, jsonschema, sys; "
+			 "jsonschema.Draft202012Validator(json.load(open(sys.argv[2])))"
+			 ".validate(json.load(open(sys.argv[1])))";
+	char *argv[] = { python, option, program, file, schema, NULL };
+	int status = -1;
+	pid_t pid;
 
-	if (access(".venv/bin/python", X_OK) || access("harness/driver/run.schema.json", R_OK)) {
+	if (access(python, X_OK) || access(schema, R_OK)) {
 		print_message("no .venv here: run.json is not held to its schema\n");
 		return;
 	}
-	snprintf(command, sizeof(command),
-		 ".venv/bin/python -c 'import json, jsonschema, sys; "
-		 "jsonschema.Draft202012Validator(json.load(open(sys.argv[2])))"
-		 ".validate(json.load(open(sys.argv[1])))' %s/run.json "
-		 "harness/driver/run.schema.json",
-		 dir);
-	assert_int_equal(system(command), 0);
+	snprintf(file, sizeof(file), "%s/run.json", dir);
+	assert_int_equal(posix_spawn(&pid, python, NULL, NULL, argv, environ), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }

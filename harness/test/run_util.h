@@ -25,6 +25,7 @@ struct tiny {
 
 /* Latency cases of payload none for these strategies (NULL-terminated), `blocks` visits each. */
 void tiny_make(struct tiny *t, const char *const *strategies, int blocks);
+void remove_tree(const char *dir);
 void tiny_free(struct tiny *t); /* removes the folder too */
 
 /* Runs it into t->dir; returns the exit code. */

@@ -294,6 +294,44 @@ static void test_samples_file(void **state)
 	drop(&m);
 }
 
+static void add_audit(struct sm_result *r, int64_t fds, int64_t rss)
+{
+	struct sm_soak *s = sm_collect_one(&r->soak, r->nsoak, sizeof(*s));
+
+	*s = (struct sm_soak){ .spawns = 1000 * (r->nsoak + 1),
+			       .parent_fds = fds,
+			       .parent_rss_bytes = rss,
+			       .server_fds = -1,
+			       .server_rss_bytes = -1 };
+	r->nsoak++;
+}
+
+static bool flat(struct made *m)
+{
+	json_t *top = written(m), *c = tiny_case(top, 0);
+	bool is = json_is_true(json_object_get(c, "soak_flat"));
+
+	assert_int_equal(json_array_size(json_object_get(c, "soak")), m->results[0].nsoak);
+	json_decref(top);
+	return is;
+}
+
+static void test_soak(void **state)
+{
+	struct made m;
+
+	(void)state;
+	make(&m, 1);
+	add_audit(&m.results[0], 6, 1 << 20);
+	add_audit(&m.results[0], 6, (1 << 20) + 8192);
+	assert_true(flat(&m));
+	add_audit(&m.results[0], 7, 1 << 20); /* one descriptor more is one too many */
+	assert_false(flat(&m));
+	add_audit(&m.results[0], 6, 4 << 20);
+	assert_false(flat(&m));
+	drop(&m);
+}
+
 static void test_attachments(void **state)
 {
 	const char *const unknown[] = { "foo=/tmp/x.json", NULL };
@@ -313,7 +351,7 @@ static void test_latest_is_replaced(void **state)
 	struct sm_run_options opt = { .host_name = "../odd name" };
 	struct sm_folder one, two_;
 	struct sm_error error;
-	char root[] = "/tmp/sm-root-XXXXXX", link[600], to[600], command[64];
+	char root[] = "/tmp/sm-root-XXXXXX", link[600], to[600];
 	ssize_t n;
 
 	(void)state;
@@ -329,8 +367,7 @@ static void test_latest_is_replaced(void **state)
 	assert_true(n > 0);
 	to[n] = 0;
 	assert_string_equal(to, "another");
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	assert_int_equal(system(command), 0);
+	remove_tree(root);
 }
 
 int main(void)
@@ -342,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_isolation_rows),
 		cmocka_unit_test(test_incomplete),
 		cmocka_unit_test(test_samples_file),
+		cmocka_unit_test(test_soak),
 		cmocka_unit_test(test_attachments),
 		cmocka_unit_test(test_latest_is_replaced),
 	};
