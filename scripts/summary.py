@@ -128,11 +128,13 @@ def incomplete_lines(run: Run) -> list[str]:
                 "what follows is of these alone.")
 
 
-def _without_headline(run: Run) -> list[str]:
+def _without_headline(run: Run, room: int) -> list[str]:
+    """Tables of what there is, each with its part of the room; the shortest first."""
+    parts = [part(run) for part in (throughput_lines, memory_lines, isolation_lines, scale_lines)]
+    parts = sorted((["", *map(clip, part)] for part in parts if part), key=len)
     lines: list[str] = []
-    for part in (throughput_lines, memory_lines, isolation_lines, scale_lines):
-        made = [clip(line) for line in part(run)]
-        lines += ["", *made] if made else []
+    for i, part in enumerate(parts):
+        lines += _fit(part, (room - len(lines)) // (len(parts) - i))
     return lines
 
 
@@ -149,8 +151,8 @@ def summary(run: Run) -> str:
     first = [*incomplete_lines(run), *wrap(sentence(run))]
     tail = [*(_notes(run, found) if found else []), *_claim_lines(run)]
     errors = _fit(["", *error_lines(run)], 8) if error_lines(run) else []
-    body = _group_lines(found[0]) if found else _without_headline(run)
-    body = _fit(body, HEIGHT - len(first) - len(tail) - len(errors))
+    room = HEIGHT - len(first) - len(tail) - len(errors)
+    body = _fit(_group_lines(found[0]), room) if found else _without_headline(run, room)
     for group in found[1:]:
         more = _group_lines(group)
         if len(first) + len(body) + len(more) + len(tail) + len(errors) > HEIGHT:

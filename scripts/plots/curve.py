@@ -37,9 +37,9 @@ def draw(run: Run, out: Path, keys: tuple[str, ...], label: str) -> str | None:
         _line(ax, name, line, style.MARKERS[i % len(style.MARKERS)])
     values = sorted({v for line in found.values() for v, _ in line})
     ax.set_xticks(values, [f"{v:g}" for v in values])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(style.NullLocator())
     style.time_axis(ax, "y")
-    ax.set(xlabel=label, ylabel="ready p50")
+    ax.set(title=f"ready against {label}", xlabel=label, ylabel="ready p50")
     ax.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [c for line in found.values() for _, c in line]
     style.save(fig, run, out, f"request → ready against {label}: median of block medians, 95 % "

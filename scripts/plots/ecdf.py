@@ -20,8 +20,7 @@ def draw(run: Run, out: Path) -> str | None:
     fig, axes = style.figure(len(found), 2, (10.5, 3.3 * len(found) + 0.5))
     for row, group in zip(axes, found):
         for ax, name in zip(row, ("ready", "worked")):
-            _curves(ax, [c for c in group.cases if c.target in (None, "dynamic")] or
-                    list(group.cases), name)
+            _curves(ax, list(group.cases), name)
             ax.set_title(f"{group.title}: {name}")
         row[0].set_ylabel("share of samples")
         row[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))

@@ -26,7 +26,8 @@ def draw(run: Run, out: Path) -> str | None:
     fig, axes = style.figure(1, 1, (1.8 + 1.25 * len(cols), 1.2 + 0.36 * len(rows)))
     style.cells(axes[0][0], *[[[cell[i] for cell in line] for line in grid] for i in range(3)],
                 rows, [" ".join(c) if several else c[0] for c in cols])
-    style.save(fig, run, out, "shared bits / width in bits;\n"
+    style.save(fig, run, out, "shared bits / width in bits; grey: no more\nthan "
+               "chance, which makes width ÷ 2^(n−1) agree;\n"
                f"n={style.span(b['siblings'] for b in bits)} siblings")
     return "Bits shared by all siblings: " + "; ".join(
         f"{b['strategy']} {b['what']} {b['shared_bits']} of {b['width_bits']}" for b in bits) + "."
@@ -36,6 +37,7 @@ def _cell(b: dict[str, Any] | None) -> tuple[str, str, str]:
     """Text, face, ink."""
     if b is None or b["shared_bits"] is None or not b["width_bits"]:
         return "–", SCALE[0], "#4b5563"
-    share = b["shared_bits"] / b["width_bits"]
-    step = 0 if share == 0 else 1 if share < 0.5 else 2 if share < 1 else 3
+    chance = 0.5 ** (b["siblings"] - 1) if b["siblings"] > 1 else 0.0
+    share = (b["shared_bits"] / b["width_bits"] - chance) / (1 - chance)
+    step = 0 if share < 0.25 else 1 if share < 0.5 else 2 if share < 1 else 3
     return f"{b['shared_bits']}/{b['width_bits']}", SCALE[step], "#fefefe" if step == 3 else "#1b1f25"

@@ -23,8 +23,8 @@ def draw(run: Run, out: Path) -> str | None:
     for row, group in zip(axes, found):
         _panel(row[0], group)
     cases = [c for g in found for c in g.cases]
-    style.save(fig, run, out, "request → ready and request → worked: median of block medians, "
-               f"95 % order-statistic interval, log scale; {style.counts(cases)}")
+    style.save(fig, run, out, "request → ready (dark), request → worked (light): median of block "
+               f"medians, 95 % order-statistic interval, log scale; {style.counts(cases)}")
     return "Startup latency. " + " ".join(_say(g) for g in found)
 
 
@@ -49,7 +49,7 @@ def _panel(ax: Axes, group: Group) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(False, axis="y")
     style.time_axis(ax)
-    ax.set_title(f"{group.title}: ready (dark) and worked (light)")
+    ax.set_title(group.title)
     if group.floor:
         ns, who = group.floor
         ax.axvline(ns, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -13,8 +13,9 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.axis import Axis  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402, F401
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator  # noqa: E402, F401
 
 import units  # noqa: E402
 from isolation import Table  # noqa: E402
@@ -85,7 +86,8 @@ def counts(cases: Sequence[Case], metric: str = "ready") -> str:
     if not found:
         return "n=0"
     samples, blocks = {m.n for m in found}, {m.nblocks for m in found}
-    return f"n={span(samples)} in {span(blocks)} blocks per point"
+    plural = "" if blocks == {1} else "s"
+    return f"n={span(samples)} in {span(blocks)} block{plural} per point"
 
 
 def span(values: Iterable[int]) -> str:
@@ -99,11 +101,19 @@ def _tick(ns: float) -> str:
     return f"{ns / scale:g} {unit}"
 
 
+def log_ticks(which: Axis, text: Callable[[float], str]) -> None:
+    """Decades, and 2 and 5 between them where few fit; call it when all is plotted."""
+    low, high = sorted(which.get_view_interval())
+    few = high < 150 * max(low, 1e-12)
+    which.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    which.set_major_formatter(FuncFormatter(lambda v, _: text(v)))
+    which.set_minor_formatter(FuncFormatter(lambda _x, _p: ""))
+
+
 def time_axis(ax: Axes, axis: str = "x") -> None:
     """Log ticks that carry their own unit: 100 µs, 1 ms."""
     which = ax.xaxis if axis == "x" else ax.yaxis
-    which.set_major_formatter(FuncFormatter(lambda ns, _: _tick(ns)))
-    which.set_minor_formatter(FuncFormatter(lambda _x, _p: ""))
+    log_ticks(which, _tick)
 
 
 def cells(ax: Axes, texts: list[list[str]], faces: list[list[str]], inks: list[list[str]],

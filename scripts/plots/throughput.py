@@ -28,7 +28,7 @@ def draw(run: Run, out: Path) -> str | None:
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         ax.set_xticks(flights, [str(f) for f in flights])
-        ax.yaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v:g}"))
+        style.log_ticks(ax.yaxis, lambda v: f"{v:g}")
         ax.set(title=label, xlabel="children in flight per CPU", ylabel="children per CPU-second")
         ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     style.save(fig, run, out, "children ÷ CPU-seconds of parent, server, children and kernel "

@@ -18,7 +18,7 @@ from plots.labels import along
 from runfile import Case, Run
 
 PARENT_INSTANTS = ("created", "recorded", "reaped")
-SERVER_INSTANTS = ("received", "cloning")
+CLONER_INSTANTS = ("received", "cloning")  # the server's, or the parent's own where there is none
 CHILD_INSTANTS = ("entered", "ready", "worked")
 MOST = 8
 NOTE = ("n=1: of every strategy the measured spawn whose `worked` is the median; time after the "
@@ -32,7 +32,7 @@ class Spawn:
         self.case = case
         raw = case.raw["timeline"]
         self.at: dict[str, float] = {k: v for k, v in raw.items() if v is not None}
-        self.served = any(k in self.at for k in SERVER_INSTANTS)
+        self.served = "received" in self.at or "OWN_SERVER" in case.traits
         self.child = 0.0
         self.server = 1.0
         self.parent = 2.0 if self.served else 1.0
@@ -104,13 +104,17 @@ def _fill(ax: style.Axes, spawn: Spawn) -> None:
         ax.plot((0, spawn.end), (lane, lane), color=style.RULE, linewidth=5, zorder=1,
                 solid_capstyle="butt")
     _span(ax, spawn.parent, 0.0, at.get("created"), style.PHASE_COLOURS["birth"])
-    _span(ax, spawn.server, at.get("received"), at.get("cloning"), style.PHASE_COLOURS["birth"])
+    if spawn.served:
+        _span(ax, spawn.server, at.get("received"), at.get("cloning"),
+              style.PHASE_COLOURS["birth"])
     _span(ax, spawn.child, at.get("entered"), at.get("ready"), style.PHASE_COLOURS["load"])
     _span(ax, spawn.child, at.get("ready"), at.get("worked"), style.PHASE_COLOURS["work"])
     _span(ax, spawn.child, at.get("worked"), at.get("reaped"), style.PHASE_COLOURS["exit"])
     _arrows(ax, spawn, shade)
-    parent = [(0.0, "request"), *_points(spawn, PARENT_INSTANTS)]
-    child, server = _points(spawn, CHILD_INSTANTS), _points(spawn, SERVER_INSTANTS)
+    own = PARENT_INSTANTS if spawn.served else (*CLONER_INSTANTS, *PARENT_INSTANTS)
+    parent = [(0.0, "request"), *_points(spawn, own)]
+    child = _points(spawn, CHILD_INSTANTS)
+    server = _points(spawn, CLONER_INSTANTS) if spawn.served else []
     for points, lane in ((parent, spawn.parent), (server, spawn.server), (child, spawn.child)):
         ax.plot([x for x, _ in points], [lane] * len(points), "o", color=shade, markersize=5,
                 markeredgecolor=style.PAPER, markeredgewidth=0.8, zorder=5, clip_on=False)
@@ -149,6 +153,6 @@ def _arrows(ax: style.Axes, spawn: Spawn, shade: str) -> None:
         _arrow(ax, (at.get("cloning"), spawn.server), (at.get("created"), spawn.parent),
                style.MUTED, "--")
     else:
-        _arrow(ax, (0.0, spawn.parent), (at.get("entered"), spawn.child), shade)
+        _arrow(ax, (at.get("cloning", 0.0), spawn.parent), (at.get("entered"), spawn.child), shade)
     _arrow(ax, (at.get("worked"), spawn.child), (at.get("recorded"), spawn.parent), shade)
     _arrow(ax, (at.get("reaped"), spawn.child), (at.get("reaped"), spawn.parent), style.MUTED, "--")
