@@ -139,24 +139,38 @@ int sm_tail_drain(struct sm_tail *tail, int fd)
 	return 1;
 }
 
-void sm_tail_text(const struct sm_tail *tail, char *text, size_t size)
+/* The tail as printable ASCII on one line: lines are joined by " | ". Returns its length. */
+static size_t one_line(const struct sm_tail *tail, char *line)
 {
-	size_t used = strlen(text), start = used;
+	size_t n = 0;
 	int gap = 0;
 
-	for (uint32_t i = 0; i < tail->have && used + 5 < size; i++) {
+	for (uint32_t i = 0; i < tail->have; i++) {
 		unsigned char c = (unsigned char)tail->buf[i];
 
 		if (c == '\n' || c == '\r') {
-			gap = used > start;
+			gap = n > 0;
 			continue;
 		}
 		if (gap) {
-			memcpy(text + used, " | ", 3);
-			used += 3;
+			memcpy(line + n, " | ", 3);
+			n += 3;
 			gap = 0;
 		}
-		text[used++] = (char)(c < 32 || c > 126 ? '?' : c);
+		line[n++] = (char)(c < 32 || c > 126 ? '?' : c);
 	}
-	text[used] = '\0';
+	return n;
+}
+
+void sm_tail_text(const struct sm_tail *tail, char *text, size_t size)
+{
+	char line[2 * SM_TAIL_BYTES]; /* at worst every other byte ends a line: 4 for 2 */
+	size_t n = one_line(tail, line);
+	size_t used = strlen(text);
+	size_t room = size - used - 1;
+
+	if (room > n)
+		room = n;
+	memcpy(text + used, line + n - room, room); /* what was said last tells most */
+	text[used + room] = '\0';
 }

@@ -44,7 +44,10 @@ struct sm_tail {
 /* Takes what fd holds now; never blocks. Returns 1 when more may come, 0 at end of file. */
 int sm_tail_drain(struct sm_tail *tail, int fd);
 
-/* Appends the tail to text as one printable ASCII line: lines are joined by " | ". */
+/*
+ * Appends the tail to text as one printable ASCII line: lines are joined by " | ". Where it does
+ * not fit, its end is kept.
+ */
 void sm_tail_text(const struct sm_tail *tail, char *text, size_t size);
 
 #endif

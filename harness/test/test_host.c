@@ -305,6 +305,26 @@ static void a_child_without_a_record_leaves_its_last_words(void **state)
 	host_close(&host);
 }
 
+static void the_last_words_are_the_ones_that_are_kept(void **state)
+{
+	struct sm_tail tail = { .have = SM_TAIL_BYTES };
+	char text[64] = "prefix: ";
+
+	(void)state;
+	memset(tail.buf, 'x', sizeof(tail.buf));
+	memcpy(tail.buf + SM_TAIL_BYTES - 10, "Error\nEnd\n", 10);
+	sm_tail_text(&tail, text, sizeof(text));
+	assert_int_equal(strlen(text), sizeof(text) - 1);
+	assert_int_equal(strncmp(text, "prefix: xx", 10), 0);
+	assert_string_equal(text + strlen(text) - 12, "xError | End");
+	for (size_t i = 0; i < sizeof(tail.buf); i++) /* the longest line a tail can make */
+		tail.buf[i] = i % 2 ? '\n' : 'a';
+	sm_tail_text(&tail, text, sizeof(text)); /* full: nothing is added */
+	text[0] = '\0';
+	sm_tail_text(&tail, text, sizeof(text));
+	assert_string_equal(text + strlen(text) - 5, "a | a");
+}
+
 static void a_chatty_child_does_not_block_the_load(void **state)
 {
 	(void)state;
@@ -574,6 +594,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_child_that_never_answers_costs_its_sample, clean_up),
 		cmocka_unit_test_teardown(what_is_printed_before_the_record_is_skipped, clean_up),
 		cmocka_unit_test_teardown(a_child_without_a_record_leaves_its_last_words, clean_up),
+		cmocka_unit_test(the_last_words_are_the_ones_that_are_kept),
 		cmocka_unit_test_teardown(a_chatty_child_does_not_block_the_load, clean_up),
 		cmocka_unit_test_teardown(a_child_that_floods_its_output_is_bounded, clean_up),
 		cmocka_unit_test_teardown(nothing_outlives_a_driver_that_has_gone, clean_up),
