@@ -54,7 +54,7 @@ static enum sm_stage settle(const struct sm_birth *birth, int *out, int *err)
 	}
 	environ = (char **)birth->envp;
 	request_args = birth->args ? birth->args : no_args;
-	sm_signals_restore(birth->sigmask);
+	sm_signals_restore(birth->sigmask, birth->handled);
 	return SM_STAGE_NONE;
 }
 

@@ -20,8 +20,9 @@ struct sm_birth {
 	const char *cwd;         /* NULL: leave it */
 	int64_t received_ns;     /* 0 where there is no server */
 	int64_t cloning_ns;
-	int64_t entered_ns; /* taken already, because fork hooks came first; 0: not yet */
+	int64_t entered_ns;      /* taken already, because fork hooks came first; 0: not yet */
 	const sigset_t *sigmask; /* restored before the payload runs */
+	const sigset_t *handled; /* signals that have handlers; NULL: the child looks for itself */
 	int keep_other_fds;      /* 1: leave every other descriptor open, as fork(2) does */
 	int run_after_fork;      /* 1: call payload->after_fork_child (SM_RUNS_ATFORK) */
 };

@@ -81,7 +81,7 @@ static _Noreturn void child(const struct birth *b)
 	if (getppid() != b->driver)
 		_exit(126);
 	sigemptyset(&none);
-	sm_signals_restore(&none);
+	sm_signals_restore(&none, NULL);
 	execve(b->spec->path ? b->spec->path : b->spec->argv[0], b->spec->argv, b->env);
 	give_up(b, SM_STAGE_EXEC, errno);
 }

@@ -12,8 +12,14 @@
 #include "../child/child.h"
 #include "common.h"
 
+struct copier {
+	const struct sm_payload *payload; /* the host's own, valid until stop() */
+	sigset_t handled;                 /* signals for which host and payload have handlers */
+};
+
 static int fork_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
+	struct copier *c;
 	int err = sm_check_setup(setup, fault);
 
 	if (err)
@@ -21,7 +27,12 @@ static int fork_start(void **self, const struct sm_setup *setup, struct sm_fault
 	if (!setup->payload || setup->payload->size < sizeof(*setup->payload))
 		return sm_fail(fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "fork copies its host: the host has to be the payload program");
-	*self = (void *)(uintptr_t)setup->payload; /* valid until stop(); never written to */
+	c = malloc(sizeof(*c));
+	if (!c)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	c->payload = setup->payload;
+	sm_signals_handled(&c->handled);
+	*self = c;
 	return 0;
 }
 
@@ -37,7 +48,8 @@ _Noreturn static void fork_child(const struct sm_payload *payload, struct sm_bir
 static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *child,
 		      struct sm_fault *fault)
 {
-	const struct sm_payload *payload = self;
+	const struct copier *c = self;
+	const struct sm_payload *payload = c->payload;
 	struct sm_birth birth = { .keep_other_fds = 1, .run_after_fork = 1 };
 	struct sm_stdio io;
 	sigset_t old;
@@ -56,6 +68,7 @@ static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *chi
 	birth.envp = req->envp;
 	birth.cwd = req->cwd;
 	birth.sigmask = &old;
+	birth.handled = &c->handled;
 	if (payload->before_fork)
 		payload->before_fork();
 	sm_signals_block(&old);
@@ -76,11 +89,6 @@ static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *chi
 	return 0;
 }
 
-static void fork_stop(void *self)
-{
-	(void)self; /* the payload is the host's own */
-}
-
 const struct sm_ops sm_fork_ops = {
 	.size = sizeof(sm_fork_ops),
 	.name = "fork",
@@ -89,5 +97,5 @@ const struct sm_ops sm_fork_ops = {
 	.start = fork_start,
 	.spawn = fork_spawn,
 	.wait = sm_wait_direct,
-	.stop = fork_stop,
+	.stop = free,
 };

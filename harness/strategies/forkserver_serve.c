@@ -43,6 +43,7 @@ struct hub {
 	struct kid *kids;
 	size_t nkids, room;
 	struct sigaction old_chld, old_int, old_pipe;
+	sigset_t handled;          /* by the payload, before this server's own */
 	struct sm_request request; /* untouched in the server: filled in each child */
 	char buf[SM_REQUEST_BYTES_MAX];
 };
@@ -70,6 +71,7 @@ static int catch_signals(struct hub *h)
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	h->wake = ends[0];
+	sm_signals_handled(&h->handled);
 	wake_writer = ends[1];
 	/* The terminal's ^C is for the clients; a client that is gone is not worth dying for. */
 	if (sigaction(SIGCHLD, &chld, &h->old_chld) < 0 ||
@@ -186,6 +188,7 @@ static void fork_one(struct hub *h, int64_t received_ns, const int *fds, int con
 	int err;
 
 	birth.sigmask = &old;
+	birth.handled = &h->handled;
 	if (h->payload->before_fork)
 		h->payload->before_fork();
 	sm_signals_block(&old);

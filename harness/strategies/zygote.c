@@ -42,6 +42,7 @@ struct zygote {
 /* The server's half. */
 struct nest {
 	const struct sm_payload *payload;
+	sigset_t handled; /* signals for which the payload has handlers */
 	int sock;
 	struct sm_request request;
 	char buf[SM_REQUEST_BYTES_MAX];
@@ -74,6 +75,7 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, s
 	birth.envp = nest->request.envp;
 	birth.cwd = nest->request.cwd[0];
 	birth.sigmask = &old;
+	birth.handled = &nest->handled;
 	sm_signals_block(&old);
 	birth.cloning_ns = sm_now_ns();
 	/* The exit signal is the server's own, whatever is asked (kernel/fork.c:copy_process). */
@@ -122,6 +124,7 @@ static int zygote_serve(const char *where, const struct sm_payload *payload)
 	if (!nest)
 		return -ENOMEM;
 	nest->payload = payload;
+	sm_signals_handled(&nest->handled);
 	err = sm_server_take_fds(where, &nest->sock, 1);
 	if (!err)
 		err = sm_frame_send(nest->sock, MSG_READY, NULL, 0, NULL, 0);

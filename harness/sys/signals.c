@@ -18,25 +18,37 @@ int sm_signals_block(sigset_t *old)
 	return sigprocmask(SIG_BLOCK, &all, old) < 0 ? -errno : 0;
 }
 
-void sm_signals_restore(const sigset_t *mask)
+void sm_signals_handled(sigset_t *set)
 {
-	/*
-	 * execve(2): "dispositions of signals that are being caught are reset to the default",
-	 * ignored ones stay ignored. A cloned child does the same, so that it cannot be told from
-	 * an exec'd one. glibc refuses its own two signals with EINVAL; fork leaves those as well.
-	 */
+	sigemptyset(set);
 	for (int sig = 1; sig < NSIG; sig++) {
 		struct sigaction sa;
 
 		if (sigaction(sig, NULL, &sa) < 0)
 			continue;
-		if (!(sa.sa_flags & SA_SIGINFO) &&
-		    (sa.sa_handler == SIG_DFL || sa.sa_handler == SIG_IGN))
-			continue;
-		sa.sa_handler = SIG_DFL;
-		sa.sa_flags = 0;
-		sigemptyset(&sa.sa_mask);
-		sigaction(sig, &sa, NULL);
+		if ((sa.sa_flags & SA_SIGINFO) ||
+		    (sa.sa_handler != SIG_DFL && sa.sa_handler != SIG_IGN))
+			sigaddset(set, sig);
+	}
+}
+
+void sm_signals_restore(const sigset_t *mask, const sigset_t *handled)
+{
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t found;
+
+	/*
+	 * execve(2): "dispositions of signals that are being caught are reset to the default",
+	 * ignored ones stay ignored. A cloned child does the same, so that it cannot be told from
+	 * an exec'd one. glibc refuses its own two signals with EINVAL; fork leaves those as well.
+	 */
+	if (!handled) {
+		sm_signals_handled(&found);
+		handled = &found;
+	}
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (sigismember(handled, sig) == 1)
+			sigaction(sig, &standard, NULL);
 	}
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }

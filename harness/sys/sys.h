@@ -49,8 +49,13 @@ int sm_close_from(int lowest, int keep);
 
 /* Blocks every signal around a clone; old gets what was. */
 int sm_signals_block(sigset_t *old);
-/* Child: every disposition that is a handler back to the default, then the mask given. */
-void sm_signals_restore(const sigset_t *mask);
+/* The signals whose disposition is a handler: 64 system calls, so not in a measured path. */
+void sm_signals_handled(sigset_t *set);
+/*
+ * Child: every handler back to the default, then the mask given. handled is what
+ * sm_signals_handled() found while the creator had the dispositions it still has; NULL: look now.
+ */
+void sm_signals_restore(const sigset_t *mask, const sigset_t *handled);
 
 /* Waits for a direct child. timeout_ms < 0: for ever, by plain wait4. 0 or -errno. */
 int sm_wait_child(pid_t pid, int timeout_ms, struct sm_exit *exit);

@@ -156,7 +156,7 @@ static void signals_body(const void *arg)
 	const struct sigaction handler = { .sa_handler = on_signal };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction now;
-	sigset_t mask, old, all;
+	sigset_t mask, old, all, handled;
 
 	(void)arg;
 	sigemptyset(&mask);
@@ -171,7 +171,16 @@ static void signals_body(const void *arg)
 	FK_NEED(!sigprocmask(SIG_SETMASK, NULL, &all));
 	FK_NEED(sigismember(&all, SIGUSR1) == 1 && sigismember(&all, SIGRTMAX) == 1);
 
-	sm_signals_restore(&old);
+	sm_signals_handled(&handled);
+	FK_NEED(sigismember(&handled, SIGUSR1) == 1 && sigismember(&handled, SIGRTMAX) == 1);
+	FK_NEED(sigismember(&handled, SIGUSR2) == 0 && sigismember(&handled, SIGTERM) == 0);
+	sigdelset(&handled, SIGRTMAX);
+	sm_signals_restore(&old, &handled);
+	FK_NEED(!sigaction(SIGUSR1, NULL, &now) && now.sa_handler == SIG_DFL);
+	FK_NEED(!sigaction(SIGRTMAX, NULL, &now) && now.sa_handler != SIG_DFL);
+	FK_NEED(!sm_signals_block(&old));
+
+	sm_signals_restore(&old, NULL);
 	FK_NEED(!sigaction(SIGUSR1, NULL, &now) && now.sa_handler == SIG_DFL);
 	FK_NEED(!sigaction(SIGRTMAX, NULL, &now) && now.sa_handler == SIG_DFL);
 	FK_NEED(!sigaction(SIGUSR2, NULL, &now) && now.sa_handler == SIG_IGN);
