@@ -107,6 +107,12 @@ def _claim_lines(run: Run) -> list[str]:
     return lines
 
 
+def _end_of(prefix: str, text: str) -> str:
+    """One line; what does not fit is left out of the text's beginning: its end names the cause."""
+    room = WIDTH - len(prefix)
+    return prefix + (text if len(text) <= room else "… " + text[2 - room:].lstrip())
+
+
 def error_lines(run: Run) -> list[str]:
     """Every case that failed, wholly or partly, with its text."""
     lines = []
@@ -114,7 +120,7 @@ def error_lines(run: Run) -> list[str]:
         for e in case.errors:
             often = f" ({e['count']} times)" if e["count"] > 1 else ""
             where = f"{case.name} {case.status} at {e['stage']}"
-            lines.append(clip(f"! {where}: {e['text']}{often}"))
+            lines.append(_end_of(f"! {where}: ", e["text"] + often))
         if case.status == "failed" and not case.errors:
             lines.append(clip(f"! {case.name} failed"))
     return lines

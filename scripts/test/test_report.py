@@ -17,7 +17,7 @@ from PIL import Image
 
 import runfile
 from plots import PLOTS
-from summary import summary
+from summary import WIDTH, error_lines, summary
 
 
 def report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -213,3 +213,11 @@ def test_page_is_one_file(made: Path) -> None:
         assert outside not in page
     assert page.count("<svg ") == len(PLOTS) == page.count('role="img"')
     assert "&lt;heap/before&gt; &amp; 1 hit" in page  # evidence is text, never markup
+
+
+def test_an_error_keeps_the_end_of_its_text(golden: dict[str, Any], run: runfile.Run) -> None:
+    error = {"block": 0, "stage": "preload", "errno": 0, "count": 1,
+             "text": "its stderr says why: " + "x" * 150 + " ModuleNotFoundError: No module"}
+    golden["cases"][0]["errors"] = [error]
+    lines = [line for line in error_lines(run) if line.endswith("ModuleNotFoundError: No module")]
+    assert len(lines) == 1 and len(lines[0]) <= WIDTH
