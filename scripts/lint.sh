@@ -19,7 +19,7 @@ cppcheck  cppcheck      cppcheck finds nothing
 shell     shellcheck    shellcheck finds nothing in shell scripts
 headers   cc            every header compiles alone; the public ones as C++ too
 layers    grep          dependencies point one way
-sizes     awk           no C file has more than 400 lines (tests: 600)
+sizes     awk           no C file has more than 400 lines (tests: 700)
 '
 
 # Paths without blanks, so plain word splitting is good enough below.
@@ -36,12 +36,13 @@ step_format() {
 
 # A file whose preprocessed text, comments included, passed before is not looked at again.
 tidy_one() { # FILE
-	local out key std=("${C[@]}")
-	[[ $1 != *.cc ]] || std=("${CXX[@]}")
+	local out key std=("${C[@]}") checks=
+	# google-benchmark registers what it allocates; the analyzer takes that for a leak.
+	[[ $1 != *.cc ]] || std=("${CXX[@]}") checks=-clang-analyzer-*
 	key=$({ cc -E -C -dD "${std[@]}" "$1" && cat .clang-tidy && clang-tidy --version; } |
 		sha256sum | cut -c1-32) || return
 	[ ! -e "$BUILD/tidy/$key" ] || return 0
-	if ! out=$(timeout 300 clang-tidy --quiet "$1" -- "${std[@]}" 2>&1); then
+	if ! out=$(timeout 300 clang-tidy --quiet --checks="$checks" "$1" -- "${std[@]}" 2>&1); then
 		printf '%s\n' "$out" | grep -v 'warnings generated\|treated as error'
 		return 1
 	fi
@@ -100,7 +101,7 @@ step_sizes() {
 		{ lines[FILENAME] = FNR }
 		END {
 			for (file in lines) {
-				most = file ~ /\/test\// ? 600 : 400
+				most = file ~ /\/test\// ? 700 : 400
 				if (lines[file] > most) {
 					print file ": " lines[file] " lines, at most " most
 					bad = 1
@@ -120,7 +121,7 @@ run_step() { # NAME TOOL CLAIM
 	if [ $status = 0 ]; then
 		printf 'lint: %-8s ok: %s\n' "$1" "$3"
 	else
-		printf 'lint: %-8s FAILED: this must hold: %s\n' "$1" "$3" >&2
+		printf 'lint: %-8s FAILED: expected: %s\n' "$1" "$3" >&2
 	fi
 	return $status
 }
