@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# bench.sh [--quick] [OPTION…]: measures everything into one new results folder. First the programs
+# bench.sh [--quick] [OPTION…]: measures everything into one new results folder: first the programs
 # around the suite (google-benchmark, hyperfine), then the suite with its report. Further options
 # go to `spawnmark run`: -o DIR, --name HOST, --seed N, --only REGEX, --set KEY=VALUE.
 #

@@ -38,7 +38,7 @@ step_format() {
 tidy_one() { # FILE
 	local out key std=("${C[@]}") checks=
 	# google-benchmark registers what it allocates; the analyzer takes that for a leak.
-	[[ $1 != *.cc ]] || std=("${CXX[@]}") checks=-clang-analyzer-*
+	[[ $1 != *.cc ]] || std=("${CXX[@]}") checks='-clang-analyzer-*'
 	key=$({ cc -E -C -dD "${std[@]}" "$1" && cat .clang-tidy && clang-tidy --version; } |
 		sha256sum | cut -c1-32) || return
 	[ ! -e "$BUILD/tidy/$key" ] || return 0
