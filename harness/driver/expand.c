@@ -102,6 +102,17 @@ static int make_label(struct sm_planner *p, struct sm_case *c)
 	return c->label ? 0 : -ENOMEM;
 }
 
+/* What a strategy that execs every child does instead, because each of its spawns is dear. */
+static void heed_exec(struct sm_case *c)
+{
+	if (!(c->ops->traits & SM_FRESH_IMAGE))
+		return;
+	if (c->exec_samples > 0)
+		c->samples = c->exec_samples;
+	if (c->exec_warmup >= 0)
+		c->warmup = c->exec_warmup;
+}
+
 /* One point of the product: at[k] is the index of key k's value. */
 static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
 		     const struct sm_section *section, const int *at, const bool *used)
@@ -130,6 +141,7 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 		sm_value_print(key, value, at[k], param->value, sizeof(param->value));
 		c->nparams++;
 	}
+	heed_exec(c);
 	err = check_target(p, &section->values[sm_key_find("target")], c);
 	if (!err)
 		err = sm_command_build(p, file, section->values, c);

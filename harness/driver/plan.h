@@ -60,6 +60,7 @@ struct sm_case {
 	char **host_argv; /* the host's: sm-host, or the payload itself (SM_PARENT_LOADS) */
 
 	int blocks, samples, warmup;
+	int exec_samples, exec_warmup; /* as written; samples and warmup already heed them */
 	int64_t timeout_ms, start_timeout_ms, duration_ms;
 	int64_t ballast_mb, ballast_vmas, ballast_fds;
 	struct sm_list cpus, in_flight; /* throughput: every pair is a point of this case */

@@ -175,6 +175,23 @@ static void test_sweeps(void **state)
 	sm_plan_free(plan);
 }
 
+static void test_exec_counts(void **state)
+{
+	struct sm_plan *plan =
+		good("[a]\nkind = latency\nstrategy = popen, zygote\n"
+		     "samples = 4\nwarmup = 2\nexec_samples = 1\nexec_warmup = 0\n"
+		     "[b]\nkind = latency\nstrategy = vfork\nsamples = 7\nwarmup = 3\n");
+
+	(void)state;
+	assert_int_equal(find(plan, "x/popen/none")->samples, 1);
+	assert_int_equal(find(plan, "x/popen/none")->warmup, 0);
+	assert_int_equal(find(plan, "x/zygote/none")->samples, 4);
+	assert_int_equal(find(plan, "x/zygote/none")->warmup, 2);
+	assert_int_equal(find(plan, "x/vfork/none")->samples, 7);
+	assert_int_equal(find(plan, "x/vfork/none")->warmup, 3);
+	sm_plan_free(plan);
+}
+
 static void test_python_command(void **state)
 {
 	struct sm_plan *plan = good("[p]\nstrategy = popen, fork\npayload = python\n"
@@ -515,6 +532,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sweeps),
+		cmocka_unit_test(test_exec_counts),
 		cmocka_unit_test(test_python_command),
 		cmocka_unit_test(test_targets_and_paths),
 		cmocka_unit_test(test_twins_are_told_apart),
