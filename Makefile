@@ -16,7 +16,7 @@ LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC))
 DRIVER_SRC  := $(wildcard harness/driver/*.c)
 PAYLOADS    := none heap none-static none-nolibc
 TEST_SRC    := $(wildcard harness/test/test_*.c)
-TEST_HELP   := $(filter-out $(TEST_SRC),$(wildcard harness/test/*.c))
+TEST_HELP   := $(filter-out $(TEST_SRC) harness/test/sanitizer.c,$(wildcard harness/test/*.c))
 MICRO_SRC   := $(wildcard bench/micro/*.c)
 
 obj          = $(patsubst %.c,$(B)/o/%.o,$(1))
@@ -90,6 +90,11 @@ $(B)/test/help.a: $(call obj,$(TEST_HELP))
 $(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lz -lm
+
+ifdef SAN
+$(B)/spawnmark $(B)/sm-host $(B)/payloads/none $(B)/payloads/heap $(TESTS): \
+	$(B)/o/harness/test/sanitizer.o
+endif
 
 setup: ## install what is missing (asks apt, builds .venv); PYTHON= chooses the interpreter
 	$(Q)scripts/setup.sh
