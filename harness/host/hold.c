@@ -13,12 +13,6 @@
 #include "host.h"
 #include "../sys/sys.h"
 
-/* What a held child costs the parent in descriptors. */
-#define FDS_PER_CHILD 3
-
-/* The work of a held child is as long as a payload's; the driver's deadline is shorter still. */
-#define WORK_MS 60000
-
 static int blame(struct sm_host_state *st, struct sm_held *h, int stage, int err, const char *text)
 {
 	struct sm_tail tail = { .have = 0 };
@@ -124,10 +118,11 @@ int sm_host_hold(struct sm_host_state *st, const void *data, uint32_t bytes)
 	if (bytes != sizeof(*cmd) || cmd->timeout_ms == 0 || cmd->n > SM_IN_FLIGHT_MAX - first)
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "hold: expected a timeout and at most 256 children in all");
-	err = sm_descriptors_reserve(FDS_PER_CHILD * (first + cmd->n) + st->ballast.nfds);
+	err = sm_descriptors_reserve(SM_FDS_PER_CHILD * (first + cmd->n) + st->ballast.nfds);
 	if (err)
 		return sm_fail(&st->fault, SM_STAGE_PIPE, -err,
 			       "hold: too many descriptors; see ulimit -Hn");
+	x->held_timeout_ms = cmd->timeout_ms;
 	req = sm_host_req(st, st->hold_envp, cmd->timeout_ms);
 	for (uint32_t i = 0; i < cmd->n && !err; i++)
 		err = hold_one(st, &req);
@@ -174,7 +169,7 @@ int sm_host_work(struct sm_host_state *st, const void *data, uint32_t bytes)
 			err = blame(st, &x->held[i], SM_STAGE_SEND, -err,
 				    "a held child has gone before its work");
 		else
-			err = expect(st, &x->held[i], SM_RECORD_DONE, WORK_MS);
+			err = expect(st, &x->held[i], SM_RECORD_DONE, x->held_timeout_ms);
 		st->done.children += !err;
 	}
 	return err;

@@ -22,6 +22,9 @@
 /* How long a killed child may take to be reaped, and a strategy to be told so. */
 #define SM_REAP_MS 5000
 
+/* stdin, stdout, stderr of a child, and what a server-based strategy keeps for it. */
+#define SM_FDS_PER_CHILD 4
+
 /* One child that is under way under load. */
 struct sm_flight {
 	struct sm_child child; /* pid 0: a free place */
@@ -47,6 +50,7 @@ struct sm_scratch {
 	struct pollfd polls[2 * SM_IN_FLIGHT_MAX];
 	struct sm_held held[SM_IN_FLIGHT_MAX];
 	uint32_t nheld;
+	uint32_t held_timeout_ms; /* bound on each step of a held child */
 	_Alignas(16) char frame[SM_FRAME_BYTES_MAX]; /* commands are read where they lie */
 };
 

@@ -18,9 +18,6 @@
 /* The longest sleep, so that a driver that has gone is noticed. */
 #define LOOK_MS 200
 
-/* stdin, stdout, stderr of a child, and what a server-based strategy keeps for it. */
-#define FDS_PER_CHILD 4
-
 struct load {
 	struct sm_host_state *st;
 	struct sm_span span;
@@ -188,7 +185,7 @@ static int check(struct sm_host_state *st, const struct sm_cmd_load *cmd, uint32
 	if (cmd->start_at_ns > sm_now_ns() + START_WITHIN_NS)
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "load: the start must be within 60 s");
-	err = sm_descriptors_reserve(FDS_PER_CHILD * cmd->in_flight + st->ballast.nfds);
+	err = sm_descriptors_reserve(SM_FDS_PER_CHILD * cmd->in_flight + st->ballast.nfds);
 	if (err)
 		return sm_fail(&st->fault, SM_STAGE_PIPE, -err,
 			       "load: too many descriptors; see ulimit -Hn");

@@ -13,6 +13,7 @@
 #include "request.h"
 
 struct exec {
+	sigset_t handled; /* by the host when the strategy started: it changes none afterwards */
 	size_t nargv;
 	const char *argv[]; /* the payload's, then room for "--", a request's and NULL */
 };
@@ -30,6 +31,7 @@ static int exec_start(void **self, const struct sm_setup *setup, struct sm_fault
 	x = malloc(sizeof(*x) + (n + 1 + SM_REQUEST_ARGS_MAX) * sizeof(x->argv[0]));
 	if (!x)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	sm_signals_handled(&x->handled);
 	x->nargv = n;
 	memcpy(x->argv, setup->argv, n * sizeof(x->argv[0]));
 	*self = x;
@@ -71,6 +73,7 @@ static int exec_spawn(struct exec *x, const struct sm_req *req, struct sm_child 
 	launch.envp = req->envp;
 	launch.cwd = req->cwd;
 	launch.npass = 0;
+	launch.handled = &x->handled;
 	memcpy(launch.stdio, io.child, sizeof(launch.stdio));
 	sm_launch_keep_mask(&launch);
 	err = sm_launch_begin(&launch, clone, fault);

@@ -65,7 +65,7 @@ _Noreturn static void become(const struct sm_launch *launch)
 	int err;
 
 	/* First of all: no handler of the parent may run here, the less so after vfork. */
-	sm_signals_restore(&launch->mask, NULL);
+	sm_signals_restore(&launch->mask, launch->handled);
 	err = lift(launch, pass, &report);
 	if (!err)
 		err = sm_stdio_install(launch->stdio);

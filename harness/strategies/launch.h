@@ -23,7 +23,8 @@ struct sm_launch {
 	int stdio[3];    /* become 0, 1, 2 */
 	int pass[SM_PASS_MAX];
 	int npass;
-	sigset_t mask; /* of the new program */
+	sigset_t mask;           /* of the new program */
+	const sigset_t *handled; /* signals that have handlers; NULL: the child looks for itself */
 
 	pid_t pid;  /* set by sm_launch_begin() */
 	int report; /* both ends of the error pipe belong to the functions below */
