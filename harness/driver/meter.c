@@ -2,6 +2,7 @@
 /* meter.c - see meter.h; formats: proc(5), Documentation/scheduler/sched-stats.rst. */
 #include "meter.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,28 +69,42 @@ int64_t sm_slurp_number(const char *path)
 	return end == text ? -1 : v;
 }
 
-void sm_machine_time(const struct sm_cpuset *set, struct sm_machine_time *t)
+/* One line "cpuN user nice …"; the line "cpu  …" is the sum of all and has no N. */
+static void add_cpu(const char *line, const struct sm_cpuset *set, struct sm_machine_time *t)
 {
 	static const int busy[] = { 0, 1, 2, 5, 6 }; /* user nice system irq softirq */
 	int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
-	char text[32768], *line, *save = NULL;
+	long long v[8] = { 0 };
+	int cpu;
+
+	/* %d would skip the blanks behind the sum's "cpu" and take its first number for N. */
+	if (strncmp(line, "cpu", 3) != 0 || !isdigit((unsigned char)line[3]))
+		return;
+	if (sscanf(line + 3, "%d %lld %lld %lld %lld %lld %lld %lld %lld", &cpu, &v[0], &v[1],
+		   &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) < 5 ||
+	    (set && !sm_cpuset_has(set, cpu)))
+		return;
+	for (size_t i = 0; i < sizeof(busy) / sizeof(*busy); i++)
+		t->busy_ns += v[busy[i]] * tick;
+	t->steal_ns += v[7] * tick;
+}
+
+void sm_machine_time_parse(char *text, const struct sm_cpuset *set, struct sm_machine_time *t)
+{
+	char *line, *save = NULL;
+
+	t->busy_ns = t->steal_ns = 0;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		add_cpu(line, set, t);
+}
+
+void sm_machine_time(const struct sm_cpuset *set, struct sm_machine_time *t)
+{
+	char text[32768];
 
 	t->busy_ns = t->steal_ns = -1;
-	if (sm_slurp("/proc/stat", text, sizeof(text)) < 0)
-		return;
-	t->busy_ns = t->steal_ns = 0;
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		long long v[8] = { 0 };
-		int cpu;
-
-		if (sscanf(line, "cpu%d %lld %lld %lld %lld %lld %lld %lld %lld", &cpu, &v[0],
-			   &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) < 5 ||
-		    (set && !sm_cpuset_has(set, cpu)))
-			continue;
-		for (size_t i = 0; i < sizeof(busy) / sizeof(*busy); i++)
-			t->busy_ns += v[busy[i]] * tick;
-		t->steal_ns += v[7] * tick;
-	}
+	if (sm_slurp("/proc/stat", text, sizeof(text)) >= 0)
+		sm_machine_time_parse(text, set, t);
 }
 
 /* Field `field` (1-based, as proc(5) counts, > 2) of /proc/PID/stat, or -1. */

@@ -26,6 +26,8 @@ struct sm_machine_time {
 	int64_t busy_ns, steal_ns;
 };
 void sm_machine_time(const struct sm_cpuset *set, struct sm_machine_time *t);
+/* The same from the text of /proc/stat, which is cut into pieces. */
+void sm_machine_time_parse(char *text, const struct sm_cpuset *set, struct sm_machine_time *t);
 
 /* State letter of a process, 0 when there is none. */
 int sm_proc_state(pid_t pid);

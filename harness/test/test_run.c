@@ -114,6 +114,47 @@ static void test_group_kills_its_members(void **state)
 	close(ready[1]);
 }
 
+/* The sum's line comes first and counts nothing: its numbers are those of the CPUs below. */
+static void test_machine_time(void **state)
+{
+	static const char stat[] = "cpu  30 3 60 9000 5 2 4 6 0 0\n"
+				   "cpu0 10 1 20 3000 2 1 1 2 0 0\n"
+				   "cpu1 20 2 40 6000 3 1 3 4 0 0\n"
+				   "intr 12345 9 9 9\nctxt 77\n";
+	const int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+	struct sm_cpuset one = { 0 };
+	struct sm_machine_time t;
+	char text[sizeof(stat)];
+
+	(void)state;
+	memcpy(text, stat, sizeof(stat));
+	sm_machine_time_parse(text, NULL, &t);
+	assert_int_equal(t.busy_ns, (30 + 3 + 60 + 2 + 4) * tick);
+	assert_int_equal(t.steal_ns, 6 * tick);
+	CPU_SET(1, &one.bits);
+	memcpy(text, stat, sizeof(stat));
+	sm_machine_time_parse(text, &one, &t);
+	assert_int_equal(t.busy_ns, (20 + 2 + 40 + 1 + 3) * tick);
+	assert_int_equal(t.steal_ns, 4 * tick);
+}
+
+/* Over any while, n CPUs are busy for at most n times as long. */
+static void test_machine_is_not_busier_than_its_cpus(void **state)
+{
+	struct sm_machine_time a, b;
+	int64_t from = sm_now_ns(), wall;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)state;
+	sm_machine_time(NULL, &a);
+	poll(NULL, 0, 300);
+	sm_machine_time(NULL, &b);
+	wall = sm_now_ns() - from;
+	assert_true(a.busy_ns > 0 && b.busy_ns >= a.busy_ns);
+	/* Four ticks of 10 ms each way for every CPU. */
+	assert_true(b.busy_ns - a.busy_ns <= cpus * (wall + 40000000));
+}
+
 static void test_good_run(void **state)
 {
 	struct sm_error error;
@@ -381,6 +422,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_group_counts_cpu),
 		cmocka_unit_test(test_group_kills_its_members),
+		cmocka_unit_test(test_machine_time),
+		cmocka_unit_test(test_machine_is_not_busier_than_its_cpus),
 		cmocka_unit_test(test_good_run),
 		cmocka_unit_test(test_host_that_dies),
 		cmocka_unit_test(test_host_that_complains),
