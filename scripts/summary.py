@@ -57,7 +57,8 @@ def _cells(row: Row, scale: float) -> tuple[str, ...]:
         units.digits(row.vs_popen.value) if row.vs_popen else units.NOTHING,
         units.digits(row.vs_floor.value) if row.vs_floor else units.NOTHING,
         ("" if rate.measured else "~") + units.digits(rate.value) if rate else units.NOTHING,
-        units.digits(row.pss / 1e6) if row.pss is not None else units.NOTHING,
+        units.digits(row.pss / 1e6, 2 if row.pss < 1e6 else 3) if row.pss is not None
+        else units.NOTHING,
         _fraction(row.inherited), _fraction(row.reachable))
 
 
