@@ -13,7 +13,7 @@ from typing import Any
 import units
 from derive import floor_metric, over_floor
 from runfile import Case, Metric, Run
-from stats import Blocks, Estimate, difference, estimate, ratio
+from stats import Estimate, difference, estimate, ratio
 
 MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"
 NS_PER = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
@@ -98,7 +98,7 @@ def python_over_floor(run: Run) -> Claim:
                   "startup: zygote, payload python, pin same, floor yes")
 
 
-def _micro_times(run: Run, prefix: str) -> Blocks:
+def _micro_times(run: Run, prefix: str) -> list[float]:
     """Repetitions of a google-benchmark case in ns; its aggregates and failures do not count."""
     rows: list[dict[str, Any]] = (run.raw["attached"].get("micro") or {}).get("benchmarks", [])
     return [r["real_time"] * NS_PER.get(r.get("time_unit", "ns"), 1.0) for r in rows
@@ -108,7 +108,7 @@ def _micro_times(run: Run, prefix: str) -> Blocks:
 
 def meter_agreement(run: Run) -> Claim:
     host, gbench = _micro_times(run, "meter/raw/host"), _micro_times(run, "meter/raw/gbench")
-    est = ratio(host, gbench)
+    est = ratio(dict(enumerate(host)), dict(enumerate(gbench)))
     off = abs(est.value - 1) * 100 if est else 0.0
     return _claim("meter: host against google-benchmark", "≤ 5 % apart",
                   est and f"{units.digits(off)} % ({units.times(est)}, n={est.n})",
@@ -118,7 +118,7 @@ def meter_agreement(run: Run) -> Claim:
 def noop_sample(run: Run) -> Claim:
     case = _case(run, "noop", "none")
     m = (case.metric("reaped") or case.metric("created")) if case else None
-    micro = estimate([t for t in _micro_times(run, "meter/noop/sample") if t is not None])
+    micro = estimate(_micro_times(run, "meter/noop/sample"))
     shown = m and f"{units.time(m.p50, m.ci)} (n={m.n} in {m.nblocks} blocks)"
     if m is None and micro:
         shown = f"{units.time(micro.value, micro.ci)} (n={micro.n} repetitions of build/micro)"

@@ -38,11 +38,11 @@ class Metric:
     p99: float | None
     minimum: float | None
     maximum: float | None
-    blocks: tuple[float | None, ...]
+    blocks: dict[int, float | None]  # medians by the run's block index
 
     @property
     def nblocks(self) -> int:
-        return sum(b is not None for b in self.blocks)
+        return sum(b is not None for b in self.blocks.values())
 
 
 def _interval(value: list[float] | None) -> tuple[float, float] | None:
@@ -88,8 +88,9 @@ class Case:
         m = self.raw["metrics"].get(name)
         if not m or m["p50"] is None:
             return None
+        by_index = dict(zip((b["index"] for b in self.raw["blocks"]), m["blocks"]))
         return Metric(name, m["n"], m["p50"], _interval(m["p50_ci"]), m["p90"], m["p99"],
-                      m["min"], m["max"], tuple(m["blocks"]))
+                      m["min"], m["max"], by_index)
 
     def param(self, key: str) -> float | None:
         try:

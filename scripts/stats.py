@@ -8,7 +8,7 @@ noisy neighbours hit both sides of a pair alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,19 +56,24 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     return Estimate(float(np.median(values)), median_interval(values), len(values))
 
 
-Blocks = Sequence[float | None]
+#: A case's block medians by the run's block index; None: a block without a sample.
+Blocks = Mapping[int, float | None]
 
 
 def paired(top: Blocks, bottom: Blocks, op: Callable[[float, float], float]) -> Estimate | None:
-    """op of two cases block by block, where both have a median of that block."""
-    pairs = [(a, b) for a, b in zip(top, bottom) if a is not None and b is not None]
+    """op of two cases in every block of the run in which both have a median.
+
+    By the block's index, never by its place in a list: a case with 12 of 16 blocks has other
+    blocks than its first 12.
+    """
+    both = sorted(top.keys() & bottom.keys())
+    pairs = [(a, b) for i in both if (a := top[i]) is not None and (b := bottom[i]) is not None]
     return estimate([op(a, b) for a, b in pairs])
 
 
 def ratio(top: Blocks, bottom: Blocks) -> Estimate | None:
     """top ÷ bottom, paired by block; blocks in which bottom is 0 do not count."""
-    usable = [b if b else None for b in bottom]
-    return paired(top, usable, lambda a, b: a / b)
+    return paired(top, {i: b or None for i, b in bottom.items()}, lambda a, b: a / b)
 
 
 def difference(top: Blocks, bottom: Blocks) -> Estimate | None:

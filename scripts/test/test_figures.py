@@ -32,14 +32,28 @@ def test_no_interval_below_six_blocks() -> None:
 
 def test_ratio_is_paired_by_block() -> None:
     """Blocks drift tenfold; each pair's ratio is 2, and so is the result, without spread."""
-    bottom = [1.0, 2.0, 4.0, 10.0, 3.0, 5.0, None]
-    est = ratio([None if b is None else 2 * b for b in bottom], bottom)
+    bottom = dict(enumerate([1.0, 2.0, 4.0, 10.0, 3.0, 5.0, None]))
+    est = ratio({i: None if b is None else 2 * b for i, b in bottom.items()}, bottom)
     assert est is not None and (est.value, est.ci, est.n) == (2.0, (2.0, 2.0), 6)
 
 
 def test_ratio_skips_what_it_cannot_pair() -> None:
-    est = ratio([4.0, None, 9.0], [2.0, 1.0, 0.0])
+    est = ratio({0: 4.0, 1: None, 2: 9.0}, {0: 2.0, 1: 1.0, 2: 0.0})
     assert est is not None and (est.value, est.n, est.ci) == (2.0, 1, None)
+
+
+def test_a_case_that_visits_fewer_blocks_is_paired_by_index(golden: dict[str, Any],
+                                                            run: runfile.Run) -> None:
+    """zygote without its blocks 1, 5 and 9: each pair's ratio stays 400, without spread."""
+    case = next(c for c in golden["cases"] if c["name"] == "startup/zygote/python")
+    kept = [i for i in range(len(FACTORS)) if i not in (1, 5, 9)]
+    case["blocks"] = [case["blocks"][i] for i in kept]
+    for m in case["metrics"].values():
+        m["blocks"] = [m["blocks"][i] for i in kept]
+    r = row(groups(run)[0], "zygote")
+    assert r.vs_popen and (r.vs_popen.n, r.vs_popen.ci) == (9, pytest.approx((400, 400)))
+    assert r.vs_floor and r.vs_floor.ci == pytest.approx((0.9 / 0.88, 0.9 / 0.88))
+    assert claims(run)[0].shown.startswith("400 × [400, 400]")
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.1349, "1.13"), (11.349, "11.3"), (999.6, "1000"),
