@@ -108,6 +108,13 @@ static const struct sm_secret *planted(const struct sm_secrets *s, const char *n
 	return NULL;
 }
 
+static void show_env(struct sm_victim_plan *v, const char *of, const struct sm_masked *canary)
+{
+	v->has_env = 1;
+	v->env = *canary;
+	snprintf(v->env_of, sizeof(v->env_of), "%s", of);
+}
+
 static void aim_at_parent(struct isolation *iso)
 {
 	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_PARENT];
@@ -121,8 +128,7 @@ static void aim_at_parent(struct isolation *iso)
 		v->memory = heap->masked;
 	}
 	if (env) {
-		v->has_env = 1;
-		v->env = env->masked;
+		show_env(v, "the parent's", &env->masked);
 	}
 	if (file) {
 		v->fd = file->fd;
@@ -163,8 +169,8 @@ static void aim_at_server(struct isolation *iso)
 	*v = (struct sm_victim_plan){ .pid = pid > 0 ? pid : 0, .fd = -1 };
 	if (pid <= 0)
 		return;
-	v->memory = v->env = iso->st->secrets->server;
-	v->has_env = 1;
+	v->memory = iso->st->secrets->server;
+	show_env(v, "the server's", &iso->st->secrets->server);
 	v->addr = find_in_server(iso, pid);
 }
 
@@ -225,6 +231,23 @@ static int run_earlier(struct isolation *iso)
 }
 
 /*
+ * /proc/PID/environ shows what the image was exec'd with (proc(5)): of a cloned sibling not its
+ * request, which is only in memory, but the environment of whom it was cloned from.
+ */
+static void aim_at_sibling_env(struct isolation *iso, struct sm_victim_plan *v)
+{
+	const uint32_t traits = iso->st->ops.traits;
+	const struct sm_secret *parent = planted(iso->st->secrets, "environ/before");
+
+	if (traits & SM_FRESH_IMAGE)
+		show_env(v, "its own", &iso->sibling.masked);
+	else if (traits & SM_OWN_SERVER)
+		show_env(v, "the server's", &iso->st->secrets->server);
+	else if (parent)
+		show_env(v, "the parent's", &parent->masked);
+}
+
+/*
  * Under "own uid" the sibling has one of its own too, and is dumpable: then the uid alone keeps
  * the attacker out.
  */
@@ -257,10 +280,9 @@ static int hold_sibling(struct isolation *iso)
 		.fd = say.fd,
 		.addr = say.addr,
 		.memory = orders.own,
-		.env = iso->sibling.masked,
 		.file = orders.file,
-		.has_env = 1,
 	};
+	aim_at_sibling_env(iso, v);
 	seek(&iso->orders, "sibling-request", 0, &iso->sibling.masked);
 	seek(&iso->orders, "sibling-payload", 0, &orders.own);
 	return 0;

@@ -26,6 +26,7 @@ struct sm_victim_plan {
 	uint64_t addr;           /* where `memory` is; 0: the host may not look either */
 	struct sm_masked memory; /* canary at addr */
 	struct sm_masked env;    /* canary in its environment */
+	char env_of[16]; /* whose environment it has: "its own"; a cloned image's is its origin's */
 	struct sm_masked file;
 };
 

@@ -105,6 +105,7 @@ static void proc_mem(struct assault *x)
 static void proc_environ(struct assault *x)
 {
 	char buf[16384]; /* the whole of it, or as much as holds every canary of the suite */
+	char call[48];
 	int fd = open_proc(x, "environ"), err;
 	size_t have = 0;
 	ssize_t n;
@@ -117,12 +118,14 @@ static void proc_environ(struct assault *x)
 		have += (size_t)n;
 	err = errno;
 	close(fd);
+	snprintf(call, sizeof(call), "/proc/PID/environ (%s)", x->v->env_of);
 	if (n < 0)
 		refused(x, err, "read /proc/PID/environ");
 	else if (!x->v->has_env)
-		tell(x, SM_NOT_APPLICABLE, 0, "readable, but it was given no canary there");
+		tell(x, SM_NOT_APPLICABLE, 0,
+		     "readable, but no canary was planted in what it shows");
 	else
-		judge(x, buf, (ssize_t)have, &x->v->env, "/proc/PID/environ");
+		judge(x, buf, (ssize_t)have, &x->v->env, call);
 }
 
 static void vm_readv(struct assault *x)
