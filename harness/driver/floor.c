@@ -2,17 +2,15 @@
 /*
  * floor.c - the floors: a raw clone of the very image that a case clones.
  *
- * Servers and fork clone the payload's image, popen and vfork the parent's, which has loaded no
- * payload but carries its ballast. Cases with the same image share one floor.
+ * Servers clone the payload's image, fork the payload's with the parent's ballast, popen and vfork
+ * the parent's, which has loaded no payload but carries its ballast. An image also has an age: its
+ * first clones cost more than later ones. So a floor makes exactly as many spawns as its case, as
+ * often, in the same blocks, where it is compared; cases that agree in all of that share one.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "planner.h"
-
-/* A raw clone is cheap: take enough of them, however few samples its neighbours can afford. */
-#define FLOOR_SAMPLES 10
-#define FLOOR_WARMUP  1
 
 static bool same_argv(char *const *a, char *const *b)
 {
@@ -23,23 +21,25 @@ static bool same_argv(char *const *a, char *const *b)
 	return !*a && !*b;
 }
 
-static bool same_image(const struct sm_case *a, const struct sm_case *b)
+static bool same_floor(const struct sm_case *a, const struct sm_case *b)
 {
 	return a->iscenario == b->iscenario && a->kind == b->kind && a->ops == b->ops &&
-	       a->pin == b->pin && a->ballast_mb == b->ballast_mb &&
+	       a->pin == b->pin && a->blocks == b->blocks && a->samples == b->samples &&
+	       a->warmup == b->warmup && a->ballast_mb == b->ballast_mb &&
 	       a->ballast_vmas == b->ballast_vmas && a->ballast_fds == b->ballast_fds &&
 	       same_argv(a->argv, b->argv);
 }
 
 /* Keeps the parameters that the floor's image depends on. */
-static void keep_params(struct sm_case *floor, bool parent)
+static void keep_params(struct sm_case *floor, bool parent, bool server)
 {
 	int n = 0;
 
 	for (int i = 0; i < floor->nparams; i++) {
 		const char *key = floor->params[i].key;
 
-		if (strcmp(key, "target") == 0 || (parent && strncmp(key, "heap_", 5) == 0))
+		if (strcmp(key, "target") == 0 || (parent && strncmp(key, "heap_", 5) == 0) ||
+		    (server && strncmp(key, "ballast_", 8) == 0))
 			continue;
 		floor->params[n++] = floor->params[i];
 	}
@@ -49,13 +49,17 @@ static void keep_params(struct sm_case *floor, bool parent)
 static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_case *floor)
 {
 	bool parent = c->ops->traits & SM_FRESH_IMAGE;
+	bool server = c->ops->traits & SM_OWN_SERVER;
 
 	*floor = *c;
 	floor->ops = sm_strategy("raw");
 	floor->want_floor = false;
+	floor->is_floor = true;
 	floor->target = NULL;
 	floor->audit = 0;
-	keep_params(floor, parent);
+	keep_params(floor, parent, server);
+	if (server) /* the floor's host stands for the server, which has none of the parent's */
+		floor->ballast_mb = floor->ballast_vmas = floor->ballast_fds = 0;
 	if (parent) {
 		floor->payload = "none";
 		floor->label = "none";
@@ -66,17 +70,7 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 			return -ENOMEM;
 	}
 	floor->host_argv = floor->argv;
-	if (floor->samples < FLOOR_SAMPLES)
-		floor->samples = FLOOR_SAMPLES;
-	if (floor->warmup < FLOOR_WARMUP)
-		floor->warmup = FLOOR_WARMUP;
 	return 0;
-}
-
-static void at_least(int *v, int least)
-{
-	if (*v < least)
-		*v = least;
 }
 
 int sm_floors_add(struct sm_planner *p)
@@ -92,7 +86,7 @@ int sm_floors_add(struct sm_planner *p)
 			continue;
 		if (describe(p, &plan->cases[i], &floor))
 			return -ENOMEM;
-		while (j < plan->ncases && !same_image(&plan->cases[j], &floor))
+		while (j < plan->ncases && !same_floor(&plan->cases[j], &floor))
 			j++;
 		if (j == plan->ncases) {
 			new = sm_planner_add(p);
@@ -100,9 +94,6 @@ int sm_floors_add(struct sm_planner *p)
 				return -ENOMEM;
 			*new = floor;
 		}
-		at_least(&plan->cases[j].blocks, floor.blocks);
-		at_least(&plan->cases[j].samples, floor.samples);
-		at_least(&plan->cases[j].warmup, floor.warmup);
 		plan->cases[i].floor = j;
 	}
 	return 0;

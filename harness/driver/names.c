@@ -25,19 +25,17 @@ static int make_name(struct sm_planner *p, struct sm_case *c)
 	return c->name ? 0 : -ENOMEM;
 }
 
-static int tell_apart(struct sm_planner *p, struct sm_case *c)
+static int add_param(struct sm_planner *p, struct sm_case *c, const char *key, const char *value)
 {
 	struct sm_param *param = &c->params[c->nparams];
 
-	if (c->nparams > 0 && strcmp(param[-1].key, "section") == 0)
-		return 0;
 	if (c->nparams == SM_PARAMS_MAX) {
 		snprintf(p->error->text, sizeof(p->error->text),
 			 "sections of scenario '%s' both make the case '%s'", c->scenario, c->name);
 		return -EINVAL;
 	}
-	param->key = "section";
-	snprintf(param->value, sizeof(param->value), "%s", c->section);
+	param->key = key;
+	snprintf(param->value, sizeof(param->value), "%s", value);
 	c->nparams++;
 	return make_name(p, c);
 }
@@ -45,15 +43,59 @@ static int tell_apart(struct sm_planner *p, struct sm_case *c)
 /* All cases of a section are named alike: with its name, when one of them needs it. */
 static void spread(const struct sm_plan *plan, bool *twin)
 {
-	for (int i = 0; twin && i < plan->ncases; i++) {
+	for (int i = 0; i < plan->ncases; i++) {
 		for (int j = 0; twin[i] && j < plan->ncases; j++) {
 			const struct sm_case *a = &plan->cases[i];
 			const struct sm_case *b = &plan->cases[j];
 
-			if (a->iscenario == b->iscenario && strcmp(a->section, b->section) == 0)
+			if (!a->is_floor && !b->is_floor && a->iscenario == b->iscenario &&
+			    strcmp(a->section, b->section) == 0)
 				twin[j] = true;
 		}
 	}
+}
+
+/* Marks cases whose names are another's too; of a floor and a written case, the floor alone. */
+static bool find_twins(const struct sm_plan *plan, bool *twin)
+{
+	bool any = false;
+
+	for (int i = 0; i < plan->ncases; i++) {
+		const struct sm_case *a = &plan->cases[i];
+
+		twin[i] = false;
+		for (int j = 0; j < plan->ncases; j++) {
+			const struct sm_case *b = &plan->cases[j];
+
+			if (j != i && (a->is_floor || !b->is_floor) && !strcmp(a->name, b->name))
+				twin[i] = any = true;
+		}
+	}
+	return any;
+}
+
+/*
+ * Sections tell twins apart. Floors of one section may remain, of strategies that exec and of
+ * others: those differ in their counts.
+ */
+static int tell_apart(struct sm_planner *p, bool *twin)
+{
+	static const char *const by[] = { "section", "samples", "warmup" };
+	struct sm_plan *plan = p->plan;
+	char count[24];
+	int err = 0;
+
+	for (size_t k = 0; k < sizeof(by) / sizeof(*by) && find_twins(plan, twin); k++) {
+		spread(plan, twin);
+		for (int i = 0; !err && i < plan->ncases; i++) {
+			struct sm_case *c = &plan->cases[i];
+
+			snprintf(count, sizeof(count), "%d", k == 1 ? c->samples : c->warmup);
+			if (twin[i])
+				err = add_param(p, c, by[k], k ? count : c->section);
+		}
+	}
+	return err;
 }
 
 int sm_names_make(struct sm_planner *p)
@@ -64,18 +106,7 @@ int sm_names_make(struct sm_planner *p)
 
 	for (int i = 0; !err && i < plan->ncases; i++)
 		err = make_name(p, &plan->cases[i]);
-	for (int i = 0; !err && i < plan->ncases; i++) {
-		for (int j = 0; j < i; j++) {
-			if (strcmp(plan->cases[i].name, plan->cases[j].name) == 0)
-				twin[i] = twin[j] = true;
-		}
-	}
-	spread(plan, twin);
-	for (int i = 0; !err && i < plan->ncases; i++) {
-		if (twin[i])
-			err = tell_apart(p, &plan->cases[i]);
-	}
-	return err;
+	return err ? err : tell_apart(p, twin);
 }
 
 static const char *case_words(const void *set, int i)

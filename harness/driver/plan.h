@@ -76,7 +76,7 @@ struct sm_case {
 	enum sm_heap_pages heap_pages;
 
 	/* For the planner alone. */
-	bool want_floor;
+	bool want_floor, is_floor;
 	int64_t budget_ms, own_seed;
 	int iscenario;
 };

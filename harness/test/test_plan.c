@@ -254,34 +254,99 @@ static void test_twins_are_told_apart(void **state)
 	sm_plan_free(plan);
 }
 
+static const struct sm_case *floor_of(const struct sm_plan *plan, const char *name)
+{
+	int floor = find(plan, name)->floor;
+
+	assert_in_range(floor, 0, plan->ncases - 1);
+	return &plan->cases[floor];
+}
+
+/* A case and its floor spawn as often, at the same age of the image, in the same blocks. */
+static void floors_are_comparable(const struct sm_plan *plan)
+{
+	for (int i = 0; i < plan->ncases; i++) {
+		const struct sm_case *c = &plan->cases[i], *floor;
+		bool visited[2][1000] = { 0 };
+
+		if (c->floor < 0)
+			continue;
+		floor = &plan->cases[c->floor];
+		assert_int_equal(floor->samples, c->samples);
+		assert_int_equal(floor->warmup, c->warmup);
+		for (int v = 0; v < plan->nvisits; v++) {
+			if (plan->visits[v].icase == i)
+				visited[0][plan->visits[v].block] = true;
+			if (plan->visits[v].icase == c->floor)
+				visited[1][plan->visits[v].block] = true;
+		}
+		assert_memory_equal(visited[0], visited[1], sizeof(visited[0]));
+	}
+}
+
 static void test_floors(void **state)
 {
 	struct sm_plan *plan = good(
 		"[global]\nfloor = yes\n"
 		"[none]\nstrategy = popen, vfork, fork, zygote, noop\nblocks = 12\nsamples = 20\n"
-		"[py]\nstrategy = popen, fork, zygote\npayload = python\nblocks = 18\nsamples = 2\n"
-		"[big]\nstrategy = popen\nballast_mb = 0, 64\nblocks = 3\n");
-	const struct sm_case *raw = find(plan, "x/raw/none");
+		"[py]\nstrategy = popen, fork, zygote\npayload = python\nblocks = 18\nsamples = 4\n"
+		"warmup = 2\nexec_samples = 2\nexec_warmup = 0\n"
+		"[big]\nstrategy = popen\nballast_mb = 0, 64\nblocks = 12\nsamples = 20\n");
+	const struct sm_case *raw = find(plan, "x/raw/none/section=none");
+	const struct sm_case *parent = find(plan, "x/raw/none/section=py");
 	const struct sm_case *python = find(plan, "x/raw/python");
 
 	(void)state;
 	names_are_unique(plan);
-	/* none, python, and none with 64 MiB of ballast: ballast 0 is the first again. */
-	assert_int_equal(plan->ncases, 5 + 3 + 2 + 3);
+	floors_are_comparable(plan);
+	/* none, none as often as popen with python, python, and none with 64 MiB of ballast. */
+	assert_int_equal(plan->ncases, 5 + 3 + 2 + 4);
 	assert_int_equal(find(plan, "x/noop/none")->floor, -1);
 	assert_int_equal(raw->floor, -1);
-	assert_ptr_equal(&plan->cases[find(plan, "x/zygote/none")->floor], raw);
-	assert_ptr_equal(&plan->cases[find(plan, "x/popen/none")->floor], raw);
-	assert_ptr_equal(&plan->cases[find(plan, "x/popen/python")->floor], raw);
-	assert_ptr_equal(&plan->cases[find(plan, "x/fork/python")->floor], python);
-	assert_ptr_equal(&plan->cases[find(plan, "x/zygote/python")->floor], python);
-	assert_ptr_equal(&plan->cases[find(plan, "x/popen/none/ballast_mb=0")->floor], raw);
-	assert_ptr_equal(&plan->cases[find(plan, "x/popen/none/ballast_mb=64")->floor],
+	assert_ptr_equal(floor_of(plan, "x/zygote/none"), raw);
+	assert_ptr_equal(floor_of(plan, "x/popen/none"), raw);
+	assert_ptr_equal(floor_of(plan, "x/popen/python"), parent);
+	assert_ptr_equal(floor_of(plan, "x/fork/python"), python);
+	assert_ptr_equal(floor_of(plan, "x/zygote/python"), python);
+	assert_ptr_equal(floor_of(plan, "x/popen/none/ballast_mb=0"), raw);
+	assert_ptr_equal(floor_of(plan, "x/popen/none/ballast_mb=64"),
 			 find(plan, "x/raw/none/ballast_mb=64"));
-	assert_int_equal(raw->blocks, 18); /* as many as the most of those it serves */
-	assert_int_equal(raw->samples, 20);
-	assert_int_equal(python->samples, 10);
+	assert_int_equal(python->samples, 4);
+	assert_int_equal(python->warmup, 2);
+	assert_int_equal(parent->samples, 2);
+	assert_int_equal(parent->warmup, 0);
 	assert_ptr_equal(python->host_argv, python->argv);
+	sm_plan_free(plan);
+}
+
+/* Floors of one section that differ in their counts alone; a written case keeps its name. */
+static void test_floors_of_one_section(void **state)
+{
+	struct sm_plan *plan = good("[a]\nstrategy = popen, zygote\nfloor = yes\nblocks = 4\n"
+				    "samples = 9\nexec_samples = 3\n"
+				    "[b]\nstrategy = raw\nsamples = 5\nblocks = 2\n");
+
+	(void)state;
+	names_are_unique(plan);
+	floors_are_comparable(plan);
+	assert_int_equal(find(plan, "x/raw/none")->samples, 5);
+	assert_string_equal(floor_of(plan, "x/popen/none")->name, "x/raw/none/section=a/samples=3");
+	assert_string_equal(floor_of(plan, "x/zygote/none")->name,
+			    "x/raw/none/section=a/samples=9");
+	sm_plan_free(plan);
+}
+
+/* A server is not the parent: it has none of its ballast. What fork clones has it. */
+static void test_floors_and_ballast(void **state)
+{
+	struct sm_plan *plan = good("[a]\nstrategy = fork, zygote\nfloor = yes\n"
+				    "ballast_mb = 0, 64\npayload = heap\n");
+
+	(void)state;
+	names_are_unique(plan);
+	assert_int_equal(plan->ncases, 4 + 2); /* without ballast they have the same image */
+	assert_int_equal(floor_of(plan, "x/fork/heap/ballast_mb=64")->ballast_mb, 64);
+	assert_int_equal(floor_of(plan, "x/zygote/heap/ballast_mb=64")->ballast_mb, 0);
 	sm_plan_free(plan);
 }
 
@@ -537,6 +602,8 @@ int main(void)
 		cmocka_unit_test(test_targets_and_paths),
 		cmocka_unit_test(test_twins_are_told_apart),
 		cmocka_unit_test(test_floors),
+		cmocka_unit_test(test_floors_of_one_section),
+		cmocka_unit_test(test_floors_and_ballast),
 		cmocka_unit_test(test_only),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_seeds),
