@@ -159,7 +159,7 @@ static void judge_file(struct assault *x, int fd, const char *call)
 struct take_any {
 	struct assault *x;
 	int pidfd; /* -1: by /proc/PID/fd */
-	int err;   /* of the last attempt that was refused */
+	int err;   /* of the last attempt that was refused; ENXIO only where nothing was */
 	int taken; /* the victim's number of it; 0: none */
 	char what[40];
 };
@@ -174,7 +174,8 @@ static int take_one(int number, void *arg)
 	fd = t->pidfd < 0 ? open_proc(t->x, path)
 			  : (int)syscall(SYS_pidfd_getfd, t->pidfd, number, 0);
 	if (fd < 0) {
-		t->err = errno != EBADF ? errno : t->err;
+		if (errno != EBADF && (errno != ENXIO || !t->err))
+			t->err = errno;
 		return 0;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -195,8 +196,8 @@ static void told_any(struct assault *x, const struct take_any *t, const char *ca
 			 t->what);
 		tell(x, SM_LEAKED, 0, text);
 	} else if (t->err == ENXIO) {
-		tell(x, SM_BLOCKED, ENXIO,
-		     "ENXIO: it holds sockets alone, which have no name to open");
+		tell(x, SM_NOT_APPLICABLE, 0,
+		     "it holds sockets alone, which have no name to open (ENXIO, even for root)");
 	} else if (t->err) {
 		refused(x, t->err, call);
 	} else {
