@@ -13,9 +13,10 @@ extern "C" {
 
 struct bench_case {
 	const char *name;
-	int64_t arg;    /* appended to the name as /ARG where it is not negative */
-	int own_clock;  /* 1: google-benchmark times once() by itself; 0: once() says how long */
-	int iterations; /* per repetition; 0: as many as fill the time. For those that batch */
+	int64_t arg;     /* appended to the name as /ARG where it is not negative */
+	int own_clock;   /* 1: google-benchmark times once() by itself; 0: once() says how long */
+	int iterations;  /* per repetition; 0: as many as fill the time. For those that batch */
+	int repetitions; /* 0: as many as the flags say */
 	int (*available)(void);                  /* NULL: everywhere; 0: left out */
 	int (*setup)(void **state, int64_t arg); /* 0 or -errno; NULL: none */
 	int64_t (*once)(void *state);            /* ns of one operation, or -errno */

@@ -51,6 +51,8 @@ void add(const bench_case *c)
 	auto *b = benchmark::RegisterBenchmark(name.c_str(), run, c);
 	if (c->iterations)
 		b->Iterations(c->iterations);
+	if (c->repetitions)
+		b->Repetitions(c->repetitions);
 	if (c->own_clock)
 		b->UseRealTime();
 	else
