@@ -54,7 +54,10 @@ static void refused(struct assault *x, int err, const char *call)
 		tell(x, SM_BLOCKED, err, text);
 }
 
-/* n bytes came from the victim: are they its canary? Wipes them. */
+/*
+ * n bytes came from the victim: are they its canary? Wipes them. Only a read that could have held
+ * the canary may say that it is not there.
+ */
 static void judge(struct assault *x, void *data, ssize_t n, const struct sm_masked *masked,
 		  const char *call)
 {
@@ -63,11 +66,32 @@ static void judge(struct assault *x, void *data, ssize_t n, const struct sm_mask
 
 	if (n > 0)
 		explicit_bzero(data, (size_t)n);
+	if (n < SM_CANARY_BYTES) {
+		snprintf(text, sizeof(text), "%s: permitted, but %zd bytes came: no canary fits",
+			 call, n);
+		tell(x, SM_NOT_APPLICABLE, 0, text);
+		return;
+	}
 	if (at >= 0)
 		snprintf(text, sizeof(text), "%s: %zd bytes read, the canary at +%zd", call, n, at);
 	else
 		snprintf(text, sizeof(text), "%s: %zd bytes read, not the canary", call, n);
 	tell(x, at >= 0 ? SM_LEAKED : SM_ABSENT, 0, text);
+}
+
+/* The bytes at address(x): no verdict when that was made up. */
+static void judge_memory(struct assault *x, void *data, ssize_t n, const char *call)
+{
+	char text[128];
+
+	if (x->v->addr) {
+		judge(x, data, n, &x->v->memory, call);
+		return;
+	}
+	if (n > 0)
+		explicit_bzero(data, (size_t)n);
+	snprintf(text, sizeof(text), "%s: permitted, but where its canary is was not known", call);
+	tell(x, SM_NOT_APPLICABLE, 0, text);
 }
 
 /* Where to read when nobody could tell: any address will do to be refused. */
@@ -98,7 +122,7 @@ static void proc_mem(struct assault *x)
 	if (n < 0)
 		refused(x, errno, "pread /proc/PID/mem");
 	else
-		judge(x, buf, n, &x->v->memory, "/proc/PID/mem");
+		judge_memory(x, buf, n, "/proc/PID/mem");
 	close(fd);
 }
 
@@ -121,6 +145,9 @@ static void proc_environ(struct assault *x)
 	snprintf(call, sizeof(call), "/proc/PID/environ (%s)", x->v->env_of);
 	if (n < 0)
 		refused(x, err, "read /proc/PID/environ");
+	else if (have == sizeof(buf) && sm_canary_find(buf, have, &x->v->env, &x->a->mask) < 0)
+		tell(x, SM_NOT_APPLICABLE, 0,
+		     "readable, but longer than what is looked at: 16 KiB");
 	else if (!x->v->has_env)
 		tell(x, SM_NOT_APPLICABLE, 0,
 		     "readable, but no canary was planted in what it shows");
@@ -138,7 +165,7 @@ static void vm_readv(struct assault *x)
 	if (n < 0)
 		refused(x, errno, "process_vm_readv");
 	else
-		judge(x, buf, n, &x->v->memory, "process_vm_readv");
+		judge_memory(x, buf, n, "process_vm_readv");
 }
 
 /* The file behind a descriptor that was the victim's. Closes it. */
@@ -291,7 +318,7 @@ static void peek_words(struct assault *x)
 		}
 		memcpy(buf + i, &word, sizeof(word));
 	}
-	judge(x, buf, sizeof(buf), &x->v->memory, "PTRACE_SEIZE, PTRACE_PEEKDATA");
+	judge_memory(x, buf, sizeof(buf), "PTRACE_SEIZE, PTRACE_PEEKDATA");
 }
 
 /* Seize, stop, read, let go. Should we die in between, the kernel lets go (ptrace(2)). */

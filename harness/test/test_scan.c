@@ -4,12 +4,14 @@
  * kind of place, and nothing else. Without them "absent" would say nothing.
  */
 #include <errno.h>
+#include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +145,40 @@ static void test_taint(void **state)
 	assert_false(sm_taint_seen(&another, &mask));
 }
 
+/* A permitted read at an address that nobody knew says nothing of the victim. */
+static void test_unknown_address(void **state)
+{
+	static const char *const by_address[] = { "proc-mem", "process-vm-readv", "ptrace" };
+	static struct sm_attack a = { .timeout_ms = WAIT_MS };
+	static struct sm_findings f;
+	struct sm_victim_plan *v = &a.victim[SM_VICTIM_SIBLING];
+	int seen = 0;
+
+	(void)state;
+	assert_int_equal(sm_random_bytes(&v->memory, sizeof(v->memory)), 0);
+	v->fd = -1;
+	v->pid = fork();
+	assert_true(v->pid >= 0);
+	if (v->pid == 0) {
+		for (;;)
+			pause();
+	}
+	sm_reach_all(&a, &f);
+	kill(v->pid, SIGKILL);
+	assert_int_equal(waitpid(v->pid, NULL, 0), v->pid);
+	for (uint32_t i = 0; i < f.n; i++) {
+		for (size_t k = 0; k < sizeof(by_address) / sizeof(by_address[0]); k++) {
+			if (strcmp(f.row[i].target, "sibling") ||
+			    strcmp(f.row[i].attack, by_address[k]))
+				continue;
+			seen++;
+			if (f.row[i].outcome != SM_BLOCKED) /* this machine may forbid it */
+				iso_expect(&f.row[i], SM_NOT_APPLICABLE);
+		}
+	}
+	assert_int_equal(seen, 3);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +186,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_scanner_finds_everything),
 		cmocka_unit_test(test_scanner_edges),
 		cmocka_unit_test(test_taint),
+		cmocka_unit_test(test_unknown_address),
 	};
 	char *padded[] = { argv[0], (char *)PAD PAD, NULL };
 
