@@ -19,6 +19,7 @@
 
 #include "../sys/sys.h"
 #include "meter.h"
+#include "openpath.h"
 
 #define EXEC_WAIT_MS  10000
 #define CLOSE_WAIT_MS 5000
@@ -27,7 +28,11 @@
 /* What the child tells through the error pipe when it cannot become the host. */
 struct birth_error {
 	int stage, err;
+	int barred; /* by what the user, or we, may not do */
 };
+
+/* Paths that the host's user must reach. */
+#define REACH_MAX 64
 
 struct birth {
 	const struct sm_hostspec *spec;
@@ -37,18 +42,39 @@ struct birth {
 	pid_t driver;
 };
 
-static _Noreturn void give_up(const struct birth *b, int stage, int err)
+static _Noreturn void give_up_as(const struct birth *b, int stage, int err, int barred)
 {
-	struct birth_error e = { .stage = stage, .err = err };
+	struct birth_error e = { .stage = stage, .err = err, .barred = barred };
 
 	/* Nobody is left to be told when this fails. */
 	_exit(write(b->report, &e, sizeof(e)) == sizeof(e) ? 127 : 126);
 }
 
+static _Noreturn void give_up(const struct birth *b, int stage, int err)
+{
+	give_up_as(b, stage, err, false);
+}
+
+static const char *program(const struct sm_hostspec *spec)
+{
+	return spec->path ? spec->path : spec->argv[0];
+}
+
+static int open_way(const struct sm_hostspec *spec)
+{
+	const char *paths[REACH_MAX];
+	int n = 0, got;
+
+	paths[n++] = program(spec);
+	for (char *const *word = spec->reach; word && *word && n < REACH_MAX; word++)
+		if (**word == '/')
+			paths[n++] = *word;
+	got = sm_open_paths(paths, n, spec->uid);
+	return got < 0 ? -got : 0;
+}
+
 static int become_user(uid_t uid)
 {
-	if (uid == SM_UID_STAY)
-		return 0;
 	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
 		return errno;
 	return 0;
@@ -73,17 +99,23 @@ static _Noreturn void child(const struct birth *b)
 		give_up(b, SM_STAGE_STDIO, -err);
 	if (b->sock >= 0 && fcntl(b->sock, F_SETFD, 0) < 0)
 		give_up(b, SM_STAGE_STDIO, errno);
-	err = become_user(b->spec->uid);
-	if (err)
-		give_up(b, SM_STAGE_ARGUMENT, err);
+	if (b->spec->uid != SM_UID_STAY) {
+		err = open_way(b->spec);
+		if (err)
+			give_up_as(b, SM_STAGE_CHDIR, err, true);
+		err = become_user(b->spec->uid);
+		if (err)
+			give_up_as(b, SM_STAGE_ARGUMENT, err, true);
+	}
 	/* After the uid: a change of credentials clears it (prctl(2)). */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != b->driver)
 		_exit(126);
 	sigemptyset(&none);
 	sm_signals_restore(&none, NULL);
-	execve(b->spec->path ? b->spec->path : b->spec->argv[0], b->spec->argv, b->env);
-	give_up(b, SM_STAGE_EXEC, errno);
+	execve(program(b->spec), b->spec->argv, b->env);
+	err = errno;
+	give_up_as(b, SM_STAGE_EXEC, err, err == EACCES && b->spec->uid != SM_UID_STAY);
 }
 
 /* The rig's environment, more_env and SM_JOB. The caller frees the array and its last string. */
@@ -105,12 +137,34 @@ static char **env_with_job(const struct sm_rig *rig, const struct sm_hostspec *s
 	return env;
 }
 
+static void explain_birth(const struct sm_hostspec *spec, const struct birth_error *e, char *text,
+			  size_t size)
+{
+	const char *why = strerror(e->err);
+
+	if (e->stage == SM_STAGE_CHDIR)
+		snprintf(text, size,
+			 "%.90s is below a directory closed to uid %u, and opening it in a mount "
+			 "namespace failed: %s; give CAP_SYS_ADMIN, or chmod o+x above it",
+			 program(spec), (unsigned int)spec->uid, why);
+	else if (e->stage == SM_STAGE_EXEC && e->barred)
+		snprintf(text, size, "%.90s cannot be executed by uid %u: %s; chmod -R o+rX it",
+			 program(spec), (unsigned int)spec->uid, why);
+	else if (e->stage == SM_STAGE_EXEC)
+		snprintf(text, size, "the host %.120s cannot be executed: %s", spec->argv[0], why);
+	else if (e->barred)
+		snprintf(text, size, "the host cannot become uid %u: %s; run as the machine's root",
+			 (unsigned int)spec->uid, why);
+	else
+		snprintf(text, size, "the host's group, CPU or stdio: %s", why);
+}
+
 static int hear_birth(struct sm_hostproc *host, const struct sm_hostspec *spec, int report,
 		      struct sm_fault *fault)
 {
 	struct birth_error e;
 	int err = sm_read_all(report, &e, sizeof(e), EXEC_WAIT_MS);
-	char text[200];
+	char text[240];
 
 	if (err == -EPIPE) /* closed by the exec */
 		return 0;
@@ -120,12 +174,8 @@ static int hear_birth(struct sm_hostproc *host, const struct sm_hostspec *spec, 
 		return sm_fail(fault, SM_STAGE_PIPE, -err, "the host's error pipe");
 	waitpid(host->pid, NULL, 0);
 	host->pid = 0;
-	if (e.stage == SM_STAGE_EXEC)
-		snprintf(text, sizeof(text), "the host %.120s cannot be executed: %s",
-			 spec->argv[0], strerror(e.err));
-	else
-		snprintf(text, sizeof(text), "the host's group, CPU, user or stdio: %s",
-			 strerror(e.err));
+	host->barred = e.barred;
+	explain_birth(spec, &e, text, sizeof(text));
 	return sm_fail(fault, (enum sm_stage)e.stage, e.err, text);
 }
 

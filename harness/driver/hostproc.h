@@ -31,6 +31,7 @@ struct sm_hostproc {
 	int sock, err; /* err: what it and its server write to stderr, in memory */
 	struct sm_cgroup cg;
 	pid_t server; /* after OPEN; 0: none */
+	bool barred;  /* it did not start because of what spec->uid or this machine may not do */
 };
 
 struct sm_hostspec {
@@ -40,6 +41,7 @@ struct sm_hostspec {
 	const char *job; /* "host/STRATEGY": the socket's number is added; NULL: no job at all */
 	const struct sm_cpuset *cpus; /* NULL: as the driver */
 	uid_t uid;                    /* and gid; SM_UID_STAY: as the driver */
+	char *const *reach; /* words that may be paths which uid must reach as well, or NULL */
 };
 
 /* Opens what the rig holds; the caller becomes a subreaper and leaves the measured CPU. */

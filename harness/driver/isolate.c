@@ -8,7 +8,7 @@
  *   undumpable  the same, parent, server and sibling with PR_SET_DUMPABLE 0
  *   other       the host is root, the child turns into an unprivileged user
  *
- * Without root, `same` and `undumpable` run as the calling user; the other two are told as errors.
+ * Without root, `same` and `undumpable` run as the calling user; the other two are unavailable.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -104,11 +104,13 @@ static int host_uid(struct sm_stay *stay, uid_t *uid)
 	}
 	if (root)
 		return 0;
+	stay->r->unavailable = true;
 	return sm_fail(
 		&stay->fault, SM_STAGE_ARGUMENT, EPERM,
 		who == SM_ATTACKER_ROOT
-			? "attacker = root needs root: run with sudo"
-			: "attacker = other needs root to become another user: run with sudo");
+			? "not measured: attacker = root needs root; run with sudo"
+			: "not measured: attacker = other needs root to become another user; run "
+			  "with sudo");
 }
 
 int sm_visit_isolation(struct sm_stay *stay)
@@ -141,7 +143,9 @@ int sm_visit_isolation(struct sm_stay *stay)
 	spec.argv = padded.argv;
 	spec.more_env = padded.env;
 	spec.cpus = &set;
+	spec.reach = c->argv;
 	err = sm_stay_host_as(stay, &host, &spec, true);
+	stay->r->unavailable = err && host.barred;
 	if (!err)
 		err = sm_hostproc_send(&host, SM_CMD_ISOLATE, &cmd, sizeof(cmd), &stay->fault);
 	/* Each attack is a child of its own with its own timeout; the host tells each as it ends. */

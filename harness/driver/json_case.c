@@ -61,7 +61,7 @@ const char *sm_case_status(const struct sm_case *c, const struct sm_result *r)
 {
 	(void)c;
 	if (!has_data(r))
-		return "failed";
+		return r->unavailable ? "unavailable" : "failed";
 	return r->nerrors ? "partial" : "ok";
 }
 

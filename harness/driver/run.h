@@ -78,6 +78,7 @@ struct sm_result {
 	int nerrors;
 	struct sm_image image;
 	enum sm_accounting accounting;
+	bool unavailable; /* it needs what this user or machine does not have; errors say what */
 };
 
 struct sm_run {
