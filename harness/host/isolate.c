@@ -200,6 +200,7 @@ static int prepare(struct isolation *iso)
 		err = new_request(iso, &iso->sibling);
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no requests");
+	sm_layout_seed();
 	aim_at_parent(iso);
 	aim_at_server(iso);
 	return 0;

@@ -112,12 +112,30 @@ static void take_at_random(struct sm_msg_layout *row)
 	memcpy(row->value, at, 16);
 }
 
-/* The first two numbers that a child draws from libc without seeding it. */
+void sm_layout_seed(void)
+{
+	unsigned int seed;
+
+	if (!sm_random_bytes(&seed, sizeof(seed)))
+		srandom(seed);
+}
+
+/*
+ * The next two numbers of libc's generator, which whoever the child was cloned from has seeded.
+ * Never seeded, it gives every process the numbers of seed 1 (random(3)): alike by construction
+ * and nobody's secret, so nothing that siblings could be said to share.
+ */
 static void take_random(struct sm_msg_layout *row)
 {
-	row->width_bits = 62;
-	row->value[0] = (uint64_t)random();
-	row->value[0] |= (uint64_t)random() << 31;
+	uint64_t own = (uint64_t)random() | (uint64_t)random() << 31, unseeded;
+	int32_t state[32]; /* the size of libc's own: another would be another generator */
+	char *old = initstate(1, (char *)state, sizeof(state));
+
+	unseeded = (uint64_t)random() | (uint64_t)random() << 31;
+	if (old)
+		setstate(old);
+	row->width_bits = own == unseeded ? 0 : 62;
+	row->value[0] = own;
 }
 
 /* The same from the kernel, which nobody can share: what 0 shared bits look like. */

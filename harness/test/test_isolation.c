@@ -229,9 +229,21 @@ static int shared(const struct run *r, const char *what)
 	return width ? bits : -1;
 }
 
+/* What the first sibling has there. */
+static uint64_t value(const struct run *r, const char *what)
+{
+	for (int i = 0; i < r->layouts; i++) {
+		if (!strcmp(r->layout[i].what, what))
+			return r->layout[i].value[0];
+	}
+	fail_msg("no row %s", what);
+	return 0;
+}
+
 static void test_shared_bits(void **state)
 {
 	const struct run *r = iso_run("zygote", &iso_root);
+	uint64_t number;
 
 	(void)state;
 	assert_int_equal(shared(r, "at_random"), 128);
@@ -245,7 +257,19 @@ static void test_shared_bits(void **state)
 	assert_true(shared(r, "canary") < 32);
 	assert_true(shared(r, "libc") < 18);
 	assert_in_range(shared(r, "heap"), 0, 17);
-	assert_int_equal(shared(r, "random"), 62); /* nobody has seeded it */
+	assert_int_equal(shared(r, "random"), -1); /* fresh, and nobody has seeded it */
+	r = iso_run("vfork", &iso_root);
+	assert_int_equal(shared(r, "random"), -1);
+
+	/* Who made them has seeded it, each run anew, and they go on from there alike. */
+	r = iso_run("forkserver", &iso_root);
+	assert_int_equal(shared(r, "random"), 62);
+	r = iso_run("fork", &iso_root);
+	assert_int_equal(shared(r, "random"), 62);
+	number = value(r, "random");
+	r = iso_run("fork", &iso_root);
+	assert_int_equal(shared(r, "random"), 62);
+	assert_true(value(r, "random") != number);
 }
 
 /* ---- what goes wrong ---- */
