@@ -167,24 +167,13 @@ static void tell_hit(struct sm_msg_finding *out, const struct sm_hit *h)
 			 h->where, (unsigned long long)h->addr, h->times, h->times == 1 ? "" : "s");
 }
 
-/* Not found: only a scan that saw everything may say that it is not there. */
+/* Not found: only a scan that saw enough may say that it is not there. */
 static void tell_absent(struct sm_msg_finding *out, const struct sm_scan *s, int in_descriptor)
 {
-	char name[24];
-
 	out->outcome = SM_NOT_APPLICABLE;
-	if (s->err)
-		snprintf(out->evidence, sizeof(out->evidence), "the scan failed: %s",
-			 sm_errno_name(-s->err, name));
-	else if (s->cut_short)
-		snprintf(out->evidence, sizeof(out->evidence), "the scan ran out of time");
-	else if (s->left_out && !in_descriptor)
-		snprintf(out->evidence, sizeof(out->evidence),
-			 "%u mappings of 1 TiB and more were not scanned", s->left_out);
-	else
-		out->outcome = SM_ABSENT;
-	if (out->outcome != SM_ABSENT)
+	if (sm_scan_blind(s, in_descriptor, out->evidence, sizeof(out->evidence)))
 		return;
+	out->outcome = SM_ABSENT;
 	if (in_descriptor)
 		snprintf(out->evidence, sizeof(out->evidence), "%u descriptors beyond 2 read",
 			 s->descriptors);
@@ -198,15 +187,11 @@ static void tell_absent(struct sm_msg_finding *out, const struct sm_scan *s, int
 /* Both scans, then one row per canary. */
 static void inherited(struct sm_scan *s, const struct sm_attack *a, struct sm_findings *f)
 {
-	int memory_err;
-
 	sm_scan_init(s, &a->mask, a->sought, a->nsought, a->timeout_ms);
 	sm_scan_memory(s);
-	memory_err = s->err;
 	sm_scan_descriptors(s);
 	for (uint32_t i = 0; i < s->n; i++) {
 		int in_descriptor = (int)a->sought[i].in_descriptor;
-		int fd_err = s->err;
 		struct sm_msg_finding *out =
 			sm_findings_add(f, a->sought[i].name,
 					in_descriptor ? "descriptor-read" : "self-scan", "self");
@@ -214,13 +199,10 @@ static void inherited(struct sm_scan *s, const struct sm_attack *a, struct sm_fi
 		if (!out)
 			return;
 		out->inherited = 1;
-		if (s->hit[i].times) {
+		if (s->hit[i].times)
 			tell_hit(out, &s->hit[i]);
-			continue;
-		}
-		s->err = in_descriptor ? fd_err : memory_err;
-		tell_absent(out, s, in_descriptor);
-		s->err = fd_err;
+		else
+			tell_absent(out, s, in_descriptor);
 	}
 }
 

@@ -23,6 +23,11 @@
 #define RESERVATION ((uint64_t)1 << 40)
 /* Bits 63 and 62 of /proc/PID/pagemap: present, swapped (Documentation/admin-guide/mm/pagemap). */
 #define PAGE_EXISTS ((uint64_t)3 << 62)
+/*
+ * Of what is said to be readable, one part in so many may turn out not to be (a file's mapping
+ * beyond its end) before "absent" means nothing.
+ */
+#define UNREAD_PART 64
 
 void sm_scan_init(struct sm_scan *s, const struct sm_masked *mask, const struct sm_sought *sought,
 		  uint32_t n, uint32_t timeout_ms)
@@ -64,7 +69,7 @@ void sm_scan_buffer(struct sm_scan *s, size_t n, uint64_t addr, int fd, const ch
 {
 	const unsigned char *p = s->buf;
 
-	s->bytes += n;
+	s->bytes += fd < 0 ? n : 0;
 	for (size_t i = 0; i + SM_CANARY_BYTES <= n; i++) {
 		unsigned int key = p[i] | (unsigned int)p[i + 1] << 8;
 
@@ -176,4 +181,28 @@ void sm_scan_memory(struct sm_scan *s)
 	if (f.mem >= 0)
 		close(f.mem);
 	sm_maps_close(&maps);
+}
+
+int sm_scan_blind(const struct sm_scan *s, int in_descriptor, char *why, size_t size)
+{
+	const int err = in_descriptor ? s->fd_err : s->err;
+	char name[24];
+
+	if (err)
+		snprintf(why, size, "the scan failed: %s", sm_errno_name(-err, name));
+	else if (in_descriptor && s->fd_unread)
+		snprintf(why, size, "%u of %u descriptors beyond 2 could not be read", s->fd_unread,
+			 s->descriptors);
+	else if (in_descriptor)
+		return 0;
+	else if (s->cut_short)
+		snprintf(why, size, "the scan ran out of time");
+	else if (s->left_out)
+		snprintf(why, size, "%u mappings of 1 TiB and more were not scanned", s->left_out);
+	else if (!s->bytes || s->unread > (s->bytes + s->unread) / UNREAD_PART)
+		snprintf(why, size, "only %llu KiB could be read, %llu KiB could not",
+			 (unsigned long long)s->bytes / 1024, (unsigned long long)s->unread / 1024);
+	else
+		return 0;
+	return 1;
 }

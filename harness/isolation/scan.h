@@ -25,13 +25,15 @@ struct sm_scan {
 	int64_t deadline_ns;
 	uint64_t own_start, own_end; /* memory of the scanner itself: not looked at */
 
-	uint64_t bytes;    /* that were compared */
+	uint64_t bytes;    /* of memory that were compared */
 	uint64_t unread;   /* in mappings said to be readable, which are not */
 	uint32_t mappings; /* that were looked at */
 	uint32_t left_out; /* mappings too big to be memory (a sanitizer's shadow) */
 	uint32_t descriptors;
-	int cut_short; /* the deadline passed */
-	int err;       /* the list of mappings or descriptors could not be read: -errno */
+	uint32_t fd_unread; /* of these: had something to read, but gave an error */
+	int cut_short;      /* the deadline passed */
+	int err;            /* the list of mappings could not be read: -errno */
+	int fd_err;         /* the list of descriptors */
 
 	struct sm_hit hit[SM_SOUGHT_MAX];
 	unsigned char
@@ -47,10 +49,17 @@ void sm_scan_init(struct sm_scan *s, const struct sm_masked *mask, const struct 
 /* Looks through the first n bytes of s->buf, which came from addr or from fd. */
 void sm_scan_buffer(struct sm_scan *s, size_t n, uint64_t addr, int fd, const char *where);
 void sm_scan_memory(struct sm_scan *s);
-/* Every descriptor beyond 2. Nothing is consumed: files by pread, pipes by tee, sockets by peek. */
+/*
+ * Why what was not found in memory, or behind a descriptor, may be there all the same: a scan that
+ * failed, saw nothing or left out too much. Writes the reason and returns 1; 0: it saw enough.
+ */
+int sm_scan_blind(const struct sm_scan *s, int in_descriptor, char *why, size_t size);
+/*
+ * Every descriptor beyond 2; those are pipes to the host, whose orders and records must not be
+ * touched. Nothing is consumed: files by pread, pipes by tee, sockets by peek. */
 void sm_scan_descriptors(struct sm_scan *s);
 
-/* Calls each(fd) for every entry > 2 of /proc/PID/fd (pid 0: self). 0 or -errno. */
+/* Calls each(fd) for every entry beyond 2 of /proc/PID/fd (pid 0: self). 0 or -errno. */
 int sm_each_descriptor(int pid, int (*each)(int fd, void *arg), void *arg);
 
 #endif

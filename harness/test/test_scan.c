@@ -36,7 +36,7 @@ static void scan_self(struct tools *t, const struct sm_secrets *s)
 	sm_scan_memory(t->scan);
 	assert_int_equal(t->scan->err, 0);
 	sm_scan_descriptors(t->scan);
-	assert_int_equal(t->scan->err, 0);
+	assert_int_equal(t->scan->fd_err, 0);
 	assert_false(t->scan->cut_short);
 }
 
@@ -131,6 +131,64 @@ static void test_scanner_edges(void **state)
 	munmap(area, bytes);
 }
 
+/* A scan that saw nothing, or too little, may not say "absent". */
+static void test_blind_scan(void **state)
+{
+	static const struct {
+		uint64_t bytes, unread;
+		uint32_t left_out, fd_unread;
+		int cut_short, err, fd_err;
+		int memory, descriptor; /* whether it is blind there */
+	} rows[] = {
+		{ .bytes = 0, .memory = 1 },
+		{ .bytes = 6400 },
+		{ .bytes = 6400, .unread = 101 },
+		{ .bytes = 6400, .unread = 200, .memory = 1 },
+		{ .bytes = 6400, .cut_short = 1, .memory = 1 },
+		{ .bytes = 6400, .left_out = 1, .memory = 1 },
+		{ .bytes = 6400, .err = -EACCES, .memory = 1 },
+		{ .bytes = 6400, .fd_err = -EACCES, .descriptor = 1 },
+		{ .bytes = 6400, .fd_unread = 1, .descriptor = 1 },
+	};
+	static struct sm_scan scan;
+	char why[160];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		scan.bytes = rows[i].bytes;
+		scan.unread = rows[i].unread;
+		scan.left_out = rows[i].left_out;
+		scan.fd_unread = rows[i].fd_unread;
+		scan.cut_short = rows[i].cut_short;
+		scan.err = rows[i].err;
+		scan.fd_err = rows[i].fd_err;
+		assert_int_equal(sm_scan_blind(&scan, 0, why, sizeof(why)), rows[i].memory);
+		assert_int_equal(sm_scan_blind(&scan, 1, why, sizeof(why)), rows[i].descriptor);
+	}
+}
+
+/* Pages that are said to be readable and are not: a file's mapping beyond its end. */
+static void test_unread_is_counted(void **state)
+{
+	const size_t bytes = 8u << 20;
+	int fd = memfd_create("spawnmark-short", MFD_CLOEXEC);
+	void *area = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	struct sm_secrets *s;
+	struct tools t;
+	char why[160];
+
+	(void)state;
+	assert_ptr_not_equal(area, MAP_FAILED);
+	assert_int_equal(sm_secrets_new(&s, NULL), 0);
+	scan_self(&t, s);
+	assert_true(t.scan->unread >= bytes);
+	assert_true(sm_scan_blind(t.scan, 0, why, sizeof(why)));
+	munmap(t.scan, sizeof(*t.scan));
+	munmap(area, bytes);
+	close(fd);
+	sm_secrets_free(s);
+}
+
 static void test_taint(void **state)
 {
 	struct sm_masked mask, mark, another;
@@ -185,6 +243,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_scanner_finds_nothing),
 		cmocka_unit_test(test_scanner_finds_everything),
 		cmocka_unit_test(test_scanner_edges),
+		cmocka_unit_test(test_blind_scan),
+		cmocka_unit_test(test_unread_is_counted),
 		cmocka_unit_test(test_taint),
 		cmocka_unit_test(test_unknown_address),
 	};
