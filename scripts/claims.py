@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The figures that a run promises to reach, computed from that very run.
 
-Each claim is judged by its point value, except where it names a bound of the interval. A run that
-lacks what a claim needs says "not measured", and which case would have been needed.
+A claim about a median is judged by its value, and says so when the interval lies on both sides of
+the bound; one about the meter's cost is then open; one about an end of the interval is judged by
+that end. Nothing is judged by fewer than 6 blocks. A run that lacks what a claim needs says "not
+measured", and which case would have been needed.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import units
-from derive import floor_metric, over_floor
+from derive import CONTROL, control_leaks, floor_metric, over_floor
 from runfile import Case, Metric, Run
-from stats import Estimate, difference, estimate, ratio
+from stats import FEWEST, Estimate, difference, estimate, ratio, ratio_of_medians
 
-MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"
+MET, NOT_MET, OPEN = "met", "not met", "open"
+MET_CROSSES, NOT_CROSSES = "met (interval crosses)", "not met (interval crosses)"
+TOO_FEW, NOT_MEASURED = "too few blocks", "not measured"
+INFINITE = float("inf")
 NS_PER = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -48,14 +53,28 @@ def _metric(run: Run, strategy: str, payload: str, name: str) -> Metric | None:
     return case.metric(name) if case else None
 
 
-def _claim(text: str, bound: str, shown: str | None, met: bool, needs: str) -> Claim:
-    if shown is None:
-        return Claim(text, bound, units.NOTHING, NOT_MEASURED, needs)
-    return Claim(text, bound, shown, MET if met else NOT_MET, needs)
+def judge(est: Estimate, low: float, high: float, on_value: bool = True) -> str:
+    """Whether est lies in [low, high]; on_value: its value decides where the interval does not."""
+    if est.ci is None:
+        return TOO_FEW
+    met = low <= est.value <= high
+    if low <= est.low and est.high <= high:
+        return MET
+    if est.high < low or est.low > high:
+        return NOT_MET
+    if not on_value:
+        return OPEN
+    return MET_CROSSES if met else NOT_CROSSES
 
 
-def _pairs(est: Estimate, what: str = "blocks") -> str:
-    return f"(n={est.n} {what})"
+def _claim(text: str, bound: str, needs: str, found: tuple[str, str] | None) -> Claim:
+    """found: what is shown, and the verdict."""
+    shown, verdict = found or (units.NOTHING, NOT_MEASURED)
+    return Claim(text, bound, shown, verdict, needs)
+
+
+def _times(est: Estimate) -> str:
+    return f"{units.times(est)} n={est.n}"
 
 
 def _ready_ratio(run: Run, top: str) -> Estimate | None:
@@ -67,35 +86,35 @@ def _ready_ratio(run: Run, top: str) -> Estimate | None:
 def popen_over_zygote(run: Run) -> Claim:
     est = _ready_ratio(run, "popen")
     return _claim("python ready: popen ÷ zygote", "≥ 150 ×",
-                  est and f"{units.times(est)} {_pairs(est)}", bool(est and est.value >= 150),
-                  "startup: popen and zygote, payload python")
+                  "startup: popen and zygote, payload python",
+                  est and (_times(est), judge(est, 150, INFINITE)))
 
 
 def forkserver_over_zygote(run: Run) -> Claim:
+    """About the upper end of the interval: met means that zygote was not shown to be slower."""
     est = _ready_ratio(run, "forkserver")
-    known = est and est.ci
+    upper = est and Estimate(est.high, (est.high, est.high) if est.ci else None, est.n)
     return _claim("python ready: forkserver ÷ zygote", "upper ≥ 1.0 ×",
-                  f"{units.times(est)} {_pairs(est)}" if est and known else None,
-                  bool(est and est.high >= 1.0),
-                  "startup: forkserver and zygote, payload python, 6 blocks")
+                  "startup: forkserver and zygote, payload python",
+                  est and upper and (_times(est), judge(upper, 1.0, INFINITE)))
 
 
 def none_over_floor(run: Run) -> Claim:
     case = _case(run, "zygote", "none", "same")
     entered, floor = (case.metric("entered"), floor_metric(run, case)) if case else (None, None)
     est = difference(entered.blocks, floor.blocks) if entered and floor else None
-    return _claim("none zygote entered − floor, same CPU", "≤ 45 µs",
-                  est and f"{units.time(est.value, est.ci)} {_pairs(est)}",
-                  bool(est and est.value <= 45e3),
-                  "startup: zygote, payload none, pin same, floor yes")
+    return _claim("none zygote entered − floor", "≤ 45 µs",
+                  "startup: zygote, payload none, pin same, floor yes",
+                  est and (f"{units.time(est.value, est.ci)} n={est.n}",
+                           judge(est, -INFINITE, 45e3)))
 
 
 def python_over_floor(run: Run) -> Claim:
     case = _case(run, "zygote", "python", "same")
     est = over_floor(run, case) if case else None
-    return _claim("python zygote entered ÷ floor, same CPU", "≤ 1.15 ×",
-                  est and f"{units.times(est)} {_pairs(est)}", bool(est and est.value <= 1.15),
-                  "startup: zygote, payload python, pin same, floor yes")
+    return _claim("python zygote entered ÷ floor", "≤ 1.15 ×",
+                  "startup: zygote, payload python, pin same, floor yes",
+                  est and (_times(est), judge(est, 0, 1.15)))
 
 
 def _micro_times(run: Run, prefix: str) -> list[float]:
@@ -106,57 +125,74 @@ def _micro_times(run: Run, prefix: str) -> list[float]:
             and (r["name"] == prefix or r["name"].startswith(prefix + "/"))]
 
 
+def _apart(est: Estimate, share: float) -> tuple[str, str]:
+    """How far a ratio is from 1, in %, against a bound."""
+    off = units.digits(abs(est.value - 1) * 100)
+    return f"{off} % ({_times(est)})", judge(est, 1 - share, 1 + share)
+
+
 def meter_agreement(run: Run) -> Claim:
-    host, gbench = _micro_times(run, "meter/raw/host"), _micro_times(run, "meter/raw/gbench")
-    est = ratio(dict(enumerate(host)), dict(enumerate(gbench)))
-    off = abs(est.value - 1) * 100 if est else 0.0
-    return _claim("meter: host against google-benchmark", "≤ 5 % apart",
-                  est and f"{units.digits(off)} % ({units.times(est)}, n={est.n})",
-                  off <= 5, "build/micro attached: meter/raw/host and meter/raw/gbench")
+    """Repetitions in random order have no pairs: medians are compared."""
+    est = ratio_of_medians(_micro_times(run, "meter/raw/host"),
+                           _micro_times(run, "meter/raw/gbench"))
+    return _claim("meter: host vs gbench", "≤ 5 %",
+                  "build/micro attached: meter/raw/host and meter/raw/gbench",
+                  est and _apart(est, 0.05))
 
 
 def noop_sample(run: Run) -> Claim:
-    case = _case(run, "noop", "none")
-    m = (case.metric("reaped") or case.metric("created")) if case else None
-    micro = estimate(_micro_times(run, "meter/noop/sample"))
-    shown = m and f"{units.time(m.p50, m.ci)} (n={m.n} in {m.nblocks} blocks)"
-    if m is None and micro:
-        shown = f"{units.time(micro.value, micro.ci)} (n={micro.n} repetitions of build/micro)"
-    value = m.p50 if m else micro.value if micro else None
-    return _claim("meter: one sample of a no-op strategy", "≤ 1 µs", shown,
-                  value is not None and value <= 1e3,
-                  "startup: strategy noop, payload none; or build/micro: meter/noop/sample")
+    """The whole of a sample with its bookkeeping; a case's own span is only the part inside."""
+    est = estimate(_micro_times(run, "meter/noop/sample"))
+    what = "(micro)"
+    if est is None:
+        m = _metric(run, "noop", "none", "reaped") or _metric(run, "noop", "none", "created")
+        est = m and Estimate(m.p50, m.ci, m.nblocks)
+        what = "blocks, request → reaped"
+    return _claim("meter: one sample of a no-op strategy", "≤ 1 µs",
+                  "build/micro: meter/noop/sample; or startup: strategy noop, payload none",
+                  est and (f"{units.time(est.value, est.ci)} n={est.n} {what}",
+                           judge(est, 0, 1e3, on_value=False)))
 
 
 def clock_read(run: Run) -> Claim:
     row = next((c for c in run.mark["calibration"] if c["name"] == "clock_read_ns"), None)
-    value = row["p50"] if row else None
-    ci = (row["lo"], row["hi"]) if row and row["lo"] is not None else None
-    return _claim("meter: taking one instant", "≤ 100 ns",
-                  f"{units.time(value, ci)} (n={row['n']})" if row and value is not None else None,
-                  bool(value is not None and value <= 100), "calibration clock_read_ns")
+    est = None
+    if row and row["p50"] is not None:
+        ci = None if row["lo"] is None or row["hi"] is None else (row["lo"], row["hi"])
+        est = Estimate(row["p50"], ci, row["n"])
+    return _claim("meter: taking one instant", "≤ 100 ns", "calibration clock_read_ns",
+                  est and (f"{units.time(est.value, est.ci)} n={est.n}",
+                           judge(est, 0, 100, on_value=False)))
 
 
-def _plain_import(run: Run) -> Estimate | None:
+def _plain_import(run: Run) -> list[float]:
     """Hyperfine's runs of the interpreter that only imports, in ns."""
     results = (run.raw["attached"].get("e2e") or {}).get("results", [])
     for row in results:
         if row.get("command") == "python import":  # the name that bench/e2e gives it
-            return estimate([t * 1e9 for t in row.get("times") or [row["median"]]])
-    return None
+            return [t * 1e9 for t in row.get("times") or [row["median"]]]
+    return []
 
 
 def end_to_end(run: Run) -> Claim:
-    whole, m = _plain_import(run), _metric(run, "popen", "python", "reaped")
-    off = abs(m.p50 / whole.value - 1) * 100 if whole and m else None
-    shown = None
-    if whole and m and off is not None:
-        shown = (f"{units.digits(off)} % ({units.time(m.p50, m.ci)} n={m.n}, "
-                 f"{units.time(whole.value, whole.ci)} n={whole.n})")
-    return _claim("python popen against hyperfine", "≤ 15 % apart", shown,
-                  off is not None and off <= 15,
-                  "hyperfine of the plain import attached; startup: popen, payload python")
+    """Two programs, one after the other: no pairs."""
+    m = _metric(run, "popen", "python", "reaped")
+    medians = [b for b in m.blocks.values() if b is not None] if m else []
+    est = ratio_of_medians(medians, _plain_import(run))
+    return _claim("python popen reaped vs hyperfine", "≤ 15 %",
+                  "hyperfine of the plain import attached; startup: popen, payload python",
+                  est and _apart(est, 0.15))
+
+
+def fork_inherits(run: Run) -> Claim:
+    """A search that does not find what fork hands on has not shown that others hand on less."""
+    seen = [part for payload in sorted({f["payload"] for f in run.isolation})
+            if (part := control_leaks(run, payload))]
+    worst = min(seen, default=None)
+    return _claim("control: fork is seen to inherit", f"≥ {CONTROL} of 24",
+                  "isolation: strategy fork",
+                  worst and (units.share(worst), MET if worst[0] >= CONTROL else NOT_MET))
 
 
 CLAIMS = (popen_over_zygote, forkserver_over_zygote, none_over_floor, python_over_floor,
-          meter_agreement, noop_sample, clock_read, end_to_end)
+          meter_agreement, noop_sample, clock_read, end_to_end, fork_inherits)

@@ -21,6 +21,9 @@ from stats import Estimate, ratio
 HEADLINE_SCENARIOS = ("startup", "try")
 PREFERRED_ATTACKER = "same"
 PLAIN_TARGETS = (None, "dynamic")
+#: So many of the parent's 24 secrets fork must be seen to hand on, or the search itself failed:
+#: all but the four on pages that a clone does not copy, and one to spare.
+CONTROL = 19
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,13 @@ class Row:
     case: Case
     ready: Metric | None
     worked: Metric | None
-    vs_popen: Estimate | None
+    vs_popen: Estimate | None  # of ready
+    worked_vs_popen: Estimate | None
     vs_floor: Estimate | None
     rate: Rate | None
     pss: float | None
-    inherited: tuple[int, int] | None
+    inherited: tuple[int, int] | None  # of the parent's secrets
+    others: tuple[int, int] | None  # of other children's
     reachable: tuple[int, int] | None
 
     @property
@@ -130,17 +135,23 @@ def popen_of(group: Group, case: Case) -> Case | None:
     return min(popens, key=distance, default=None)
 
 
+def _gain(popen: Case | None, case: Case, name: str) -> Estimate | None:
+    """popen's metric ÷ this case's, by block."""
+    slow, fast = popen.metric(name) if popen else None, case.metric(name)
+    return ratio(slow.blocks, fast.blocks) if slow and fast else None
+
+
 def _row(group: Group, case: Case) -> Row:
     run, ready = group.run, case.metric("ready")
     popen = popen_of(group, case)
-    base = popen.metric("ready") if popen else None
     return Row(
         case=case, ready=ready, worked=case.metric("worked"),
-        vs_popen=ratio(base.blocks, ready.blocks) if base and ready else None,
+        vs_popen=_gain(popen, case, "ready"), worked_vs_popen=_gain(popen, case, "worked"),
         vs_floor=over_floor(run, case),
         rate=rate(run, case), pss=pss(run, case, group.alive),
-        inherited=leaks(run, case.strategy, case.payload, "inherited"),
-        reachable=leaks(run, case.strategy, case.payload, "reachable"))
+        inherited=isolation_of(run, case, "inherited"),
+        others=isolation_of(run, case, "others"),
+        reachable=isolation_of(run, case, "reachable"))
 
 
 def floor_metric(run: Run, case: Case) -> Metric | None:
@@ -207,24 +218,62 @@ def attacker(run: Run) -> str | None:
     return found[0] if found else None
 
 
-def findings(run: Run, strategy: str, payload: str, kind: str) -> list[dict[str, Any]]:
-    """Isolation cells of one strategy; of another payload where this one was not attacked."""
-    mine = [f for f in run.isolation if (f["strategy"], f["kind"]) == (strategy, kind)
-            and f["attacker"] == attacker(run)]
-    same = [f for f in mine if f["payload"] == payload]
-    other = [f for f in mine if f["payload"] == mine[0]["payload"]] if mine else []
-    return same or other
+def findings(run: Run, strategy: str, payload: str, kind: str,
+             who: str | None = None) -> list[dict[str, Any]]:
+    """Isolation cells of one strategy with this very payload, by the summary's attacker or who."""
+    who = who or attacker(run)
+    return [f for f in run.isolation if f["attacker"] == who
+            and (f["strategy"], f["payload"], f["kind"]) == (strategy, payload, kind)]
 
 
-def leaks(run: Run, strategy: str, payload: str, kind: str) -> tuple[int, int] | None:
-    """inherited: secrets leaked of secrets looked for; reachable: attack×target that worked."""
+def is_parents(secret: str) -> bool:
+    """The parent's secrets are named PLACE/WHEN; the rest belongs to other children."""
+    return "/" in secret
+
+
+def _reuses(run: Run, strategy: str) -> bool:
+    return any("REUSES_PROCESS" in c.traits for c in run.cases if c.strategy == strategy)
+
+
+def leaks(run: Run, strategy: str, payload: str, kind: str,
+          who: str | None = None) -> tuple[int, int] | None:
+    """inherited: the parent's secrets found of those looked for; others: other children's.
+
+    reachable: attack×target that worked of those tried. What does not apply is in neither number,
+    so that denominators differ: without a server nothing can be tried on it, and taint for the
+    next child is a question only where a process serves more than one.
+    """
     seen: dict[tuple[str, ...], bool] = {}
-    for f in findings(run, strategy, payload, kind):
+    of = "reachable" if kind == "reachable" else "inherited"
+    for f in findings(run, strategy, payload, of, who):
         if f["outcome"] == "n/a":
             continue
-        key = (f["secret"],) if kind == "inherited" else (f["attack"], f["target"])
+        if of == "inherited" and is_parents(f["secret"]) != (kind == "inherited"):
+            continue
+        if f["attack"] == "taint" and not _reuses(run, strategy):
+            continue
+        key = (f["secret"],) if of == "inherited" else (f["attack"], f["target"])
         seen[key] = seen.get(key, False) or f["outcome"] == "leaked"
     return (sum(seen.values()), len(seen)) if seen else None
+
+
+def control_leaks(run: Run, payload: str) -> tuple[int, int] | None:
+    """What fork, the positive control, was seen to hand on; None where it was not attacked."""
+    return leaks(run, "fork", payload, "inherited")
+
+
+def control_failed(run: Run, payload: str) -> bool:
+    part = control_leaks(run, payload)
+    return part is not None and part[0] < CONTROL
+
+
+def isolation_of(run: Run, case: Case, kind: str) -> tuple[int, int] | None:
+    """leaks() for a row of a table: None for an image that was not attacked (static, nolibc)."""
+    if case.target not in PLAIN_TARGETS:
+        return None
+    if kind == "inherited" and control_failed(run, case.payload):
+        return None
+    return leaks(run, case.strategy, case.payload, kind)
 
 
 def candidates(group: Group) -> list[Row]:
@@ -238,12 +287,15 @@ def winner(group: Group) -> Row | None:
     return next(iter(candidates(group)), None)
 
 
-def tied_with(group: Group) -> list[str]:
-    """Runners-up that the blocks cannot tell from the winner; none without intervals."""
-    ranked = candidates(group)
-    tied = []
-    for row in ranked[1:]:
-        slower = ratio(row.ready.blocks, ranked[0].ready.blocks)  # type: ignore[union-attr]
-        if slower and slower.ci and slower.low <= 1:
-            tied.append(row.case.variant)
-    return tied
+def against(group: Group, row: Row, metric: str) -> list[tuple[Row, Estimate]]:
+    """The other candidates' metric ÷ this row's, by block; none without an interval."""
+    mine = row.case.metric(metric)
+    found = []
+    for other in candidates(group):
+        theirs = other.case.metric(metric)
+        if other is row or mine is None or theirs is None:
+            continue
+        est = ratio(theirs.blocks, mine.blocks)
+        if est and est.ci:
+            found.append((other, est))
+    return found

@@ -4,34 +4,55 @@
 from __future__ import annotations
 
 import units
-from derive import Group, Row, attacker, groups, tied_with, winner
+from derive import Group, Row, against, attacker, control_failed, groups, winner
 from runfile import Run
+from stats import Estimate
 
 WHO = {"root": "root", "same": "the same uid", "undumpable": "an undumpable child of the same uid",
        "other": "another uid"}
 
 
-def _sooner(row: Row) -> str | None:
-    if row.case.strategy == "popen" or row.vs_popen is None:
-        return None
-    word = "sooner" if row.vs_popen.value >= 1 else "as soon"
-    return f"{units.times(row.vs_popen)} {word} than popen".replace("as soon than", "as soon as")
+def _sooner(row: Row, gain: Estimate | None) -> str:
+    """', 400 × [390, 410] sooner than popen'."""
+    if row.case.strategy == "popen" or gain is None:
+        return ""
+    return f", {units.times(gain)} {'sooner than' if gain.value >= 1 else 'as soon as'} popen"
 
 
-def _isolation(run: Run, row: Row) -> list[str]:
+def _times(row: Row) -> str:
+    """Both metrics: copy-on-write moves cost from one to the other, so neither stands alone."""
+    ready, worked = row.ready, row.worked
+    assert ready is not None  # winner() chose it
+    said = f"ready in {units.time(ready.p50, ready.ci)}{_sooner(row, row.vs_popen)}"
+    if worked is None:
+        return said
+    gain = _sooner(row, row.worked_vs_popen).replace(" sooner than popen", "")
+    return f"{said}; first work done after {units.time(worked.p50, worked.ci)}{gain}"
+
+
+def _isolation(run: Run, row: Row) -> str:
     said = []
-    if row.inherited:
-        said.append(f"{units.share(row.inherited)} secrets inherited")
+    if control_failed(run, row.case.payload):
+        said.append("inheritance unknown (control failed: fork was not seen to inherit)")
+    elif row.inherited:
+        said.append(f"{units.share(row.inherited)} secrets of the parent inherited")
     if row.reachable:
         who = WHO.get(attacker(run) or "", "an attacker")
         said.append(f"{units.share(row.reachable)} reachable by {who}")
-    return said or ["isolation not measured"]
+    return ", ".join(said) or "isolation not measured"
 
 
-def _memory(group: Group, row: Row) -> str | None:
-    if row.pss is None:
-        return None
-    return f"{units.size(row.pss)} PSS per child with {group.alive} alive"
+def _rivals(group: Group, row: Row) -> list[str]:
+    """Who the blocks cannot tell from the winner, or who beats it, by either metric."""
+    said = []
+    for metric in ("ready", "worked"):
+        found = against(group, row, metric)
+        level = [(r, e) for r, e in found if e.low <= 1 <= e.high]
+        ahead = [(r, e) for r, e in found if e.high < 1]
+        for them, word in ((ahead, "sooner"), (level, "level with it")):
+            names = ", ".join(f"{r.case.variant} ({units.times(e)})" for r, e in them)
+            said += [f"by {metric}, {word}: {names}"] if names else []
+    return said
 
 
 def about(run: Run, group: Group) -> str:
@@ -39,14 +60,13 @@ def about(run: Run, group: Group) -> str:
     row = winner(group)
     if row is None or row.ready is None:
         return f"{group.label}: no strategy that keeps the parent's secrets has a result."
-    tied = tied_with(group)
-    equal = f" (not told apart from {', '.join(tied)})" if tied else ""
+    parts = [f"{row.case.variant}: {group.label} {_times(row)}", _isolation(run, row)]
+    if row.pss is not None:
+        parts.append(f"{units.size(row.pss)} PSS per child with {group.alive} alive")
+    parts += _rivals(group, row)
     if row.ready.ci is None:
-        equal = " (too few blocks for an interval)"
-    parts = [_sooner(row), *_isolation(run, row), _memory(group, row)]
-    said = ", ".join(p for p in parts if p)
-    ready = units.time(row.ready.p50, row.ready.ci)
-    return f"{row.case.variant}: {group.label} ready in {ready}{equal}, {said}."
+        parts.append("too few blocks for an interval")
+    return "; ".join(parts) + "."
 
 
 def _throughput(run: Run) -> str | None:

@@ -15,6 +15,8 @@ import numpy as np
 from scipy.stats import binom
 
 LEVEL = 0.95
+FEWEST = 6  # with fewer blocks not even minimum and maximum hold the median with 95 %
+RESAMPLES, SEED = 2000, 1
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,22 @@ def ratio(top: Blocks, bottom: Blocks) -> Estimate | None:
 def difference(top: Blocks, bottom: Blocks) -> Estimate | None:
     """top - bottom, paired by block."""
     return paired(top, bottom, lambda a, b: a - b)
+
+
+def ratio_of_medians(top: Sequence[float], bottom: Sequence[float]) -> Estimate | None:
+    """median(top) ÷ median(bottom) of two samples that have no pairs, e.g. of another program.
+
+    The interval is the percentile bootstrap's, both sides drawn anew and independently, always
+    from the same seed; None with fewer than 6 values on a side.
+    """
+    if not top or not bottom or not np.median(bottom):
+        return None
+    value, n = float(np.median(top) / np.median(bottom)), min(len(top), len(bottom))
+    if n < FEWEST:
+        return Estimate(value, None, n)
+    random = np.random.default_rng(SEED)
+    drawn = [np.median(random.choice(np.asarray(side), (RESAMPLES, len(side))), axis=1)
+             for side in (top, bottom)]
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(drawn[0] / drawn[1], (tail, 100 - tail))
+    return Estimate(value, (float(low), float(high)), n)

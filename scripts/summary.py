@@ -6,16 +6,16 @@ from __future__ import annotations
 import textwrap
 
 import units
-from claims import MET, NOT_MET, claims
+from claims import NOT_MEASURED, NOT_MET, claims
 from derive import Group, Row, attacker, groups
 from runfile import Run
 from sentence import sentence
 from tables import isolation_lines, memory_lines, scale_lines, throughput_lines
 
 WIDTH, HEIGHT = 100, 45
-MARK = {MET: "met    ", NOT_MET: "NOT MET"}
-HEAD = ("{:<12}{:>18}{:>18}{:>6}{:>6}{:>7}{:>6}{:>10}{:>6}",
-        ("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", "reach"),
+#: The least width of each column; one that holds more is wider.
+WIDTHS = (12, 18, 18, 6, 6, 7, 6, 10, 6)
+HEAD = (("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", "reach"),
         ("strategy", "{unit} [95 %]", "{unit} [95 %]", "popen", "floor", "CPU·s", "MB",
          "inherited", "able"))
 
@@ -62,19 +62,27 @@ def _cells(row: Row, scale: float) -> tuple[str, ...]:
         _fraction(row.inherited), _fraction(row.reachable))
 
 
-def _row_line(row: Row, scale: float) -> str:
-    """A failed case is a row as well: it must not vanish from the table."""
-    if row.ready is None:
-        return f"{row.case.variant[:12]:<12}  {row.case.status}: no sample"
-    mark = " <- unsafe" if row.unsafe else ""
-    return HEAD[0].format(*_cells(row, scale)) + mark
+def columns(lines: list[tuple[str, ...]]) -> list[str]:
+    """Lines of cells as text: the first to the left, the rest to the right, a blank between."""
+    width = [max(least, *(len(line[i]) + (i > 0) for line in lines))
+             for i, least in enumerate(WIDTHS)]
+    return [line[0].ljust(width[0]) + "".join(c.rjust(w) for c, w in zip(line[1:], width[1:]))
+            for line in lines]
 
 
 def _group_lines(group: Group) -> list[str]:
+    """A failed case is a row as well: it must not vanish from the table."""
     name, scale = _unit(group)
-    head = [HEAD[0].format(*(c.format(unit=name) for c in names)) for names in HEAD[1:]]
-    rows = [_row_line(row, scale) for row in group.rows]
-    return ["", *wrap(_title(group)), *head, *rows]
+    head = [tuple(c.format(unit=name) for c in names) for names in HEAD]
+    good = [row for row in group.rows if row.ready]
+    made = columns([*head, *(_cells(row, scale) for row in good)])
+    text = {row.case.name: line for row, line in zip(good, made[len(head):])}
+    lines = made[:len(head)]
+    for row in group.rows:
+        failed = f"{row.case.variant[:12]:<12}  {row.case.status}: no sample"
+        mark = " <- unsafe" if row.unsafe and row.ready else ""
+        lines.append(clip(text.get(row.case.name, failed) + mark))
+    return ["", *wrap(_title(group)), *lines]
 
 
 def _notes(run: Run, found: list[Group]) -> list[str]:
@@ -89,22 +97,30 @@ def _notes(run: Run, found: list[Group]) -> list[str]:
     if alive:
         said.append(f"PSS: worked, {alive}")
     if run.isolation:
-        said.append(f"attacker: {attacker(run)}")
+        said.append(f"inherited: of the parent's; attacker: {attacker(run)}; reachable: fewer "
+                    "cells without a server")
+    said += _others(rows)
     return wrap("; ".join(said))
+
+
+def _others(rows: list[Row]) -> list[str]:
+    """Which strategies hand on what belongs to other children."""
+    found = {f"{r.case.strategy} {r.case.payload} {units.share(r.others)}": None
+             for r in rows if r.others and r.others[0]}
+    return [f"other children's secrets inherited: {', '.join(found)}"] if found else []
 
 
 def _claim_lines(run: Run) -> list[str]:
     """One line each; what was not measured shares one."""
     if not any(c.scenario == "startup" for c in run.cases):
         return []
-    lines, missing = [""], 0
-    for claim in claims(run):
-        if claim.verdict in MARK:
-            lines.append(clip(f"{MARK[claim.verdict]} {claim.text} {claim.bound}: {claim.shown}"))
-        else:
-            missing += 1
-    if missing:
-        lines.append(f"not measured in this run: {missing} of {len(claims(run))} claims")
+    made = claims(run)
+    told = [c for c in made if c.verdict != NOT_MEASURED]
+    marks = ["NOT MET" if c.verdict == NOT_MET else c.verdict for c in told]
+    lines = ["", *(clip(f"{m:<7} {c.text} {c.bound}: {c.shown}")
+                   for m, c in zip(marks, told))]
+    if len(told) < len(made):
+        lines.append(f"not measured in this run: {len(made) - len(told)} of {len(made)} claims")
     return lines
 
 

@@ -38,6 +38,7 @@ NONE = {
 }
 SECRETS = ("heap", "stack", "bss", "tls", "thread-stack", "anon", "environ", "argv", "memfd",
            "pipe", "wipeonfork", "dontfork")
+OTHERS = ("request", "payload", "sibling-request", "sibling-payload")  # other children's
 ATTACKS = (("proc-mem", "parent"), ("proc-mem", "server"), ("proc-mem", "sibling"),
            ("proc-environ", "parent"), ("vm-readv", "parent"), ("ptrace", "parent"),
            ("pidfd-getfd", "parent"), ("kill", "sibling"), ("taint", "next child"))
@@ -173,8 +174,9 @@ def outcome(strategy: str, secret: str) -> str:
 
 def isolation() -> list[dict[str, Any]]:
     rows = []
-    for strategy in ("popen", "fork", "forkserver", "zygote"):
-        base = {"strategy": strategy, "payload": "none", "sandbox": "none"}
+    for strategy, payload in ((s, p) for p in ("none", "python")
+                              for s in ("popen", "fork", "forkserver", "zygote")):
+        base = {"strategy": strategy, "payload": payload, "sandbox": "none"}
         for who in ("root", "same", "undumpable", "other"):
             for secret in (f"{s}/{w}" for s in SECRETS for w in ("before", "after")):
                 what = outcome(strategy, secret)
@@ -182,11 +184,16 @@ def isolation() -> list[dict[str, Any]]:
                              "target": "self", "kind": "inherited", "outcome": what,
                              "errno": "EFAULT" if what == "blocked" else None,
                              "evidence": f"<{secret}> & 1 hit" if what == "leaked" else ""})
+            for secret in OTHERS:
+                rows.append({**base, "attacker": who, "secret": secret, "attack": "self-scan",
+                             "target": "self", "kind": "inherited", "errno": None,
+                             "outcome": "leaked" if strategy == "fork" else "absent",
+                             "evidence": ""})
             for attack, target in ATTACKS:
                 free = who in ("root", "same") and attack != "taint"
                 rows.append({**base, "attacker": who, "secret": "-", "attack": attack,
                              "target": target, "kind": "reachable",
-                             "outcome": "n/a" if attack == "taint" else
+                             "outcome": "absent" if attack == "taint" else
                              "leaked" if free else "blocked",
                              "errno": None if free or attack == "taint" else "EPERM",
                              "evidence": "read 32 bytes" if free else ""})

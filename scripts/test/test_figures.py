@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import runfile
 import units
-from claims import MET, NOT_MEASURED, NOT_MET, claims
-from derive import Group, Row, groups, winner
+from claims import (MET, MET_CROSSES, NOT_CROSSES, NOT_MEASURED, NOT_MET, OPEN, TOO_FEW, claims,
+                    judge)
+from derive import Group, Row, control_failed, groups, leaks, winner
 from plots.labels import spread
-from stats import median_interval, ratio
+from sentence import sentence
+from stats import Estimate, median_interval, ratio, ratio_of_medians
 from stats_by_hand import FACTORS
 
 
@@ -117,7 +119,7 @@ def test_claims_of_golden(run: runfile.Run) -> None:
     found = claims(run)
     assert {c.verdict for c in found} == {MET}
     shown = [c.shown for c in found]
-    assert shown[0].startswith("400 × [400, 400] (n=12")
+    assert shown[0].startswith("400 × [400, 400] n=12")
     assert shown[1].startswith("1.30 ×")
     assert shown[2].startswith("27.0 µs [25.9, 28.1]")  # (70 - 43) µs times .96 and 1.04
     assert shown[3].startswith("1.02 ×")
@@ -125,6 +127,7 @@ def test_claims_of_golden(run: runfile.Run) -> None:
     assert shown[5].startswith("300 ns")
     assert shown[6].startswith("30.1 ns [29.9, 30.4]")
     assert shown[7].startswith("2.44 %")  # 420 ms against 410 ms
+    assert shown[8] == "22 of 24"
 
 
 def _scaled(run: dict[str, Any], name: str, metric: str, factor: float) -> None:
@@ -133,22 +136,115 @@ def _scaled(run: dict[str, Any], name: str, metric: str, factor: float) -> None:
     m["blocks"] = [b * factor for b in m["blocks"]]
 
 
+def _nothing_inherited(run: dict[str, Any]) -> None:
+    for f in run["isolation"]:
+        if f["kind"] == "inherited":
+            f["outcome"] = "absent"
+
+
 def test_claims_not_met(golden: dict[str, Any], run: runfile.Run) -> None:
     _scaled(golden, "startup/zygote/python", "ready", 3)  # 133 × and 0.43 ×
     _scaled(golden, "startup/zygote/none", "entered", 1.3)  # 91 - 43 = 48 µs
     _scaled(golden, "startup/zygote/python", "entered", 1.2)  # 1.23 ×
     _scaled(golden, "startup/noop/none", "reaped", 10)  # 3 µs
     _scaled(golden, "startup/popen/python", "reaped", 1.2)  # 504 against 410 ms
-    golden["context"]["spawnmark"]["calibration"][0]["p50"] = 101
+    golden["context"]["spawnmark"]["calibration"][0].update(p50=101, lo=100.5, hi=102)
     for r in golden["attached"]["micro"]["benchmarks"]:
         r["real_time"] *= 1.05 if "host" in r["name"] else 1  # 7.1 %
+    _nothing_inherited(golden)
     assert set(verdicts(run)) == {NOT_MET}
 
 
 def test_claims_of_an_empty_run(golden: dict[str, Any], tmp_path: Any) -> None:
-    golden.update(cases=[], attached={})
+    golden.update(cases=[], attached={}, isolation=[])
     golden["context"]["spawnmark"]["calibration"] = []
     assert set(verdicts(runfile.Run(golden, tmp_path))) == {NOT_MEASURED}
+
+
+@pytest.mark.parametrize(("est", "on_value", "verdict"), [
+    (Estimate(10, (9, 11), 12), True, MET), (Estimate(19, (18, 22), 12), True, MET_CROSSES),
+    (Estimate(21, (18, 22), 12), True, NOT_CROSSES), (Estimate(25, (21, 28), 12), True, NOT_MET),
+    (Estimate(19, (18, 22), 12), False, OPEN), (Estimate(21, (18, 22), 12), False, OPEN),
+    (Estimate(10, None, 5), True, TOO_FEW), (Estimate(25, None, 5), False, TOO_FEW)])
+def test_verdicts(est: Estimate, on_value: bool, verdict: str) -> None:
+    assert judge(est, 0, 20, on_value) == verdict
+
+
+def test_few_blocks_judge_nothing(golden: dict[str, Any], run: runfile.Run) -> None:
+    for case in golden["cases"]:
+        case["blocks"] = case["blocks"][:5]
+        for m in case["metrics"].values():
+            m.update(blocks=m["blocks"][:5], p50_ci=None)
+    found = verdicts(run)
+    assert [found[i] for i in (0, 1, 2, 3, 5, 7)] == [TOO_FEW] * 6
+
+
+def test_upper_end_judges_forkserver(golden: dict[str, Any], run: runfile.Run) -> None:
+    """The value is below 1, the upper end is not."""
+    m = next(c for c in golden["cases"] if c["name"] == "startup/forkserver/python")["metrics"]
+    m["ready"]["blocks"] = [1e6 * f * (0.99 + 0.01 * (i % 9 - 4)) for i, f in enumerate(FACTORS)]
+    claim = claims(run)[1]
+    assert claim.verdict == MET and claim.shown.startswith("0.975 × [0.960, 1.010]")
+
+
+def test_ratio_of_medians_has_no_pairs() -> None:
+    """The order of either side does not matter, and the interval is the same every time."""
+    top, bottom = [2.0 + 0.1 * i for i in range(20)], [1.0 + 0.05 * i for i in range(20)]
+    one, two = ratio_of_medians(top, bottom), ratio_of_medians(top, bottom)
+    assert one == two and one and one.ci and one.value == pytest.approx(2)
+    assert one.low < 2 < one.high and one.low > 1.3 and one.high < 3
+    turned = ratio_of_medians(top, bottom[::-1])
+    assert turned and turned.value == one.value and turned.ci and turned.low < 2 < turned.high
+    few = ratio_of_medians(top, bottom[:5])
+    assert few and few.ci is None
+
+
+def test_noop_is_the_whole_sample(golden: dict[str, Any], run: runfile.Run) -> None:
+    """486 ns by the loop around it, where request → reaped is 300."""
+    golden["attached"]["micro"]["benchmarks"] += [
+        {"name": "meter/noop/sample/real_time", "run_type": "iteration", "repetition_index": i,
+         "real_time": 486.0, "time_unit": "ns"} for i in range(9)]
+    assert claims(run)[5].shown == "486 ns [486, 486] n=9 (micro)"
+
+
+def test_failed_control_blanks_what_it_controls(golden: dict[str, Any], run: runfile.Run) -> None:
+    _nothing_inherited(golden)
+    assert control_failed(run, "python")
+    r = row(groups(run)[0], "zygote")
+    assert r.inherited is None and r.reachable == (8, 8)
+    assert "control failed" in sentence(run) and "0 of 24" not in sentence(run)
+
+
+def test_isolation_is_of_the_image_that_was_attacked(golden: dict[str, Any],
+                                                     run: runfile.Run) -> None:
+    none = groups(run)[1]
+    assert row(none, "popen").inherited == (0, 24) and row(none, "popen").reachable == (8, 8)
+    for variant in ("popen static", "vfork nolibc"):
+        r = row(none, variant)
+        assert (r.inherited, r.others, r.reachable) == (None, None, None)
+    golden["isolation"] = [f for f in golden["isolation"] if f["payload"] == "none"]
+    again = runfile.Run(golden, run.folder)
+    assert row(groups(again)[0], "zygote").inherited is None
+
+
+def test_other_childrens_secrets_are_told_apart(golden: dict[str, Any], run: runfile.Run) -> None:
+    assert row(groups(run)[0], "fork").others == (4, 4)
+    assert row(groups(run)[0], "zygote").others == (0, 4)
+    for f in golden["isolation"]:
+        if f["strategy"] == "zygote" and f["secret"] == "sibling-request":
+            f["outcome"] = "leaked"
+    r = row(groups(run)[0], "zygote")
+    assert r.inherited == (0, 24) and r.others == (1, 4) and not r.unsafe
+
+
+def test_taint_counts_where_processes_are_used_again(golden: dict[str, Any],
+                                                     run: runfile.Run) -> None:
+    assert leaks(run, "zygote", "none", "reachable") == (8, 8)
+    for case in golden["cases"]:
+        if case["strategy"] == "zygote":
+            case["traits"] = [*case["traits"], "REUSES_PROCESS"]
+    again = runfile.Run(golden, run.folder)
+    assert leaks(again, "zygote", "none", "reachable") == (8, 9)
 
 
 def test_blocks_of_golden_are_as_told() -> None:

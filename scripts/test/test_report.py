@@ -17,7 +17,9 @@ from PIL import Image
 
 import runfile
 from plots import PLOTS
-from summary import WIDTH, error_lines, summary
+from derive import groups
+from stats_by_hand import FACTORS
+from summary import HEAD, WIDTH, _cells, columns, error_lines, summary
 
 
 def report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -64,8 +66,9 @@ def test_sentence_and_columns(run: runfile.Run) -> None:
     text = summary(run)
     assert text.replace("\n", " ").startswith(
         "zygote: python (numpy, pandas, pyarrow) ready in 1.00 ms [0.96, 1.04], 400 × [400, 400] "
-        "sooner than popen, 0 of 24 secrets inherited, 8 of 8 reachable by the same uid, "
-        "12.6 MB PSS per child with 16 alive.")
+        "sooner than popen; first work done after 2.90 ms [2.78, 3.02], 139 × [139, 139]; "
+        "0 of 24 secrets of the parent inherited, 8 of 8 reachable by the same uid; "
+        "12.6 MB PSS per child with 16 alive. ")
     lines = text.splitlines()
     zygote = next(x for x in lines if x.startswith("zygote  "))
     assert zygote.split() == ["zygote", "1.00", "[0.96,", "1.04]", "2.90", "[2.78,", "3.02]",
@@ -73,6 +76,41 @@ def test_sentence_and_columns(run: runfile.Run) -> None:
     fork = next(x for x in lines if x.startswith("fork  "))
     assert fork.endswith("22/24   8/8 <- unsafe")
     assert "n=60 in 12 blocks · floor 880 µs" in text
+
+
+def test_sentence_names_the_rival_of_worked(golden: dict[str, Any], run: runfile.Run) -> None:
+    """forkserver, later by ready, is level by worked, then sooner; four lines hold it."""
+    worked = next(c for c in golden["cases"]
+                  if c["name"] == "startup/forkserver/python")["metrics"]["worked"]
+    for factor, said in ((1.0, "by worked, level with it: forkserver ("),
+                         (0.5, "by worked, sooner: forkserver (0.50")):
+        worked["blocks"] = [2.9e6 * factor * f for f in FACTORS[::-1]]
+        lines = summary(run).split("\n\n")[0].splitlines()
+        assert said in " ".join(lines) and len(lines) <= 4
+
+
+def test_cells_never_touch(golden: dict[str, Any], run: runfile.Run) -> None:
+    """However long a figure is, a blank stands before it."""
+    for case in golden["cases"]:
+        for name, m in case["metrics"].items():
+            if name in ("ready", "worked"):
+                m["p50_ci"] = [m["p50"] * 0.5, m["p50"] * 1234567]
+        for point in case["throughput"]:
+            point["children_per_cpu_s"] = 123456789.0
+        for m in case["memory"]:
+            m["pss_bytes"] = m["pss_bytes"] and 1234.0
+    cells = [_cells(r, 1.0) for r in groups(run)[0].rows]
+    for line, row in zip(columns([*HEAD[0:2], *cells])[2:], cells):
+        assert line.split() == " ".join(row).split()
+    small = next(x for x in summary(run).splitlines() if x.startswith("popen "))
+    assert len(small) <= WIDTH
+
+
+def test_small_pss_has_two_digits(golden: dict[str, Any], run: runfile.Run) -> None:
+    for m in (m for c in golden["cases"] for m in c["memory"] if m["pss_bytes"]):
+        m["pss_bytes"] = 50216.0
+    zygote = next(x for x in summary(run).splitlines() if x.startswith("zygote  "))
+    assert zygote.split()[10] == "0.050"
 
 
 def test_one_screen(run: runfile.Run) -> None:
