@@ -20,9 +20,6 @@
 #include "canary.h"
 #include "scan.h"
 
-/* How long a victim may take to stop for its tracer. */
-#define STOP_MS 2000
-
 static const char *const victims[SM_VICTIMS] = { "parent", "server", "sibling" };
 
 struct assault {
@@ -283,10 +280,10 @@ static void take_by_pidfd(struct assault *x)
 }
 
 /* Until the seized victim has stopped. 0 or -errno. */
-static int await_stop(pid_t pid)
+static int await_stop(pid_t pid, uint32_t timeout_ms)
 {
 	const struct timespec nap = { 0, 200000 };
-	int64_t end = sm_now_ns() + (int64_t)STOP_MS * 1000000;
+	int64_t end = sm_now_ns() + (int64_t)timeout_ms * 1000000;
 	int status;
 
 	for (;;) {
@@ -334,7 +331,7 @@ static void trace(struct assault *x)
 		refused(x, errno, "PTRACE_INTERRUPT");
 		return;
 	}
-	err = await_stop(x->v->pid);
+	err = await_stop(x->v->pid, x->a->timeout_ms);
 	if (err) {
 		tell(x, SM_NOT_APPLICABLE, -err, "seized, but it did not stop in time");
 		return;

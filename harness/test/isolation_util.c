@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "isolation_util.h"
+#include "../driver/openpath.h"
 #include "../isolation/attack.h"
 #include "../sys/sys.h"
 #include "../wire/frame.h"
@@ -41,6 +42,32 @@ const char *iso_built(const char *name)
 	return path;
 }
 
+void iso_need_root(void)
+{
+	if (geteuid() == 0)
+		return;
+	print_message("needs root: run it with sudo\n");
+	skip();
+}
+
+/* Lets the unprivileged user reach what was built, for all that this process starts. */
+static void open_way(void)
+{
+	char host[4096];
+	const char *paths[2] = { host, NULL };
+	int err;
+
+	snprintf(host, sizeof(host), "%s", iso_built("sm-host"));
+	paths[1] = iso_built("payloads/none");
+	err = sm_open_paths(paths, 2, USER);
+	if (err >= 0)
+		return;
+	print_message("uid %u cannot reach %s, and no mount may open the way (%s): build below a "
+		      "directory that others may search\n",
+		      USER, host, strerror(-err));
+	skip();
+}
+
 void iso_start(struct run *r, const char *strategy, uint32_t uid, enum padding padding)
 {
 	const struct sm_ops *ops = sm_strategy(strategy);
@@ -49,6 +76,8 @@ void iso_start(struct run *r, const char *strategy, uint32_t uid, enum padding p
 	int pair[2];
 
 	assert_non_null(ops);
+	if (uid)
+		open_way();
 	path = iso_built(ops->traits & SM_PARENT_LOADS ? "payloads/none" : "sm-host");
 	memset(r, 0, sizeof(*r));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
@@ -104,7 +133,7 @@ void iso_open(struct run *r, const char *const *argv, const struct attacker *who
 {
 	const char *none[] = { iso_built("payloads/none"), NULL };
 	const char *envp[] = { "PATH=/usr/bin:/bin", NULL };
-	struct sm_cmd_open cmd = { .start_timeout_ms = 10000,
+	struct sm_cmd_open cmd = { .start_timeout_ms = STEP_MS,
 				   .plant_secrets = 1,
 				   .undumpable = who->undumpable };
 	char buf[8192];
@@ -160,7 +189,7 @@ struct run *iso_run(const char *strategy, const struct attacker *who)
 
 	iso_start(&r, strategy, who->host_uid, PADDED);
 	iso_open(&r, NULL, who);
-	iso_command(&r, who, 20000);
+	iso_command(&r, who, STEP_MS);
 	if (r.end == SM_MSG_FAULT)
 		fail_msg("%s as %s: stage %d, %s: %s", strategy, who->name, r.fault.stage,
 			 strerror(r.fault.err), r.fault.text);
