@@ -44,13 +44,35 @@ static int hand_over_one(const char *path, const struct stat *st, int flag, stru
 	return 0;
 }
 
+static ino_t part(const struct sm_folder *f, int i, char path[600])
+{
+	static const char *const names[SM_REPORT_PARTS] = { "summary.md", "report.html", "plots" };
+	struct stat st;
+
+	snprintf(path, 600, "%s/%s", f->path, names[i]);
+	return lstat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+/*
+ * A folder that was there before may hold, or be, anything: there, each of our files is handed over
+ * as it is made (sm_draft_keep()), and here those of the report that are new.
+ */
 void sm_folder_hand_over(const struct sm_folder *folder)
 {
+	char path[600];
 	uid_t uid;
 	gid_t gid;
 
-	if (caller(&uid, &gid))
+	if (!caller(&uid, &gid))
+		return;
+	if (folder->created)
 		nftw(folder->path, hand_over_one, 16, FTW_PHYS);
+	for (int i = 0; !folder->created && i < SM_REPORT_PARTS; i++) {
+		ino_t now = part(folder, i, path);
+
+		if (now && now != folder->had[i])
+			nftw(path, hand_over_one, 16, FTW_PHYS);
+	}
 }
 
 static void make_safe(char *name)
@@ -72,9 +94,10 @@ void sm_host_name(const struct sm_run_options *opt, char *name, size_t size)
 		name[0] = '_';
 }
 
-static int make_dir(const char *path)
+static int make_dir(const char *path, bool *created)
 {
-	if (mkdir(path, 0755) < 0)
+	*created = mkdir(path, 0755) == 0;
+	if (!*created)
 		return errno == EEXIST ? 0 : -errno;
 	hand_over(path);
 	return 0;
@@ -114,13 +137,17 @@ static int prove(const struct sm_folder *f)
 
 int sm_folder_make(struct sm_folder *f, const struct sm_run_options *opt, struct sm_error *error)
 {
+	char path[600];
+	bool ignored;
 	int err = 0;
 
 	name_it(f, opt);
 	if (f->results[0])
-		err = make_dir(f->results);
+		err = make_dir(f->results, &ignored);
 	if (!err)
-		err = make_dir(f->path);
+		err = make_dir(f->path, &f->created);
+	for (int i = 0; i < SM_REPORT_PARTS; i++)
+		f->had[i] = part(f, i, path);
 	if (!err)
 		err = prove(f);
 	if (err)

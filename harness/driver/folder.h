@@ -5,11 +5,19 @@
 #ifndef SM_FOLDER_H
 #define SM_FOLDER_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "driver.h"
+
+/* What a report adds: summary.md, report.html, plots. */
+#define SM_REPORT_PARTS 3
 
 struct sm_folder {
 	char path[512];
 	char results[512]; /* its parent with the link `latest`; "" where the user named it */
+	bool created;      /* by this run */
+	ino_t had[SM_REPORT_PARTS]; /* parts of a report that were there before; 0: none */
 };
 
 /*
@@ -22,7 +30,10 @@ int sm_folder_make(struct sm_folder *folder, const struct sm_run_options *opt,
 /* Points `latest` at the folder, atomically. 0 or -errno. */
 int sm_folder_latest(const struct sm_folder *folder);
 
-/* Gives the folder and all in it to the user who called sudo; nothing without sudo. */
+/*
+ * Gives the folder and all in it to the user who called sudo, or what this run has made in one that
+ * was there before; nothing without sudo.
+ */
 void sm_folder_hand_over(const struct sm_folder *folder);
 
 /* A file below the folder, written under a temporary name: open, then keep or drop. */

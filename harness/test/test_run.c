@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -273,6 +275,47 @@ static void test_host_that_is_no_program(void **state)
 	tiny_free(&t);
 }
 
+static uid_t owner(const char *dir, const char *name)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_uid;
+}
+
+/* Under sudo the results are the caller's, but not what was in the folder before. */
+static void test_sudo_gives_its_own_files_alone(void **state)
+{
+	struct sm_error error;
+	char path[128];
+	struct tiny t;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	tiny_make(&t, zygote, 1);
+	snprintf(path, sizeof(path), "%s/other", t.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	setenv("SUDO_UID", "65534", 1);
+	setenv("SUDO_GID", "65534", 1);
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_GOOD);
+	assert_int_equal(owner(t.dir, "run.json"), 65534);
+	assert_int_equal(owner(t.dir, "samples.bin.gz"), 65534);
+	assert_int_equal(owner(t.dir, "other"), 0);
+	assert_int_equal(owner(t.dir, "."), 0);
+	remove_tree(t.dir); /* one that the run makes itself is the caller's */
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_GOOD);
+	assert_int_equal(owner(t.dir, "."), 65534);
+	unsetenv("SUDO_UID");
+	unsetenv("SUDO_GID");
+	tiny_free(&t);
+}
+
 static void test_folder_that_cannot_be_written(void **state)
 {
 	char *argv[] = { (char *)"test", NULL };
@@ -287,6 +330,93 @@ static void test_folder_that_cannot_be_written(void **state)
 	assert_non_null(strstr(error.text, "-o DIR"));
 	assert_null(strchr(error.text, '\n'));
 	tiny_free(&t);
+}
+
+static int code_of(pid_t driver)
+{
+	struct sm_exit end = { .size = sizeof(end) };
+
+	assert_int_equal(sm_wait_child(driver, PATIENCE_MS, &end), 0);
+	assert_true(WIFEXITED(end.status));
+	return WEXITSTATUS(end.status);
+}
+
+/* A case whose host is executed through a directory that is closed to others. */
+static void attack_from(struct tiny *t, enum sm_attacker attacker, char *dir, size_t size)
+{
+	tiny_make(t, zygote, 1);
+	t->cases[0].kind = SM_KIND_ISOLATION;
+	t->cases[0].attacker = attacker;
+	t->cases[0].siblings = 2;
+	snprintf(dir, size, "%s/shut", t->dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+/* Homes are 0700: as another user the host is reached all the same, and nobody else is let in. */
+static void test_host_below_a_closed_directory(void **state)
+{
+	char dir[80], link[100], into[128];
+	struct sm_error error;
+	struct stat st;
+	struct tiny t;
+	json_t *top;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	attack_from(&t, SM_ATTACKER_SAME, dir, sizeof(dir));
+	snprintf(link, sizeof(link), "%s/open", dir);
+	assert_int_equal(mkdir(link, 0755), 0);
+	snprintf(into, sizeof(into), "%s/host", link);
+	assert_int_equal(symlink(t.host[0], into), 0);
+	snprintf(t.host[0], sizeof(t.host[0]), "%s", into);
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_GOOD);
+	assert_valid(t.dir);
+	top = tiny_results(&t);
+	if (!strcmp(text_of(tiny_case(top, 0), "status"), "unavailable"))
+		print_message("no mount namespace can be made here\n");
+	else
+		assert_true(json_array_size(json_object_get(top, "isolation")) > 0);
+	json_decref(top);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	tiny_free(&t);
+}
+
+/* What an ordinary user cannot do is told, and is no failure. */
+static void test_attackers_that_need_root(void **state)
+{
+	static const enum sm_attacker who[] = { SM_ATTACKER_ROOT, SM_ATTACKER_OTHER };
+	struct tiny t;
+	json_t *top, *c;
+	char dir[80];
+	pid_t pid;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(who) / sizeof(*who); i++) {
+		attack_from(&t, who[i], dir, sizeof(dir));
+		if (geteuid() == 0)
+			assert_int_equal(chown(t.dir, 65534, 65534), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct sm_error error;
+
+			if (geteuid() == 0 &&
+			    (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534)))
+				_exit(99);
+			_exit(tiny_run(&t, &error));
+		}
+		assert_int_equal(code_of(pid), SM_EXIT_GOOD);
+		assert_valid(t.dir);
+		top = tiny_results(&t);
+		c = tiny_case(top, 0);
+		assert_string_equal(text_of(c, "status"), "unavailable");
+		c = json_array_get(json_object_get(c, "errors"), 0);
+		assert_non_null(strstr(text_of(c, "text"), "needs root"));
+		json_decref(top);
+		tiny_free(&t);
+	}
 }
 
 /* Runs the plan in a process of its own, so that this one can interfere. */
@@ -341,15 +471,6 @@ static pid_t nth_host(pid_t driver, int n)
 	}
 	assert_int_equal(n, 0);
 	return last;
-}
-
-static int code_of(pid_t driver)
-{
-	struct sm_exit end = { .size = sizeof(end) };
-
-	assert_int_equal(sm_wait_child(driver, PATIENCE_MS, &end), 0);
-	assert_true(WIFEXITED(end.status));
-	return WEXITSTATUS(end.status);
 }
 
 /* Blocks that last long enough to be hit in the middle. */
@@ -429,7 +550,10 @@ int main(void)
 		cmocka_unit_test(test_host_that_complains),
 		cmocka_unit_test(test_host_that_hangs),
 		cmocka_unit_test(test_host_that_is_no_program),
+		cmocka_unit_test(test_sudo_gives_its_own_files_alone),
 		cmocka_unit_test(test_folder_that_cannot_be_written),
+		cmocka_unit_test(test_host_below_a_closed_directory),
+		cmocka_unit_test(test_attackers_that_need_root),
 		cmocka_unit_test(test_host_killed_in_mid_run),
 		cmocka_unit_test(test_interrupted),
 	};
