@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import subprocess
 import sys
@@ -93,3 +94,14 @@ def test_nan_is_refused(tmp_path: Path) -> None:
     file.write_text('{"context": NaN}')
     told = check_schema(file)
     assert told.returncode == 2 and "NaN" in told.stderr
+
+
+def test_rows_join_scenarios_of_the_same_work() -> None:
+    """Latency, throughput and memory stand in one row of the summary: what a child does is one."""
+    works = set()
+    for name in ("startup", "throughput", "memory"):
+        text = (SCRIPTS.parent / "scenarios" / f"{name}.ini").read_text(encoding="utf-8")
+        found = configparser.ConfigParser(interpolation=None, strict=True)
+        found.read_string(text)
+        works |= {(s["work"], s["check"]) for s in found.values() if s.get("payload") == "python"}
+    assert len(works) == 1
