@@ -133,6 +133,7 @@ def test_claims_of_golden(run: runfile.Run) -> None:
 def _scaled(run: dict[str, Any], name: str, metric: str, factor: float) -> None:
     m = next(c for c in run["cases"] if c["name"] == name)["metrics"][metric]
     m["p50"] *= factor
+    m["p50_ci"] = [end * factor for end in m["p50_ci"]]
     m["blocks"] = [b * factor for b in m["blocks"]]
 
 
