@@ -49,17 +49,6 @@ struct isolation {
 	struct sm_msg_finding findings[SM_FINDINGS_MAX];
 };
 
-/* A canary that nobody but its finder will have in clear. */
-static int new_canary(struct sm_masked *masked, const struct sm_masked *mask)
-{
-	unsigned char clear[SM_CANARY_BYTES];
-	int err = sm_canary_make(clear);
-
-	sm_canary_mask(masked->b, clear, mask);
-	explicit_bzero(clear, sizeof(clear));
-	return err;
-}
-
 static int new_request(struct isolation *iso, struct request *r)
 {
 	const char **with;
@@ -86,17 +75,38 @@ static void seek(struct sm_attack *orders, const char *name, int in_descriptor,
 	s->masked = *masked;
 }
 
-/* The row of a secret that could not be planted. */
-static int send_unplanted(struct isolation *iso, const struct sm_secret *s)
+/* The row of a secret of which nothing can be said. */
+static int send_unsought(struct isolation *iso, const char *secret, int in_descriptor,
+			 const char *reason)
 {
 	struct sm_msg_finding row = { .inherited = 1, .outcome = SM_NOT_APPLICABLE };
 
-	snprintf(row.secret, sizeof(row.secret), "%s", s->name);
+	snprintf(row.secret, sizeof(row.secret), "%s", secret);
 	snprintf(row.attack, sizeof(row.attack), "%s",
-		 s->in_descriptor ? "descriptor-read" : "self-scan");
+		 in_descriptor ? "descriptor-read" : "self-scan");
 	snprintf(row.target, sizeof(row.target), "self");
-	snprintf(row.evidence, sizeof(row.evidence), "%s", s->reason);
+	snprintf(row.evidence, sizeof(row.evidence), "%s", reason);
 	return sm_host_send(iso->st, SM_MSG_FINDING, &row, sizeof(row));
+}
+
+/* Before there is any child: what the scanner does not find here is not sought there. */
+static int look_at_home(struct isolation *iso)
+{
+	char why[SM_SOUGHT_MAX][SM_CONTROL_WHY];
+	struct sm_attack *o = &iso->orders;
+	uint32_t kept = 0;
+	int err = sm_control(o, why);
+
+	for (uint32_t i = 0; i < o->nsought && !err; i++) {
+		struct sm_sought *s = &o->sought[i];
+
+		if (why[i][0])
+			err = send_unsought(iso, s->name, (int)s->in_descriptor, why[i]);
+		else
+			o->sought[kept++] = *s;
+	}
+	o->nsought = kept;
+	return err;
 }
 
 static const struct sm_secret *planted(const struct sm_secrets *s, const char *name)
@@ -188,7 +198,8 @@ static int prepare(struct isolation *iso)
 		if (s->row[i].planted)
 			seek(o, s->row[i].name, s->row[i].in_descriptor, &s->row[i].masked);
 		else
-			err = send_unplanted(iso, &s->row[i]);
+			err = send_unsought(iso, s->row[i].name, s->row[i].in_descriptor,
+					    s->row[i].reason);
 	}
 	iso->attack_envp = sm_host_env(iso->st->base_envp, ATTACK);
 	iso->layout_envp = sm_host_env(iso->st->base_envp, LAYOUT);
@@ -200,6 +211,11 @@ static int prepare(struct isolation *iso)
 		err = new_request(iso, &iso->sibling);
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no requests");
+	seek(o, "request", 0, &iso->earlier.masked);
+	seek(o, "sibling-request", 0, &iso->sibling.masked);
+	err = look_at_home(iso);
+	if (err)
+		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no control");
 	sm_layout_seed();
 	aim_at_parent(iso);
 	aim_at_server(iso);
@@ -212,7 +228,7 @@ static int run_earlier(struct isolation *iso)
 	struct sm_attack orders = iso->orders;
 	struct sm_record rec;
 	struct sm_act act;
-	int err = new_canary(&orders.own, &orders.mask);
+	int err = sm_canary_new(&orders.own, &orders.mask);
 
 	orders.role = SM_ROLE_EARLIER;
 	if (err)
@@ -226,7 +242,6 @@ static int run_earlier(struct isolation *iso)
 	if (err)
 		return err;
 	iso->orders.own = orders.own; /* the attacker looks for the taint */
-	seek(&iso->orders, "request", 0, &iso->earlier.masked);
 	seek(&iso->orders, "payload", 0, &orders.own);
 	return 0;
 }
@@ -258,10 +273,10 @@ static int hold_sibling(struct isolation *iso)
 	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_SIBLING];
 	struct sm_sibling say;
 	uint32_t n;
-	int err = new_canary(&orders.own, &orders.mask);
+	int err = sm_canary_new(&orders.own, &orders.mask);
 
 	if (!err)
-		err = new_canary(&orders.file, &orders.mask);
+		err = sm_canary_new(&orders.file, &orders.mask);
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no canary");
 	orders.role = SM_ROLE_SIBLING;
@@ -284,7 +299,6 @@ static int hold_sibling(struct isolation *iso)
 		.file = orders.file,
 	};
 	aim_at_sibling_env(iso, v);
-	seek(&iso->orders, "sibling-request", 0, &iso->sibling.masked);
 	seek(&iso->orders, "sibling-payload", 0, &orders.own);
 	return 0;
 }

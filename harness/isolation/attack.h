@@ -76,6 +76,14 @@ const char *sm_errno_name(int err, char buf[24]);
 struct sm_msg_finding *sm_findings_add(struct sm_findings *f, const char *secret,
 				       const char *attack, const char *target);
 
+#define SM_CONTROL_WHY 96
+
+/*
+ * The control, in the process where everything that is sought was planted: the attacker's own
+ * scans. why[i] says why sought[i] was not found, or "". 0, or -errno when there was no memory.
+ */
+int sm_control(const struct sm_attack *a, char why[][SM_CONTROL_WHY]);
+
 /* The attacks from outside: reach.c. Buffers belong to the caller and are wiped. */
 void sm_reach_all(const struct sm_attack *a, struct sm_findings *f);
 

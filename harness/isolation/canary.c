@@ -5,6 +5,7 @@
 #include "canary.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 static const char letters[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
@@ -43,6 +44,16 @@ void sm_canary_mask(void *out, const void *from, const struct sm_masked *mask)
 
 	for (int i = 0; i < SM_CANARY_BYTES; i++)
 		b[i] = a[i] ^ mask->b[i];
+}
+
+int sm_canary_new(struct sm_masked *masked, const struct sm_masked *mask)
+{
+	unsigned char clear[SM_CANARY_BYTES];
+	int err = sm_canary_make(clear);
+
+	sm_canary_mask(masked->b, clear, mask);
+	explicit_bzero(clear, sizeof(clear));
+	return err;
 }
 
 int sm_canary_is(const void *data, const struct sm_masked *masked, const struct sm_masked *mask)

@@ -16,6 +16,9 @@ int sm_random_bytes(void *data, size_t n);
  */
 int sm_canary_make(void *at);
 
+/* A canary in its masked form alone, for its finder to plant. 0 or -errno. */
+int sm_canary_new(struct sm_masked *masked, const struct sm_masked *mask);
+
 /* XORs from into out; the same call masks and unmasks. They may be the same place. */
 void sm_canary_mask(void *out, const void *from, const struct sm_masked *mask);
 

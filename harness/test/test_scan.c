@@ -131,6 +131,35 @@ static void test_scanner_edges(void **state)
 	munmap(area, bytes);
 }
 
+/* The control inside of a run finds what is planted, and tells what it does not find. */
+static void test_control(void **state)
+{
+	static struct sm_attack a = { .timeout_ms = STEP_MS };
+	char why[SM_SOUGHT_MAX][SM_CONTROL_WHY];
+	struct sm_secrets_room room;
+	struct sm_secrets *s;
+
+	(void)state;
+	assert_int_equal(sm_secrets_new(&s, &room), 0);
+	assert_int_equal(sm_secrets_plant(s, SM_BEFORE), 0);
+	a.mask = s->mask;
+	for (int i = 0; i < SM_SECRETS; i++) {
+		a.sought[i].masked = s->row[i].masked;
+		a.sought[i].in_descriptor = (uint32_t)s->row[i].in_descriptor;
+		if (!s->row[i].planted) /* of the second moment: made up, and nowhere */
+			assert_int_equal(sm_random_bytes(&a.sought[i].masked, SM_CANARY_BYTES), 0);
+	}
+	a.nsought = SM_SECRETS;
+	assert_int_equal(sm_control(&a, why), 0);
+	for (int i = 0; i < SM_SECRETS; i++) {
+		if (s->row[i].planted)
+			assert_string_equal(why[i], "");
+		else
+			assert_non_null(strstr(why[i], "did not find it at home"));
+	}
+	sm_secrets_free(s);
+}
+
 /* A scan that saw nothing, or too little, may not say "absent". */
 static void test_blind_scan(void **state)
 {
@@ -243,6 +272,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_scanner_finds_nothing),
 		cmocka_unit_test(test_scanner_finds_everything),
 		cmocka_unit_test(test_scanner_edges),
+		cmocka_unit_test(test_control),
 		cmocka_unit_test(test_blind_scan),
 		cmocka_unit_test(test_unread_is_counted),
 		cmocka_unit_test(test_taint),
