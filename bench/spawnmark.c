@@ -5,7 +5,9 @@
  * in driver.h).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,20 @@ static int find_places(struct places *p, struct sm_error *error)
 		 "source tree",
 		 p->build);
 	return -ENOENT;
+}
+
+/*
+ * What an IDE, a make or a CI opened and left to us must not reach hosts: it would be part of the
+ * parent's image and of what a child inherits. close_range(2) has the flag since Linux 5.11.
+ */
+static void keep_descriptors_to_ourselves(void)
+{
+	const int first = 3;
+
+	if (close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	for (int fd = first; fd < (int)sysconf(_SC_OPEN_MAX) && fd < 65536; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 static int cpu_count(void)
@@ -137,6 +153,7 @@ int main(int argc, char **argv)
 	struct places places;
 	int code = SM_EXIT_USAGE;
 
+	keep_descriptors_to_ourselves();
 	if (sm_options_parse(&o, argc, argv, &error))
 		fprintf(stderr, "spawnmark: %s\n", error.text);
 	else if (o.version)
