@@ -179,8 +179,8 @@ static int hear_birth(struct sm_hostproc *host, const struct sm_hostspec *spec, 
 	return sm_fail(fault, (enum sm_stage)e.stage, e.err, text);
 }
 
-static int start_with(struct sm_rig *rig, struct sm_hostproc *host, const struct sm_hostspec *spec,
-		      struct birth *b, struct sm_fault *fault)
+static int start_with(struct sm_hostproc *host, const struct sm_hostspec *spec, struct birth *b,
+		      struct sm_fault *fault)
 {
 	int report[2], err;
 	sigset_t old;
@@ -202,8 +202,13 @@ static int start_with(struct sm_rig *rig, struct sm_hostproc *host, const struct
 		err = hear_birth(host, spec, report[0], fault);
 	}
 	close(report[0]);
-	if (err)
-		sm_hostproc_end(rig, host, 1, false);
+	/* This one alone: hosts that are already there must live to see the end of the visit. */
+	if (err && host->pid) {
+		sm_cgroup_kill(&host->cg);
+		kill(host->pid, SIGKILL);
+		sm_hostproc_join(NULL, host, SWEEP_WAIT_MS);
+		host->pid = 0;
+	}
 	return err;
 }
 
@@ -230,7 +235,7 @@ int sm_hostproc_start(struct sm_rig *rig, struct sm_hostproc *host, const struct
 	if (!b.env || err)
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, err ? -err : ENOMEM, "group of a host");
 	else
-		err = start_with(rig, host, spec, &b, fault);
+		err = start_with(host, spec, &b, fault);
 	for (e = b.env; e && *e; e++)
 		if (!strncmp(*e, "SM_JOB=", 7))
 			free(*e);
@@ -269,43 +274,45 @@ int sm_hostproc_join(struct sm_rig *rig, struct sm_hostproc *host, int64_t timeo
 	return status;
 }
 
-/* SIGKILL to every child of this process. /proc/PID/task/TID/children is a kernel option. */
-static void kill_children(void)
+/*
+ * SIGKILL to every child of this process but strangers, and reaps what has ended of them. Returns
+ * how many there were. /proc/PID/task/TID/children is a kernel option.
+ */
+static int kill_children(const struct sm_rig *rig)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
+	int n = 0;
 
 	while (proc && (e = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(e->d_name);
 
-		if (pid > 1 && sm_proc_ppid(pid) == getpid())
-			kill(pid, SIGKILL);
+		if (pid < 2 || sm_proc_ppid(pid) != getpid() || sm_rig_stranger(rig, pid))
+			continue;
+		n++;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, WNOHANG);
 	}
 	if (proc)
 		closedir(proc);
+	return n;
 }
 
 /* Kills and reaps until there is no child at all; orphans of the killed arrive meanwhile. */
-static void sweep(void)
+static void sweep(const struct sm_rig *rig)
 {
 	int64_t until = sm_now_ns() + SWEEP_WAIT_MS * (int64_t)1000000;
 
-	do {
-		pid_t pid = waitpid(-1, NULL, WNOHANG);
-
-		if (pid < 0 && errno == ECHILD)
-			return;
-		if (pid == 0) {
-			kill_children();
-			usleep(500);
-		}
-	} while (sm_now_ns() < until);
+	if (!rig->nstrangers && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+		return;
+	while (kill_children(rig) && sm_now_ns() < until)
+		usleep(500);
 }
 
 static void close_politely(struct sm_rig *rig, struct sm_hostproc *host)
 {
 	struct sm_msg_done done;
-	struct sm_fault fault;
+	struct sm_fault fault = { .size = sizeof(fault) };
 
 	if (!host->pid || rig->interrupted)
 		return;
@@ -322,7 +329,7 @@ void sm_hostproc_end(struct sm_rig *rig, struct sm_hostproc *hosts, int n, bool 
 		if (hosts[i].pid)
 			kill(hosts[i].pid, SIGKILL);
 	}
-	sweep();
+	sweep(rig);
 	for (int i = 0; i < n; i++) {
 		if (hosts[i].sock >= 0)
 			close(hosts[i].sock);

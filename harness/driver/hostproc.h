@@ -24,6 +24,8 @@ struct sm_rig {
 	char **env; /* of hosts, servers and children: a fixed list of names, no more */
 	void *buf;  /* SM_FRAME_BYTES_MAX, for one frame */
 	int old_subreaper;
+	pid_t *strangers; /* children from before the rig, as of a shell that exec'ed us */
+	int nstrangers;
 };
 
 struct sm_hostproc {
@@ -47,6 +49,8 @@ struct sm_hostspec {
 /* Opens what the rig holds; the caller becomes a subreaper and leaves the measured CPU. */
 int sm_rig_open(struct sm_rig *rig); /* 0 or -errno */
 void sm_rig_close(struct sm_rig *rig);
+/* Is it a child from before the rig? */
+bool sm_rig_stranger(const struct sm_rig *rig, pid_t pid);
 /* True once the user wants to stop; looks at signal_fd. */
 bool sm_rig_interrupted(struct sm_rig *rig);
 
@@ -88,7 +92,8 @@ void sm_hostproc_explain(const struct sm_hostproc *host, struct sm_fault *fault)
 
 /*
  * Ends n hosts: asks politely (SM_CMD_CLOSE) when told so, then kills whatever is left: every
- * member of their groups and every other child of this process, adopted ones included.
+ * member of their groups and every other child of this process, adopted ones included, but those
+ * from before the rig.
  */
 void sm_hostproc_end(struct sm_rig *rig, struct sm_hostproc *hosts, int n, bool polite);
 

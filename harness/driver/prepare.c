@@ -42,7 +42,7 @@ int sm_prepare_payloads(struct sm_rig *rig, const struct sm_plan *plan)
 		const struct sm_case *c = &plan->cases[i];
 		struct sm_hostspec spec = { .argv = c->argv, .uid = SM_UID_STAY };
 		struct sm_hostproc one;
-		struct sm_fault fault;
+		struct sm_fault fault = { .size = sizeof(fault) };
 		struct sm_cpuset set;
 
 		if (warmed(plan, i))

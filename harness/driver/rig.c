@@ -2,6 +2,7 @@
 /* rig.c - what all hosts of a run share; see hostproc.h. */
 #include "hostproc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "meter.h"
 
 /*
  * A measured program sees these and nothing else of the caller's environment: what finds
@@ -38,6 +41,35 @@ static char **make_env(void)
 	return env;
 }
 
+/* Those that cannot be noted for want of memory are taken for ours. */
+static void note_strangers(struct sm_rig *rig)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+
+	while (proc && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name), *more;
+
+		if (pid < 2 || sm_proc_ppid(pid) != getpid())
+			continue;
+		more = realloc(rig->strangers, ((size_t)rig->nstrangers + 1) * sizeof(*more));
+		if (!more)
+			break;
+		rig->strangers = more;
+		rig->strangers[rig->nstrangers++] = pid;
+	}
+	if (proc)
+		closedir(proc);
+}
+
+bool sm_rig_stranger(const struct sm_rig *rig, pid_t pid)
+{
+	for (int i = 0; i < rig->nstrangers; i++)
+		if (rig->strangers[i] == pid)
+			return true;
+	return false;
+}
+
 int sm_rig_open(struct sm_rig *rig)
 {
 	int err;
@@ -54,6 +86,7 @@ int sm_rig_open(struct sm_rig *rig)
 		free(rig->buf);
 		return -ENOMEM;
 	}
+	note_strangers(rig);
 	sm_cpus_stand_aside(&rig->cpus);
 	prctl(PR_GET_CHILD_SUBREAPER, &rig->old_subreaper);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -70,6 +103,7 @@ void sm_rig_close(struct sm_rig *rig)
 		free(*e);
 	free(rig->env);
 	free(rig->buf);
+	free(rig->strangers);
 }
 
 bool sm_rig_interrupted(struct sm_rig *rig)
