@@ -12,10 +12,11 @@
 
 int64_t sm_silence_ms(const struct sm_case *c, int n)
 {
-	int64_t each = c->timeout_ms < 500 ? c->timeout_ms : 500;
-
-	/* The host gives a block up after three timeouts; it speaks every SM_SAMPLES_MAX spawns. */
-	return 4 * c->timeout_ms + (n < SM_SAMPLES_MAX ? n : SM_SAMPLES_MAX) * each + 2000;
+	/*
+	 * The host speaks every SM_SAMPLES_MAX spawns, and each of them may take its whole timeout.
+	 * A host that has died is noticed at once, by its socket.
+	 */
+	return (4 + (int64_t)(n < SM_SAMPLES_MAX ? n : SM_SAMPLES_MAX)) * c->timeout_ms + 2000;
 }
 
 int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, struct sm_hostspec *spec,
