@@ -170,6 +170,10 @@ static json_t *value_of(const struct sm_estimate *e)
 	return e->known ? sm_json_real(e->value) : json_null();
 }
 
+/*
+ * High quantiles of the pooled samples. They have no interval: samples of one block are not
+ * independent (same process, same minute), and there are too few blocks for a quantile of theirs.
+ */
 static void put_quantiles(json_t *o, const double *sorted, size_t n)
 {
 	static const struct {
@@ -183,7 +187,7 @@ static void put_quantiles(json_t *o, const double *sorted, size_t n)
 		struct sm_estimate e = sm_estimate_quantile(sorted, n, rows[i].q);
 
 		json_object_set_new(o, rows[i].name, value_of(&e));
-		json_object_set_new(o, rows[i].interval, sm_json_interval(&e));
+		json_object_set_new(o, rows[i].interval, json_null());
 	}
 }
 
