@@ -43,10 +43,20 @@ static int warmups(const struct sm_block *b)
 	return n;
 }
 
+/* Samples that count: neither warm-ups nor failures; a failed warm-up is both. */
+static int counted(const struct sm_block *b)
+{
+	int n = 0;
+
+	for (int i = 0; i < b->nsamples; i++)
+		n += !(b->samples[i].flags & (SM_SAMPLE_WARMUP | SM_SAMPLE_FAILED));
+	return n;
+}
+
 static bool has_data(const struct sm_result *r)
 {
 	for (int i = 0; i < r->nblocks; i++)
-		if (r->blocks[i].nsamples - r->blocks[i].failed > warmups(&r->blocks[i]))
+		if (counted(&r->blocks[i]))
 			return true;
 	for (int i = 0; i < r->nloads; i++)
 		if (r->loads[i].children)
@@ -137,7 +147,7 @@ static json_t *cpu(const struct sm_case *c, const struct sm_result *r)
 
 static json_t *block(const struct sm_result *r, const struct sm_block *b)
 {
-	int64_t n = b->nsamples - b->failed - warmups(b), failed = b->failed;
+	int64_t n = counted(b), failed = b->failed;
 
 	for (int i = 0; i < r->nloads; i++) {
 		if (r->loads[i].block == b->index) {
@@ -148,9 +158,9 @@ static json_t *block(const struct sm_result *r, const struct sm_block *b)
 	return json_pack("{s:i,s:i,s:I,s:o,s:I,s:I,s:i,s:o,s:o,s:o,s:o}", "index", b->index,
 			 "order", b->order, "at_ns", (json_int_t)b->at_ns, "instance",
 			 b->instance > 0 ? json_integer(b->instance) : json_null(), "n",
-			 (json_int_t)(n > 0 ? n : 0), "failed", (json_int_t)failed, "warmup",
-			 warmups(b), "steal_ns", sm_json_count(b->steal_ns), "nivcsw",
-			 sm_json_count(b->nivcsw), "majflt", sm_json_count(b->majflt), "cpu_ns",
+			 (json_int_t)n, "failed", (json_int_t)failed, "warmup", warmups(b),
+			 "steal_ns", sm_json_count(b->steal_ns), "nivcsw", sm_json_count(b->nivcsw),
+			 "majflt", sm_json_count(b->majflt), "cpu_ns",
 			 sm_json_count(b->cpu.total_ns));
 }
 
