@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "json.h"
+
 #define OWN_FIELDS 4
 #define ROW_BYTES  (OWN_FIELDS * 4 + sizeof(struct sm_sample))
 
@@ -66,7 +68,7 @@ static char *header(const struct sm_run *run)
 	for (size_t i = 0; i < NFIELDS; i++)
 		json_array_append_new(list, json_pack("[s,s]", fields[i].name, fields[i].type));
 	for (int i = 0; i < run->plan->ncases; i++)
-		json_array_append_new(cases, json_string(run->plan->cases[i].name));
+		json_array_append_new(cases, sm_json_text(run->plan->cases[i].name));
 	top = json_pack("{s:s,s:I,s:I,s:o,s:o}", "format", "spawnmark-samples/1", "rows",
 			(json_int_t)count(run), "row_bytes", (json_int_t)ROW_BYTES, "fields", list,
 			"cases", cases);
