@@ -60,8 +60,8 @@ PLOTS = (
          "too. Lines that stay level scale with the load."),
     Plot("timeline", 1, timeline.draw, "One spawn",
          "Time runs to the right, each strategy on a scale of its own. Solid arrows join measured "
-         "instants: the request, the clone, the child's record. Bars: pale blue the call, "
-         "orange loading, green the first work, grey the exit until the parent has reaped."),
+         "instants: the request, the clone, the child's record. Bars: blue-grey the call, pale "
+         "violet loading, violet the first work, grey the exit until the parent has reaped."),
     Plot("vmas", 8, vmas.draw, "Latency against mappings",
          "The more mappings the cloned process has, the more the kernel copies one by one."),
 )

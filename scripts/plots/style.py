@@ -28,7 +28,8 @@ STRATEGY_COLOURS = {
     "popen": "#0072b2", "vfork": "#56b4e9", "fork": "#d55e00", "forkserver": "#e69f00",
     "zygote": "#009e73", "raw": "#8a8f98", "noop": "#c2c6cc"}
 SPARE_COLOURS = ("#cc79a7", "#b8a300", "#7b4ea3", "#505050")
-PHASE_COLOURS = {"birth": "#8fa3bf", "load": "#e69f00", "work": "#009e73", "exit": "#c9ccd1"}
+#: Of no strategy, and pale enough for a figure in ink on them.
+PHASE_COLOURS = {"birth": "#8fa3bf", "load": "#dccdf2", "work": "#a488d6", "exit": "#c9ccd1"}
 #: Face and ink of a cell.
 OUTCOMES = {"leaked": ("#d55e00", "#fefefe"), "blocked": ("#9ccbe8", "#1b1f25"),
             "absent": ("#eef0f2", "#4b5563"), "n/a": ("#fafafa", "#7a808a")}

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib.patches import Patch
+
 import units
 from derive import groups
 from plots import style
@@ -21,6 +23,8 @@ PARENT_INSTANTS = ("created", "recorded", "reaped")
 CLONER_INSTANTS = ("received", "cloning")  # the server's, or the parent's own where there is none
 CHILD_INSTANTS = ("entered", "ready", "worked")
 MOST = 8
+BARS = (("birth", "the call, the server's turn"), ("load", "loading"), ("work", "first work"),
+        ("exit", "exit, until reaped"))
 NOTE = ("n=1: of every strategy the measured spawn whose `worked` is the median; time after the "
         "request, linear, each strategy its own scale")
 
@@ -63,6 +67,9 @@ def draw(run: Run, out: Path) -> str | None:
                  x=0.01, ha="left")
     for row, spawn in zip(axes, spawns):
         _frame(row[0], spawn)
+    handles = [Patch(color=style.PHASE_COLOURS[phase], label=text) for phase, text in BARS]
+    fig.legend(handles=handles, title="bars", loc="outside upper right", ncols=len(BARS),
+               fontsize=8, title_fontsize=8, handlelength=1.6, alignment="right")
     fig.get_layout_engine().set(hspace=0.06)  # type: ignore[call-arg, union-attr]
     style.footer(fig, run, NOTE)
     fig.draw_without_rendering()  # final sizes, frozen: the labels are placed by the pixel
