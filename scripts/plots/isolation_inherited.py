@@ -26,4 +26,4 @@ def draw(run: Run, out: Path) -> str | None:
     for col in table.cols:
         part = leaks(run, col.strategy, col.payload, "inherited")
         said.append(f"{col.name} {part[0]} of {part[1]}" if part else f"{col.name} none looked for")
-    return f"Secrets inherited: {', '.join(said)}."
+    return f"Secrets of the parent inherited: {', '.join(said)}."

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isolation import ATTACKERS, reachable
+import units
+from derive import leaks
+from isolation import ATTACKERS, Table, reachable
 from plots import style
 from runfile import Run
 
@@ -27,6 +29,11 @@ def draw(run: Run, out: Path) -> str | None:
             ax.set_yticklabels([])
     style.save(fig, run, out, "✗ succeeded, errno: blocked, · absent; n=1 attack per cell; "
                "rows: attack → target")
-    said = [f"{who}: {sum(t.worst(r, c) == 'leaked' for r in t.rows for c in t.cols)} of "
-            f"{len(t.rows) * len(t.cols)}" for who, t in panels]
-    return f"Attacks that succeeded, by attacker: {', '.join(said)}."
+    said = [f"{who}: {units.share(_sum(run, who, table))}" for who, table in panels]
+    return f"Attacks that succeeded, of those that apply, by attacker: {', '.join(said)}."
+
+
+def _sum(run: Run, who: str, table: Table) -> tuple[int, int]:
+    """As the summary counts them, over all columns."""
+    parts = [p for c in table.cols if (p := leaks(run, c.strategy, c.payload, "reachable", who))]
+    return sum(p[0] for p in parts), sum(p[1] for p in parts)

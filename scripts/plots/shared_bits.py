@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import units
 from plots import style
 from runfile import Run, strategy_rank
 
@@ -24,20 +25,36 @@ def draw(run: Run, out: Path) -> str | None:
     by = {(b["what"], b["strategy"], b["payload"]): b for b in bits}
     grid = [[_cell(by.get((r, *c))) for c in cols] for r in rows]
     fig, axes = style.figure(1, 1, (1.8 + 1.25 * len(cols), 1.2 + 0.36 * len(rows)))
+    siblings = {c: style.span(b["siblings"] for b in bits if (b["strategy"], b["payload"]) == c)
+                for c in cols}
+    names = [f"{' '.join(c) if several else c[0]}\nof {siblings[c]}" for c in cols]
     style.cells(axes[0][0], *[[[cell[i] for cell in line] for line in grid] for i in range(3)],
-                rows, [" ".join(c) if several else c[0] for c in cols])
+                rows, names)
     style.save(fig, run, out, "shared bits / width in bits; grey: no more\nthan "
                "chance, which makes width ÷ 2^(n−1) agree;\n"
-               f"n={style.span(b['siblings'] for b in bits)} siblings")
-    return "Bits shared by all siblings: " + "; ".join(
-        f"{b['strategy']} {b['what']} {b['shared_bits']} of {b['width_bits']}" for b in bits) + "."
+               f"n={style.span(b['siblings'] for b in bits)} siblings, as each column says")
+    return "Bits shared by all siblings: " + "; ".join(map(_say, bits)) + "."
+
+
+def _say(b: dict[str, Any]) -> str:
+    """With what chance alone would make equal: half of all bits between two siblings."""
+    who = f"{b['strategy']} {b['payload']} {b['what']}"
+    if b["shared_bits"] is None or not b["width_bits"]:
+        return f"{who} not measured"
+    return (f"{who} {b['shared_bits']} of {b['width_bits']} in {b['siblings']} siblings "
+            f"(chance {units.digits(b['width_bits'] * _chance(b), 2)})")
+
+
+def _chance(b: dict[str, Any]) -> float:
+    """Of one bit to be equal in all siblings."""
+    return 0.5 ** (b["siblings"] - 1) if b["siblings"] > 1 else 0.0
 
 
 def _cell(b: dict[str, Any] | None) -> tuple[str, str, str]:
     """Text, face, ink."""
     if b is None or b["shared_bits"] is None or not b["width_bits"]:
         return "–", SCALE[0], "#4b5563"
-    chance = 0.5 ** (b["siblings"] - 1) if b["siblings"] > 1 else 0.0
+    chance = _chance(b)
     share = (b["shared_bits"] / b["width_bits"] - chance) / (1 - chance)
     step = 0 if share < 0.25 else 1 if share < 0.5 else 2 if share < 1 else 3
     return f"{b['shared_bits']}/{b['width_bits']}", SCALE[step], "#fefefe" if step == 3 else "#1b1f25"

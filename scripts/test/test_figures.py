@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import units
 from claims import (MET, MET_CROSSES, NOT_CROSSES, NOT_MEASURED, NOT_MET, OPEN, TOO_FEW, claims,
                     judge)
 from derive import Group, Row, control_failed, groups, leaks, winner
+from plots import isolation_reachable, shared_bits, style
 from plots.labels import spread
 from sentence import sentence
 from stats import Estimate, median_interval, ratio, ratio_of_medians
@@ -265,3 +267,23 @@ def test_labels_do_not_overlap_and_stay_inside() -> None:
 
 def test_labels_stay_where_there_is_room() -> None:
     assert spread([100.0, 200.0], [20.0, 20.0], 0.0, 300.0) == [100.0, 200.0]
+
+
+def test_phases_look_like_no_strategy() -> None:
+    taken = {*style.STRATEGY_COLOURS.values(), *style.SPARE_COLOURS}
+    assert not taken & set(style.PHASE_COLOURS.values())
+
+
+def test_alt_text_of_reach_leaves_out_what_does_not_apply(run: runfile.Run,
+                                                          tmp_path: Path) -> None:
+    """4 strategies, 2 payloads, 8 attacks each: taint is in no number."""
+    said = isolation_reachable.draw(run, tmp_path / "r")
+    assert said and "same: 64 of 64" in said and "other: 0 of 64" in said
+
+
+def test_alt_text_of_shared_bits_has_siblings_and_chance(golden: dict[str, Any],
+                                                         run: runfile.Run, tmp_path: Path) -> None:
+    golden["shared_bits"][0]["siblings"] = 2
+    said = shared_bits.draw(run, tmp_path / "s")
+    assert said and "popen none canary 0 of 56 in 2 siblings (chance 28)" in said
+    assert "zygote none canary 56 of 56 in 8 siblings (chance 0.44)" in said
