@@ -98,8 +98,12 @@ static int handle(void *user, const char *section, const char *name, const char 
 int sm_ini_read(const char *text, sm_ini_fn *on_item, void *arg, int *line, const char **what)
 {
 	struct reader r = { .text = text, .on_item = on_item, .arg = arg };
-	int bad = ini_parse_stream(feed, &r, handle, &r);
-	int result = r.result;
+	int bad, result;
+
+	/* " ;" may be part of a value (Python code): the reader of values knows where it is not. */
+	ini_allow_inline_comments = false;
+	bad = ini_parse_stream(feed, &r, handle, &r);
+	result = r.result;
 
 	/* libinih goes on after a bad line, which may come before what the callback refused. */
 	if (bad > 0 && bad <= r.fed && (!result || r.at[bad - 1] <= r.line)) {

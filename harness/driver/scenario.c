@@ -78,6 +78,22 @@ static int begin_section(struct reading *r, const char *name, struct sm_origin a
 	return 0;
 }
 
+/* Cuts " ; a comment" off, but of what is free text, as Python code, where it may be the value's. */
+static char *without_comment(struct sm_arena *arena, const struct sm_key *key, const char *text)
+{
+	char *copy = sm_arena_copy(arena, text);
+	size_t n = 0;
+
+	if (!copy || key->type == SM_KEY_TEXT || key->type == SM_KEY_WORDS)
+		return copy;
+	while (copy[n] && !(copy[n] == ';' && (n == 0 || isspace((unsigned char)copy[n - 1]))))
+		n++;
+	while (n > 0 && isspace((unsigned char)copy[n - 1]))
+		n--;
+	copy[n] = '\0';
+	return copy;
+}
+
 /* Notes key = value as text; an earlier text is what the value continues, or an error. */
 static int add_value(struct sm_section *section, struct sm_arena *arena, const char *name,
 		     const char *text, struct sm_origin at, bool more, struct sm_error *error)
@@ -90,6 +106,9 @@ static int add_value(struct sm_section *section, struct sm_arena *arena, const c
 		return sm_bad(error, at, "unknown key '%s'%s", name,
 			      sm_hint(hint, sizeof(hint), name, sm_key_words, NULL));
 	value = &section->values[k];
+	text = without_comment(arena, &sm_keys[k], text);
+	if (!text)
+		return -ENOMEM;
 	if (value->given && more) {
 		value->text = sm_arena_printf(arena, "%s %s", value->text, text);
 		return value->text ? 0 : -ENOMEM;
@@ -99,8 +118,8 @@ static int add_value(struct sm_section *section, struct sm_arena *arena, const c
 			      value->at.line);
 	value->given = true;
 	value->at = at;
-	value->text = sm_arena_copy(arena, text);
-	return value->text ? 0 : -ENOMEM;
+	value->text = text;
+	return 0;
 }
 
 static int on_item(void *arg, const struct sm_ini_item *item)

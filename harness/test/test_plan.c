@@ -214,6 +214,20 @@ static void test_python_command(void **state)
 	sm_plan_free(plan);
 }
 
+/* Python code keeps its semicolons; a number has a comment behind it. */
+static void test_semicolons(void **state)
+{
+	struct sm_plan *plan = good("[p]  ; why\nstrategy = zygote ; one\npayload = python\n"
+				    "blocks = 3 ; few\npreamble = import os ; x = 1\n"
+				    "work = f(x) ;g\n");
+
+	(void)state;
+	assert_int_equal(plan->cases[0].blocks, 3);
+	assert_string_equal(plan->cases[0].preamble, "import os ; x = 1");
+	assert_string_equal(plan->cases[0].work, "f(x) ;g");
+	sm_plan_free(plan);
+}
+
 static void test_targets_and_paths(void **state)
 {
 	char path[300];
@@ -601,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_python_command),
 		cmocka_unit_test(test_targets_and_paths),
 		cmocka_unit_test(test_twins_are_told_apart),
+		cmocka_unit_test(test_semicolons),
 		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_floors_of_one_section),
 		cmocka_unit_test(test_floors_and_ballast),
