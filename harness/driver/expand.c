@@ -74,6 +74,16 @@ static int check_target(struct sm_planner *p, const struct sm_value *value, stru
 	return 0;
 }
 
+/* Audits compare one instance with itself: the host of another block begins anew. */
+static int check_audit(struct sm_planner *p, const struct sm_value *value, const struct sm_case *c)
+{
+	if (!c->audit || c->blocks == 1 || c->kind != SM_KIND_LATENCY)
+		return 0;
+	return sm_bad(p->error, value->at,
+		      "key 'audit' watches one host over one block; expected blocks = 1, not %d",
+		      c->blocks);
+}
+
 static int make_label(struct sm_planner *p, struct sm_case *c)
 {
 	struct sm_arena *arena = p->plan->arena;
@@ -141,8 +151,12 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 		sm_value_print(key, value, at[k], param->value, sizeof(param->value));
 		c->nparams++;
 	}
+	if (c->kind == SM_KIND_THROUGHPUT)
+		c->pin = SM_PIN_SAME; /* whatever [global] says to the other kinds */
 	heed_exec(c);
 	err = check_target(p, &section->values[sm_key_find("target")], c);
+	if (!err)
+		err = check_audit(p, &section->values[sm_key_find("audit")], c);
 	if (!err)
 		err = sm_command_build(p, file, section->values, c);
 	return err ? err : make_label(p, c);

@@ -17,8 +17,10 @@ static const char *const attackers[] = { "root", "same", "undumpable", "other", 
 #define MEMORY     (1u << SM_KIND_MEMORY)
 #define ISOLATION  (1u << SM_KIND_ISOLATION)
 #define ALL        SM_ALL_KINDS
-#define SWEEP      SM_KEY_SWEEP
-#define LIST       SM_KEY_LIST
+/* Throughput gives each of its hosts a CPU of its own. */
+#define PINNED (ALL & ~THROUGHPUT)
+#define SWEEP  SM_KEY_SWEEP
+#define LIST   SM_KEY_LIST
 
 #define FIELD(f)  offsetof(struct sm_case, f), sizeof(__typeof__(((struct sm_case *)0)->f))
 #define MIB_MAX   65536
@@ -89,8 +91,10 @@ const struct sm_key sm_keys[] = {
 	  0, COUNT_MAX, NULL, FIELD(audit),
 	  "samples between two looks at descriptors, zombies and RSS; 0: none" },
 
-	{ "pin", SM_KEY_CHOICE, SWEEP, ALL, NULL, "same",
-	  0, 0, pins, FIELD(pin), "CPU of server and child, seen from the parent" },
+	{ "pin", SM_KEY_CHOICE, SWEEP, PINNED, NULL, "same",
+	  0, 0, pins, FIELD(pin),
+	  "CPUs of parent, server and child: same: one, shared by all; sibling: that one and its "
+	  "core's other thread, or else its neighbour; free: every CPU of the run" },
 	{ "ballast_mb", SM_KEY_INT, SWEEP, ALL, NULL, "0",
 	  0, MIB_MAX, NULL, FIELD(ballast_mb), "MiB that the parent touches" },
 	{ "ballast_vmas", SM_KEY_INT, SWEEP, ALL, NULL, "0",

@@ -214,6 +214,18 @@ static void test_python_command(void **state)
 	sm_plan_free(plan);
 }
 
+/* What [global] says of CPUs is not for throughput, whose hosts have one each. */
+static void test_throughput_is_pinned(void **state)
+{
+	struct sm_plan *plan = good("[global]\npin = free\n[a]\nkind = throughput\n"
+				    "strategy = zygote\n[b]\nstrategy = popen\n");
+
+	(void)state;
+	assert_int_equal(find(plan, "x/zygote/none")->pin, SM_PIN_SAME);
+	assert_int_equal(find(plan, "x/popen/none")->pin, SM_PIN_FREE);
+	sm_plan_free(plan);
+}
+
 /* Python code keeps its semicolons; a number has a comment behind it. */
 static void test_semicolons(void **state)
 {
@@ -513,6 +525,9 @@ static const struct {
 	  "x.ini:2: key 'heap_mb' means nothing for payload = none; expected heap" },
 	{ "[a]\nalive = 3\n", NULL,
 	  "x.ini:2: key 'alive' means nothing for kind = latency; expected kind = memory" },
+	{ "[a]\nkind = throughput\npin = free\n", NULL, "x.ini:3: key 'pin' means nothing" },
+	{ "[a]\nblocks = 2\naudit = 10\n", NULL,
+	  "x.ini:3: key 'audit' watches one host over one block; expected blocks = 1, not 2" },
 	{ "[a]\nkind = memory\nfloor = yes\n", NULL,
 	  "x.ini:3: key 'floor' means nothing for kind = memory; expected kind = latency" },
 	{ "[a]\npayload = ./nowhere\n", NULL, "x.ini:2: payload './nowhere' does not exist" },
@@ -615,6 +630,7 @@ int main(void)
 		cmocka_unit_test(test_python_command),
 		cmocka_unit_test(test_targets_and_paths),
 		cmocka_unit_test(test_twins_are_told_apart),
+		cmocka_unit_test(test_throughput_is_pinned),
 		cmocka_unit_test(test_semicolons),
 		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_floors_of_one_section),
