@@ -56,8 +56,9 @@ json_t *sm_json_shared_bits(const struct sm_run *run);
 /* The whole context; read anew at each call (load, pressure). */
 json_t *sm_json_context(const struct sm_run *run, const struct sm_run_options *opt);
 
-/* Nothing grew between the first and the last audit; true without any. */
-bool sm_soak_flat(const struct sm_result *r);
+/* Did nothing grow between the first and the last audit? Unknown with fewer than two. */
+enum sm_flat { SM_FLAT_UNKNOWN, SM_FLAT_NO, SM_FLAT_YES };
+enum sm_flat sm_soak_flat(const struct sm_result *r);
 
 /* "ok", "partial" or "failed". */
 const char *sm_case_status(const struct sm_case *c, const struct sm_result *r);

@@ -237,17 +237,24 @@ static bool grew(int64_t first, int64_t last, int64_t slack)
 	return last > first + slack;
 }
 
-bool sm_soak_flat(const struct sm_result *r)
+enum sm_flat sm_soak_flat(const struct sm_result *r)
 {
 	const struct sm_soak *a = r->soak, *z;
+	bool server;
 
-	if (!r->nsoak)
-		return true;
+	if (r->nsoak < 2)
+		return SM_FLAT_UNKNOWN;
 	z = a + (r->nsoak - 1);
-	return !grew(a->parent_fds, z->parent_fds, 0) && !grew(a->server_fds, z->server_fds, 0) &&
-	       !grew(a->zombies, z->zombies, 0) && z->zombies <= 1 &&
-	       !grew(a->parent_rss_bytes, z->parent_rss_bytes, SOAK_RSS_SLACK) &&
-	       !grew(a->server_rss_bytes, z->server_rss_bytes, SOAK_RSS_SLACK);
+	server = a->server_fds >= 0 || a->server_rss_bytes >= 0;
+	if (grew(a->parent_fds, z->parent_fds, 0) || grew(a->server_fds, z->server_fds, 0) ||
+	    grew(a->zombies, z->zombies, 0) || z->zombies > 1 ||
+	    grew(a->parent_rss_bytes, z->parent_rss_bytes, SOAK_RSS_SLACK) ||
+	    grew(a->server_rss_bytes, z->server_rss_bytes, SOAK_RSS_SLACK))
+		return SM_FLAT_NO;
+	if (a->parent_fds < 0 || z->parent_fds < 0 || z->zombies < 0 || z->parent_rss_bytes < 0 ||
+	    (server && (z->server_fds < 0 || z->server_rss_bytes < 0)))
+		return SM_FLAT_UNKNOWN;
+	return SM_FLAT_YES;
 }
 
 static void put_soak(json_t *o, const struct sm_result *r)
@@ -270,7 +277,10 @@ static void put_soak(json_t *o, const struct sm_result *r)
 						      sm_json_count(s->server_rss_bytes)));
 	}
 	json_object_set_new(o, "soak", list);
-	json_object_set_new(o, "soak_flat", json_boolean(sm_soak_flat(r)));
+	json_object_set_new(o, "soak_flat",
+			    sm_soak_flat(r) == SM_FLAT_UNKNOWN
+				    ? json_null()
+				    : json_boolean(sm_soak_flat(r) == SM_FLAT_YES));
 }
 
 static json_t *params(const struct sm_case *c)

@@ -188,7 +188,7 @@ static int verdict(const struct state *s, int err, struct sm_error *error)
 	}
 	for (int i = 0; i < s->plan->ncases; i++) {
 		failed += !strcmp(sm_case_status(&s->plan->cases[i], &s->run.results[i]), "failed");
-		grew += !sm_soak_flat(&s->run.results[i]);
+		grew += sm_soak_flat(&s->run.results[i]) == SM_FLAT_NO;
 	}
 	if (!failed && !grew)
 		return SM_EXIT_GOOD;

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "../driver/collect.h"
+#include "../driver/json.h"
 #include "../driver/results.h"
 #include "../driver/samples.h"
 #include "run_util.h"
@@ -323,6 +324,10 @@ static void test_soak(void **state)
 	(void)state;
 	make(&m, 1);
 	add_audit(&m.results[0], 6, 1 << 20);
+	assert_int_equal(sm_soak_flat(&m.results[0]), SM_FLAT_UNKNOWN); /* nothing to compare */
+	assert_false(flat(&m));
+	add_audit(&m.results[0], -1, 1 << 20);
+	assert_int_equal(sm_soak_flat(&m.results[0]), SM_FLAT_UNKNOWN); /* it saw nothing */
 	add_audit(&m.results[0], 6, (1 << 20) + 8192);
 	assert_true(flat(&m));
 	add_audit(&m.results[0], 7, 1 << 20); /* one descriptor more is one too many */
