@@ -275,6 +275,30 @@ static void test_host_that_is_no_program(void **state)
 	tiny_free(&t);
 }
 
+/* `server & exec spawnmark run`: the server is a child of ours and none of our business. */
+static void test_children_from_before_live_on(void **state)
+{
+	struct sm_error error;
+	struct tiny t;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	tiny_make(&t, both, 1);
+	assert_int_equal(tiny_run(&t, &error), SM_EXIT_GOOD);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_no_child();
+	tiny_free(&t);
+}
+
 static uid_t owner(const char *dir, const char *name)
 {
 	char path[128];
@@ -550,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_host_that_complains),
 		cmocka_unit_test(test_host_that_hangs),
 		cmocka_unit_test(test_host_that_is_no_program),
+		cmocka_unit_test(test_children_from_before_live_on),
 		cmocka_unit_test(test_sudo_gives_its_own_files_alone),
 		cmocka_unit_test(test_folder_that_cannot_be_written),
 		cmocka_unit_test(test_host_below_a_closed_directory),
