@@ -159,6 +159,12 @@ struct sm_ops {
 	 * gone; never returns in a child.
 	 */
 	int (*serve)(const char *where, const struct sm_payload *payload);
+
+	/*
+	 * Called before each spawn of a latency block, outside its span: what the strategy does
+	 * between requests. Its CPU is on the block's account. NULL: nothing.
+	 */
+	void (*idle)(void *self);
 };
 
 /*

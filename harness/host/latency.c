@@ -88,6 +88,8 @@ int sm_host_latency(struct sm_host_state *st, const void *data, uint32_t bytes)
 
 		if (gone(st, sm_now_ns(), &looked_ns))
 			return -EPIPE;
+		if (timeouts < TIMEOUTS_MAX && st->ops.idle)
+			st->ops.idle(st->self);
 		if (timeouts < TIMEOUTS_MAX)
 			err = one(&span, s, &fault);
 		else

@@ -93,7 +93,11 @@ const struct sm_ops sm_noop_ops = {
 /* One page of instants. As many spawns may be in flight; a slot is used again after that. */
 #define RAW_SLOTS 512
 
+/* A child of idle whose work does not end costs the floor this much, and then its age. */
+#define RAW_WORK_MS 10000
+
 struct raw {
+	const struct sm_payload *payload; /* NULL: the host has none */
 	uint64_t spawned;
 	volatile int64_t *entered; /* shared with the children; 0: not yet */
 };
@@ -117,6 +121,7 @@ static int raw_start(void **self, const struct sm_setup *setup, struct sm_fault 
 		return sm_fail(fault, SM_STAGE_IMAGE, err, "no shared page for the instants");
 	}
 	raw->entered = page;
+	raw->payload = setup->payload;
 	*self = raw;
 	return 0;
 }
@@ -166,6 +171,31 @@ static int raw_record(void *self, struct sm_child *child, struct sm_record *rec)
 	return 0;
 }
 
+/*
+ * Before each spawn of a real strategy the child before it has done the payload's work: caches and
+ * page tables are as that has left them. A floor taken in a tight loop of clones is that of another
+ * machine: 0.9 ms lower for a Python of 100 MB. So a clone that nobody times does the work first.
+ */
+static void raw_idle(void *self)
+{
+	struct raw *raw = self;
+	sigset_t old;
+	pid_t pid;
+
+	if (!raw->payload)
+		return;
+	sm_signals_block(&old);
+	pid = sm_raw_clone(SIGCHLD);
+	if (pid == 0) {
+		raw->payload->work(raw->payload->arg);
+		for (;;)
+			syscall(SYS_exit_group, 0);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (pid > 0 && sm_wait_child(pid, RAW_WORK_MS, NULL))
+		sm_kill_child(pid);
+}
+
 static void raw_stop(void *self)
 {
 	struct raw *raw = self;
@@ -183,5 +213,6 @@ const struct sm_ops sm_raw_ops = {
 	.spawn = raw_spawn,
 	.wait = sm_wait_direct,
 	.stop = raw_stop,
+	.idle = raw_idle,
 	.record = raw_record,
 };
