@@ -50,7 +50,7 @@ struct sm_scratch {
 	struct pollfd polls[2 * SM_IN_FLIGHT_MAX];
 	struct sm_held held[SM_IN_FLIGHT_MAX];
 	uint32_t nheld;
-	uint32_t held_timeout_ms; /* bound on each step of a held child */
+	uint32_t held_timeout_ms;                    /* bound on each step of a held child */
 	_Alignas(16) char frame[SM_FRAME_BYTES_MAX]; /* commands are read where they lie */
 };
 

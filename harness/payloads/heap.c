@@ -126,6 +126,8 @@ static int build_area(struct heap *h)
 	/* A kernel without huge pages knows neither advice: then there are small pages alone. */
 	if (madvise(h->area, h->bytes, h->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) < 0 && h->thp)
 		return refuse("--pages thp: the kernel has no huge pages", "use --pages 4k");
+	/* One call instead of a fault per page; a kernel before 5.14 leaves it to the loop. */
+	madvise(h->area, h->bytes, MADV_POPULATE_WRITE);
 	for (size_t i = 0; i < h->bytes; i += h->small)
 		h->area[i] = BUILT;
 	return 0;
