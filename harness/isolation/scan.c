@@ -183,19 +183,18 @@ void sm_scan_memory(struct sm_scan *s)
 	sm_maps_close(&maps);
 }
 
-int sm_scan_blind(const struct sm_scan *s, int in_descriptor, char *why, size_t size)
+static int blind_in_descriptors(const struct sm_scan *s, char *why, size_t size)
 {
-	const int err = in_descriptor ? s->fd_err : s->err;
-	char name[24];
-
-	if (err)
-		snprintf(why, size, "the scan failed: %s", sm_errno_name(-err, name));
-	else if (in_descriptor && s->fd_unread)
-		snprintf(why, size, "%u of %u descriptors beyond 2 could not be read", s->fd_unread,
-			 s->descriptors);
-	else if (in_descriptor)
+	if (!s->fd_unread)
 		return 0;
-	else if (s->cut_short)
+	snprintf(why, size, "%u of %u descriptors beyond 2 could not be read", s->fd_unread,
+		 s->descriptors);
+	return 1;
+}
+
+static int blind_in_memory(const struct sm_scan *s, char *why, size_t size)
+{
+	if (s->cut_short)
 		snprintf(why, size, "the scan ran out of time");
 	else if (s->left_out)
 		snprintf(why, size, "%u mappings of 1 TiB and more were not scanned", s->left_out);
@@ -204,5 +203,17 @@ int sm_scan_blind(const struct sm_scan *s, int in_descriptor, char *why, size_t 
 			 (unsigned long long)s->bytes / 1024, (unsigned long long)s->unread / 1024);
 	else
 		return 0;
+	return 1;
+}
+
+int sm_scan_blind(const struct sm_scan *s, int in_descriptor, char *why, size_t size)
+{
+	const int err = in_descriptor ? s->fd_err : s->err;
+	char name[24];
+
+	if (!err)
+		return in_descriptor ? blind_in_descriptors(s, why, size)
+				     : blind_in_memory(s, why, size);
+	snprintf(why, size, "the scan failed: %s", sm_errno_name(-err, name));
 	return 1;
 }
