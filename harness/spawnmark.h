@@ -63,6 +63,7 @@ enum sm_stage {
 	SM_STAGE_CHECK,  /* the payload's result is wrong */
 	SM_STAGE_WAIT,
 	SM_STAGE_IMAGE, /* the parent's ballast could not be built */
+	SM_STAGE_ATTR,  /* what the request asks of the child; detail: enum sm_req_field */
 };
 
 /* Why something failed. Filled whenever a function that takes one returns an error. */
@@ -98,13 +99,57 @@ struct sm_setup {
 	const struct sm_payload *payload; /* SM_PARENT_LOADS: this process's own; else NULL */
 };
 
-/* One child, please. Pointers need to stay valid during spawn() alone. */
+/* Which of the optional fields of a request count. Without any, a child is as its creator. */
+enum sm_req_field {
+	SM_REQ_SETSID = 1 << 0,  /* a session of its own; no field */
+	SM_REQ_PGID = 1 << 1,    /* setpgid(0, pgid); 0: a group of its own */
+	SM_REQ_UMASK = 1 << 2,
+	SM_REQ_SIGMASK = 1 << 3, /* without: the mask of the parent or of the server */
+	SM_REQ_LIMITS = 1 << 4,
+	SM_REQ_CGROUP = 1 << 5,
+	SM_REQ_GROUPS = 1 << 6, /* supplementary groups; ngroups 0: none */
+	SM_REQ_GID = 1 << 7,    /* real, effective and saved */
+	SM_REQ_UID = 1 << 8,
+	SM_REQ_FDS = 1 << 9,
+};
+
+/* A descriptor that the child gets: the caller's src becomes its dst. */
+struct sm_req_fd {
+	int32_t src, dst;
+};
+
+struct sm_req_limit {
+	int32_t resource; /* RLIMIT_... */
+	int32_t zero;
+	uint64_t soft, hard; /* UINT64_MAX: none (RLIM_INFINITY) */
+};
+
+/*
+ * One child, please. Pointers need to stay valid during spawn() alone. A strategy that does not
+ * offer a field refuses the request with -EOPNOTSUPP, stage SM_STAGE_ATTR: never in silence.
+ * Fields are applied in the order of enum sm_req_field, after cwd, before exec or payload.
+ */
 struct sm_req {
 	uint32_t size;
 	uint32_t timeout_ms;     /* bound on every step of spawn() that waits for somebody */
 	const char *const *args; /* arguments of this request, beyond the payload's own; or NULL */
 	const char *const *envp; /* the child's whole environment */
 	const char *cwd;         /* NULL: leave it */
+
+	uint32_t fields; /* enum sm_req_field */
+	uint32_t umask;
+	uint64_t sigmask; /* bit n - 1 stands for signal n */
+	int32_t pgid;
+	int32_t cgroup_fd; /* an open directory of a control group: the child is moved there */
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	const struct sm_req_limit *limits;
+	/*
+	 * All other descriptors are closed. One with dst 0, 1 or 2 takes the place of that pipe,
+	 * and the caller gets -1 for its end. Several may share one src; any order is right.
+	 */
+	const struct sm_req_fd *fds;
+	uint32_t ngroups, nlimits, nfds;
 };
 
 /* A child in hand. The caller owns the descriptors (the parent's ends; -1: none). */

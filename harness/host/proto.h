@@ -28,6 +28,8 @@ enum sm_msg {
 	SM_CMD_ISOLATE,   /* struct sm_cmd_isolate -> FINDING*, LAYOUT*, DONE */
 	SM_CMD_CALIBRATE, /* -> VALUE*, DONE */
 	SM_CMD_CLOSE,     /* stops the strategy -> DONE, then the host exits 0 */
+	SM_CMD_CHECK,     /* struct sm_cmd_check, then argv, envp, {id} (packed) -> VERDICT, DONE */
+	SM_CMD_HELLO,     /* -> TRAITS, DONE: for hosts that the driver does not know */
 
 	/* host -> driver */
 	SM_MSG_DONE = 100, /* struct sm_msg_done */
@@ -38,6 +40,8 @@ enum sm_msg {
 	SM_MSG_LAYOUT,  /* struct sm_msg_layout */
 	SM_MSG_VALUE,   /* struct sm_msg_value */
 	SM_MSG_NOTE,    /* struct sm_msg_note: a failure inside a command that goes on */
+	SM_MSG_VERDICT, /* struct sm_msg_verdict (check/call.h) */
+	SM_MSG_TRAITS,  /* struct sm_msg_traits */
 };
 
 /* The parent's image is a variable: what the host builds before the strategy starts. */
@@ -74,6 +78,19 @@ struct sm_cmd_isolate {
 	uint32_t undumpable;   /* sibling: PR_SET_DUMPABLE 0 before it is attacked */
 	uint32_t timeout_ms;
 	uint32_t siblings; /* children whose layout is compared */
+};
+
+/* One check, in a host that was started for it alone; no OPEN comes before it. */
+struct sm_cmd_check {
+	uint64_t seed;
+	uint32_t flags; /* enum sm_check_call_flag */
+	uint32_t zero;
+};
+
+/* What a host says of its strategy. */
+struct sm_msg_traits {
+	char name[32], summary[160];
+	uint64_t traits; /* enum sm_trait */
 };
 
 enum sm_sample_flag {
