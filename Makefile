@@ -12,7 +12,9 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CSTD     := -std=gnu11 $(WARN) $(SANFLAGS)
 
 LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child strategies isolation host)))
-LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC))
+LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/load.c
+CHECK_SRC   := $(wildcard harness/check/*.c scenarios/conformance/*.c)
+CHECK_SRC   := $(filter-out harness/check/load.c harness/check/linked.c,$(CHECK_SRC))
 DRIVER_SRC  := $(wildcard harness/driver/*.c)
 PAYLOADS    := none heap none-static none-nolibc
 TEST_SRC    := $(wildcard harness/test/test_*.c)
@@ -22,7 +24,8 @@ MICRO_SRC   := $(wildcard bench/micro/*.c)
 obj          = $(patsubst %.c,$(B)/o/%.o,$(1))
 LIB_OBJ     := $(call obj,$(LIB_SRC))
 DRIVER_OBJ  := $(call obj,$(DRIVER_SRC))
-PROGRAMS    := $(B)/spawnmark $(B)/sm-host $(B)/libspawnmark.so $(PAYLOADS:%=$(B)/payloads/%)
+CHECK_OBJ   := $(call obj,$(CHECK_SRC))
+PROGRAMS    := $(B)/spawnmark $(B)/sm-host $(B)/libspawnmark.so $(B)/checks.so $(PAYLOADS:%=$(B)/payloads/%)
 TESTS       := $(TEST_SRC:harness/test/%.c=$(B)/test/%)
 
 Q := $(if $(V),,@)
@@ -51,7 +54,13 @@ $(B)/libspawnmark.so: $(LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,libspawnmark.so -Wl,-z,defs -o $@ $^
 
-$(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(B)/libspawnmark.a
+# Brings its own copy of the library and shows one symbol: it fits whatever program loads it.
+$(CHECK_OBJ): CSTD += -fvisibility=hidden
+$(B)/checks.so: $(CHECK_OBJ) $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,checks.so -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
+
+$(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -ljansson -linih -lz -lm
 
@@ -68,7 +77,7 @@ $(B)/payloads/none-static: $(LIB_SRC) harness/payloads/none.c
 	$(Q)$(MAKE) --no-print-directory B=$(B)/plain SAN= $(B)/plain/payloads/none-static
 	$(Q)mkdir -p $(@D) && cp $(B)/plain/payloads/none-static $@
 else
-$(B)/payloads/none-static: $(B)/o/harness/payloads/none.o $(B)/libspawnmark.a
+$(B)/payloads/none-static: $(call obj,harness/payloads/none.c harness/check/linked.c) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -static -o $@ $^
 endif
@@ -87,7 +96,7 @@ $(B)/test/help.a: $(call obj,$(TEST_HELP))
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(B)/libspawnmark.a
+$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lz -lm
 

@@ -101,8 +101,8 @@ struct sm_setup {
 
 /* Which of the optional fields of a request count. Without any, a child is as its creator. */
 enum sm_req_field {
-	SM_REQ_SETSID = 1 << 0,  /* a session of its own; no field */
-	SM_REQ_PGID = 1 << 1,    /* setpgid(0, pgid); 0: a group of its own */
+	SM_REQ_SETSID = 1 << 0, /* a session of its own; no field */
+	SM_REQ_PGID = 1 << 1,   /* setpgid(0, pgid); 0: a group of its own */
 	SM_REQ_UMASK = 1 << 2,
 	SM_REQ_SIGMASK = 1 << 3, /* without: the mask of the parent or of the server */
 	SM_REQ_LIMITS = 1 << 4,

@@ -25,12 +25,13 @@ struct sm_check_call {
 	const char *id;
 	const struct sm_ops *ops;         /* parent and creator */
 	const struct sm_payload *payload; /* may be NULL in the parent */
-	const char *const *argv, *const *envp; /* parent: the payload's command, plain environment */
-	const char *const *args;          /* child: of the request, as a clone knows them */
-	struct sm_record *rec;            /* child: instants so far */
+	const char *const *argv,
+		*const *envp;    /* parent: the payload's command, plain environment */
+	const char *const *args; /* child: of the request, as a clone knows them */
+	struct sm_record *rec;   /* child: instants so far */
 	uint64_t seed;
-	uint32_t flags; /* enum sm_check_call_flag */
-	int32_t sock;   /* parent: the driver's; to be left alone */
+	uint32_t flags;                /* enum sm_check_call_flag */
+	int32_t sock;                  /* parent: the driver's; to be left alone */
 	struct sm_msg_verdict verdict; /* out: parent */
 };
 

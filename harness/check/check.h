@@ -53,7 +53,7 @@ struct sm_check_payload {
 };
 
 enum sm_check_flag {
-	SM_CHECK_ALONE = 1 << 0, /* asks the kernel or libc, not the strategy: run once, by the
+	SM_CHECK_ALONE = 1 << 0,    /* asks the kernel or libc, not the strategy: run once, by the
 				    strategy that `only` leaves first */
 	SM_CHECK_NO_AUDIT = 1 << 1, /* leaves something behind on purpose; its comment says why */
 	SM_CHECK_SLOW = 1 << 2,     /* over 300 ms here: the tests' mutants leave it out */
@@ -104,24 +104,25 @@ struct sm_answer {
  * else open it with sm_board(). Use __atomic builtins, or futex through sm_board_wait().
  */
 struct sm_board {
-	int32_t creator_pid;               /* set by the creator; 0: it does not take its half */
-	int32_t observed, feature;         /* of in_creator */
+	int32_t creator_pid;       /* set by the creator; 0: it does not take its half */
+	int32_t observed, feature; /* of in_creator */
 	int32_t reserved;
-	char text[512];                    /* of in_creator */
-	int64_t n[SM_NUMBERS];             /* free for the check */
-	uint32_t word[8];                  /* free, for waiting */
-	char bytes[2048];                  /* free */
+	char text[512];        /* of in_creator */
+	int64_t n[SM_NUMBERS]; /* free for the check */
+	uint32_t word[8];      /* free, for waiting */
+	char bytes[2048];      /* free */
 };
 
 /* What a half works with. Fields are to be read, but for those that say otherwise. */
 struct sm_cell {
 	const struct sm_check *check;
 	const struct sm_ops *ops;
-	const char *const *argv;          /* the payload's command; in_parent may replace it */
-	const char *const *envp;          /* of server and children, without any job */
-	const struct sm_payload *payload; /* in creator and child; in the parent of SM_PARENT_LOADS */
-	struct sm_board *board;           /* NULL: the check has no in_creator */
-	bool thorough;                    /* --long */
+	const char *const *argv; /* the payload's command; in_parent may replace it */
+	const char *const *envp; /* of server and children, without any job */
+	const struct sm_payload
+		*payload;       /* in creator and child; in the parent of SM_PARENT_LOADS */
+	struct sm_board *board; /* NULL: the check has no in_creator */
+	bool thorough;          /* --long */
 	uint64_t seed;
 
 	/* in_parent */
@@ -175,9 +176,10 @@ int sm_cell_restart(struct sm_cell *c);
 /* ---- in_parent: children ---- */
 
 struct sm_kid {
-	struct sm_child child; /* pid 0: none. Descriptors may be closed and set to -1 by the check */
-	struct sm_exit exit;   /* after sm_kid_wait() */
-	uint32_t have;         /* bytes of stdout not yet parsed */
+	struct sm_child
+		child;       /* pid 0: none. Descriptors may be closed and set to -1 by the check */
+	struct sm_exit exit; /* after sm_kid_wait() */
+	uint32_t have;       /* bytes of stdout not yet parsed */
 	char buf[4096];
 	bool reaped;
 };
@@ -249,7 +251,7 @@ int sm_temp_fd(void);
 
 /* One group's checks. */
 struct sm_check_group {
-	const char *name; /* "identity" */
+	const char *name;  /* "identity" */
 	const char *title; /* "Identity and parentage" */
 	const struct sm_check *checks;
 	unsigned int count;

@@ -75,13 +75,15 @@ static int order_hold(struct sm_order_ctx *ctx)
 
 const struct sm_order sm_orders[] = {
 	{ "attack", sm_order_attack }, { "hold", order_hold }, { "layout", sm_order_layout },
-	{ "run", order_run },          { NULL, NULL },
+	{ "probe", sm_order_probe },   { "run", order_run },   { NULL, NULL },
 };
 
-const struct sm_order *sm_order(const char *name)
+const struct sm_order *sm_order(const char *word)
 {
+	size_t n = strcspn(word, "=");
+
 	for (const struct sm_order *o = sm_orders; o->name; o++) {
-		if (!strcmp(o->name, name))
+		if (!strncmp(o->name, word, n) && !o->name[n])
 			return o;
 	}
 	return NULL;
@@ -96,5 +98,6 @@ int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_re
 		order = sm_order("run");
 	else if (!strncmp(job, "child/", 6))
 		order = sm_order(job + 6);
+	ctx.detail = strchr(job, '=') ? strchr(job, '=') + 1 : NULL;
 	return order ? order->run(&ctx) : -EINVAL;
 }

@@ -8,6 +8,7 @@
  *   hold     a READY record at ready, waits for a byte on stdin, works, a DONE record, waits for
  *            end of file on stdin, exits: so that a meter can look at it
  *   layout   isolation: tells where its memory lies (isolation/layout.h)
+ *   probe=ID conformance: the child's half of a check (check/call.h)
  *   run      ready, work, check, one record; "child" alone means this one
  */
 #ifndef SM_ORDERS_H
@@ -17,6 +18,7 @@
 
 /* What an order works with: rec already holds `entered` and the server's instants. */
 struct sm_order_ctx {
+	const char *detail; /* what stands behind the order's "=", or NULL */
 	const struct sm_payload *payload;
 	struct sm_record *rec;
 };
@@ -32,6 +34,8 @@ int sm_order_work(struct sm_order_ctx *ctx);
 /* The rows "attack" and "layout": isolation/attack.c, isolation/layout.c. */
 int sm_order_attack(struct sm_order_ctx *ctx);
 int sm_order_layout(struct sm_order_ctx *ctx);
+/* "probe": child/probe.c. */
+int sm_order_probe(struct sm_order_ctx *ctx);
 
 /*
  * Runs the order of a job "child[/ORDER]" to its end. Returns the child's exit status, or -EINVAL
@@ -41,7 +45,8 @@ int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_re
 
 /* The orders, sorted by name, and a row without a name behind. */
 extern const struct sm_order sm_orders[];
-const struct sm_order *sm_order(const char *name); /* NULL: no such order */
+/* The order that a word like "run" or "probe=ID" begins with. NULL: no such order. */
+const struct sm_order *sm_order(const char *word);
 
 /* Fills what every record has (magic, size, pids). */
 void sm_record_stamp(struct sm_record *rec);

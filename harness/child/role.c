@@ -13,6 +13,7 @@
 
 #include "../sys/sys.h"
 #include "orders.h"
+#include "../check/call.h"
 #include "../isolation/layout.h"
 
 /*
@@ -78,6 +79,29 @@ static int role_child(const char *job, const struct sm_payload *payload)
 	return status;
 }
 
+/*
+ * The server's half of a check, when this server was started for one. Its outcome is the check's
+ * affair: the server serves in any case.
+ */
+static void creator_half(const struct sm_ops *ops, const struct sm_payload *payload)
+{
+	struct sm_check_call call = {
+		.size = sizeof(call),
+		.half = SM_HALF_CREATOR,
+		.id = getenv("SM_PROBE"),
+		.ops = ops,
+		.payload = payload,
+	};
+	sm_check_main_fn *run;
+	int err;
+
+	if (!call.id)
+		return;
+	run = sm_check_load(&err); /* now, not in each child: it may allocate and lock */
+	if (run)
+		run(&call);
+}
+
 static int role_serve(const struct sm_ops *ops, const char *where, const struct sm_payload *payload)
 {
 	const char *undumpable = getenv("SM_UNDUMPABLE");
@@ -89,6 +113,7 @@ static int role_serve(const struct sm_ops *ops, const char *where, const struct 
 		return 1;
 	if (getenv("SM_SERVER_SECRET")) /* of the isolation suite; nothing is measured */
 		sm_layout_seed();
+	creator_half(ops, payload);
 	return ops->serve(where, payload) ? 1 : 0;
 }
 

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../sys/sys.h"
 
@@ -27,23 +26,6 @@ static int blame(struct sm_acting *acting, const struct sm_act *act, int stage, 
 	if (tail.have)
 		sm_tail_text(&tail, fault->text, sizeof(fault->text));
 	return -fault->err;
-}
-
-/* A child that may have gone must not take the host along: no SIGPIPE. */
-static int send_quietly(int fd, const void *data, size_t bytes)
-{
-	const struct timespec now = { 0, 0 };
-	sigset_t pipe_only, old;
-	int err;
-
-	sigemptyset(&pipe_only);
-	sigaddset(&pipe_only, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &pipe_only, &old);
-	err = sm_write_all(fd, data, bytes); /* less than a pipe holds: never blocks */
-	if (err == -EPIPE && !sigismember(&old, SIGPIPE))
-		sigtimedwait(&pipe_only, NULL, &now);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	return err;
 }
 
 void sm_act_kill(struct sm_acting *acting, struct sm_act *act)
@@ -79,7 +61,7 @@ int sm_act_start(struct sm_acting *acting, struct sm_act *act, const char *who,
 	if (act->child.in < 0 || act->child.out < 0)
 		err = blame(acting, act, SM_STAGE_ARGUMENT, EOPNOTSUPP,
 			    "has no stdio: nothing can be asked of it");
-	else if (orders && send_quietly(act->child.in, orders, sizeof(*orders)))
+	else if (orders && sm_write_quietly(act->child.in, orders, sizeof(*orders)))
 		err = blame(acting, act, SM_STAGE_SEND, EPIPE, "ended before its orders");
 	if (err)
 		sm_act_kill(acting, act);
@@ -156,5 +138,5 @@ int sm_act_end(struct sm_acting *acting, struct sm_act *act)
 
 void sm_act_let_go(struct sm_act *act)
 {
-	send_quietly(act->child.in, "\n", 1); /* one that has gone is told by its status */
+	sm_write_quietly(act->child.in, "\n", 1); /* one that has gone is told by its status */
 }

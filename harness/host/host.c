@@ -41,6 +41,8 @@ static const struct {
 	{ SM_CMD_ISOLATE, true, sm_host_isolate },
 	{ SM_CMD_CALIBRATE, false, sm_host_calibrate },
 	{ SM_CMD_CLOSE, false, close_host },
+	{ SM_CMD_CHECK, false, sm_host_check },
+	{ SM_CMD_HELLO, false, sm_host_hello },
 };
 /* clang-format on */
 

@@ -91,7 +91,13 @@ struct sm_host_state {
 typedef int sm_command(struct sm_host_state *st, const void *data, uint32_t bytes);
 
 sm_command sm_host_open, sm_host_latency, sm_host_load, sm_host_hold, sm_host_work, sm_host_release;
-sm_command sm_host_isolate, sm_host_calibrate;
+sm_command sm_host_isolate, sm_host_calibrate, sm_host_check, sm_host_hello;
+
+/*
+ * argv, envp and args from three packed vectors. Copies the strings out of the scratch memory, which
+ * no cloned child can read. 0 or -errno; sm_host_shut() frees them, whole or half.
+ */
+int sm_host_unpack(struct sm_host_state *st, const char *data, uint32_t bytes);
 
 /* Undoes OPEN, whole or half: held children, strategy, secrets, ballast, strings. Idempotent. */
 void sm_host_shut(struct sm_host_state *st);

@@ -71,8 +71,7 @@ static const char **vector(struct sm_pack *p)
 	return fit ? fit : vec;
 }
 
-/* Copies the strings out of the scratch memory, which no cloned child can read. 0 or -errno. */
-static int unpack(struct sm_host_state *st, const char *data, uint32_t bytes)
+int sm_host_unpack(struct sm_host_state *st, const char *data, uint32_t bytes)
 {
 	struct sm_pack p;
 
@@ -139,7 +138,7 @@ static int start(struct sm_host_state *st, const struct sm_cmd_open *cmd)
 static int open_all(struct sm_host_state *st, const struct sm_cmd_open *cmd, const char *strings,
 		    uint32_t bytes)
 {
-	int err = unpack(st, strings, bytes);
+	int err = sm_host_unpack(st, strings, bytes);
 
 	if (err)
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, -err,

@@ -19,3 +19,10 @@ pid_t sm_raw_clone(unsigned long flags)
 
 	return pid < 0 ? -errno : (pid_t)pid;
 }
+
+pid_t sm_raw_clone3(const void *args, size_t size)
+{
+	long pid = syscall(SYS_clone3, args, size);
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}

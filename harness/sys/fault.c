@@ -11,8 +11,7 @@
 static const char *const stage_names[] = {
 	"none",    "argument", "pipe",    "socket",  "clone", "stdio",   "close",
 	"chdir",   "exec",     "preload", "connect", "send",  "receive", "reply",
-	"timeout", "record",   "work",    "check",   "wait",  "image",
-	"attr",
+	"timeout", "record",   "work",    "check",   "wait",  "image",   "attr",
 };
 _Static_assert(sizeof(stage_names) / sizeof(stage_names[0]) == SM_STAGE_ATTR + 1,
 	       "every stage has a name");

@@ -89,3 +89,19 @@ int sm_write_all(int fd, const void *data, size_t n)
 	}
 	return 0;
 }
+
+int sm_write_quietly(int fd, const void *data, size_t n)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t pipe_only, old;
+	int err;
+
+	sigemptyset(&pipe_only);
+	sigaddset(&pipe_only, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &pipe_only, &old);
+	err = sm_write_all(fd, data, n);
+	if (err == -EPIPE && !sigismember(&old, SIGPIPE))
+		sigtimedwait(&pipe_only, NULL, &now);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return err;
+}

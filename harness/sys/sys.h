@@ -28,6 +28,8 @@ static inline int64_t sm_now_ns(void)
  * flags includes the exit signal. Returns as fork: 0 in the child, a pid, or -errno.
  */
 pid_t sm_raw_clone(unsigned long flags);
+/* clone3(2) likewise; args is a struct clone_args of size bytes, its stack zero. */
+pid_t sm_raw_clone3(const void *args, size_t size);
 
 /* Three pipes of one child, all close-on-exec. */
 struct sm_stdio {
@@ -68,6 +70,8 @@ void sm_kill_child(pid_t pid);
  */
 int sm_read_all(int fd, void *data, size_t n, int timeout_ms);
 int sm_write_all(int fd, const void *data, size_t n);
+/* As sm_write_all(), but a reader that has gone is -EPIPE without SIGPIPE. */
+int sm_write_quietly(int fd, const void *data, size_t n);
 
 /*
  * Fills a fault (NULL or too small a size: not) and returns -err (err positive; 0 counts as

@@ -266,16 +266,16 @@ static void test_fault(void **state)
 	sm_fail(&fault, SM_STAGE_SEND, EIO, "no");
 	assert_int_equal(fault.stage, SM_STAGE_PIPE);
 
-	for (int i = 0; i <= SM_STAGE_IMAGE; i++) {
+	for (int i = 0; i <= SM_STAGE_ATTR; i++) {
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(sm_stage_name(i), sm_stage_name(k));
 	}
 	assert_string_equal(sm_stage_name(SM_STAGE_NONE), "none");
 	assert_string_equal(sm_stage_name(SM_STAGE_EXEC), "exec");
 	assert_string_equal(sm_stage_name(SM_STAGE_TIMEOUT), "timeout");
-	assert_string_equal(sm_stage_name(SM_STAGE_IMAGE), "image");
+	assert_string_equal(sm_stage_name(SM_STAGE_ATTR), "attr");
 	assert_string_equal(sm_stage_name(-1), "unknown");
-	assert_string_equal(sm_stage_name(SM_STAGE_IMAGE + 1), "unknown");
+	assert_string_equal(sm_stage_name(SM_STAGE_ATTR + 1), "unknown");
 }
 
 int main(void)

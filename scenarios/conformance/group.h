@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * group.h - the groups, one file each (or several, where one would be too long).
+ */
+#ifndef SM_CONFORMANCE_GROUP_H
+#define SM_CONFORMANCE_GROUP_H
+
+#include "check/check.h"
+
+extern const struct sm_check_group sm_group_identity;
+extern const struct sm_check_group sm_group_exit;
+extern const struct sm_check_group sm_group_signal;
+extern const struct sm_check_group sm_group_fd;
+extern const struct sm_check_group sm_group_protocol;
+extern const struct sm_check_group sm_group_env;
+extern const struct sm_check_group sm_group_memory;
+extern const struct sm_check_group sm_group_thread;
+extern const struct sm_check_group sm_group_random;
+extern const struct sm_check_group sm_group_sandbox;
+extern const struct sm_check_group sm_group_limit;
+extern const struct sm_check_group sm_group_life;
+
+/* The last lines of a group's file; symbol differs from name where a group has several files. */
+#define SM_GROUP_AS(symbol, name_, title_, table)          \
+	const struct sm_check_group sm_group_##symbol = {  \
+		.name = (name_),                           \
+		.title = (title_),                         \
+		.checks = (table),                         \
+		.count = sizeof(table) / sizeof(table[0]), \
+	}
+#define SM_GROUP(name_, title_, table) SM_GROUP_AS(name_, #name_, title_, table)
+
+#endif
