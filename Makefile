@@ -12,9 +12,9 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CSTD     := -std=gnu11 $(WARN) $(SANFLAGS)
 
 LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child strategies isolation host)))
-LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/load.c
+LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/loader.c
 CHECK_SRC   := $(wildcard harness/check/*.c scenarios/conformance/*.c)
-CHECK_SRC   := $(filter-out harness/check/load.c harness/check/linked.c,$(CHECK_SRC))
+CHECK_SRC   := $(filter-out harness/check/loader.c harness/check/linked.c,$(CHECK_SRC))
 DRIVER_SRC  := $(wildcard harness/driver/*.c)
 PAYLOADS    := none heap none-static none-nolibc
 TEST_SRC    := $(wildcard harness/test/test_*.c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * linked.c - the checks of a static program: linked in where its build has them, else none. Takes
- * the place of load.c, whose dlopen a static libc does not carry.
+ * the place of loader.c, whose dlopen a static libc does not carry.
  */
 #include "call.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c - finds the checks: by dlopen, so that no image is bigger for them but that of a check.
+ * loader.c - finds the checks: by dlopen, so that no image is bigger for them but that of a check.
  * A static program brings linked.c instead.
  */
 #include "call.h"

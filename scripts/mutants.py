@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""mutants.py [NAME…]: tests of the tests. Breaks the product by a line; do the right checks turn red?
+
+A mutant is a row of harness/test/mutants/*.toml:
+
+    [[mutant]]
+    name = "zygote-leaks-a-pipe-end"
+    strategy = "zygote"                  on which the suite is run
+    file = "harness/strategies/zygote.c"
+    old = '''…'''                        stands in the file exactly once
+    new = '''…'''
+    red = ["fd.count.server"]            the checks that turn red: these, and no other
+
+The changed file is compiled as a copy and linked before the library, into programs of their own
+below build/mutants/NAME. The product has no hooks for it. Red is what fails a run: FAIL, XPASS,
+BROKEN, TIMEOUT. Slow checks are left out unless a row names them. A MUST check that no mutant
+kills is an error as well: it has never been seen to bite.
+
+    --list      the rows, and the checks that no mutant kills; runs nothing
+    --show      say what turned red, also where it is as expected
+    --keep      leave build/mutants/NAME there
+
+Exit 0: all as the rows say. 1: not so. 2: a row, or the command line, is wrong. 3: not built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "harness" / "test" / "mutants"
+RED = {"FAIL", "XPASS", "BROKEN", "TIMEOUT"}
+SECONDS = 240  # one mutant: most of its checks may have to time out
+WARN = "-Wall -Wextra -Wno-unused".split()  # a mutant may leave something unused
+
+
+class RowError(Exception):
+    """One line: which row is wrong, and how."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    strategy: str
+    file: str
+    old: str
+    new: str
+    red: frozenset[str]
+    origin: str
+
+    def source(self) -> str:
+        """The file with the change; RowError when the row no longer applies."""
+        path = ROOT / self.file
+        text = path.read_text() if path.is_file() else ""
+        found = text.count(self.old)
+        if found != 1:
+            raise RowError(f"{self.origin}: {self.name}: old text stands {found} times in "
+                           f"{self.file}, expected once")
+        return text.replace(self.old, self.new)
+
+
+def read_rows(folder: Path = ROWS) -> list[Mutant]:
+    keys = {"name": str, "strategy": str, "file": str, "old": str, "new": str, "red": list}
+    rows: list[Mutant] = []
+    for path in sorted(folder.glob("*.toml")):
+        origin = path.name
+        try:
+            raw = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as err:
+            raise RowError(f"{origin}: {err}") from None
+        for row in raw.get("mutant", []):
+            name = row.get("name", "a row without a name")
+            wrong = [k for k, kind in keys.items() if not isinstance(row.get(k), kind)]
+            wrong += [k for k in row if k not in keys]
+            if wrong:
+                raise RowError(f"{origin}: {name}: missing, wrong or unknown: {', '.join(wrong)}")
+            if not row["red"] or row["old"] == row["new"]:
+                raise RowError(f"{origin}: {name}: changes nothing, or turns nothing red")
+            rows.append(Mutant(**{**row, "red": frozenset(row["red"])}, origin=origin))
+    names = [m.name for m in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise RowError(f"mutant {name} stands there twice")
+    return rows
+
+
+class Builder:
+    """Links changed copies of the programs that take part in a spawn."""
+
+    def __init__(self, build: Path) -> None:
+        self.build = build
+        self.lib = build / "libspawnmark.a"
+        self.checks = sorted((build / "o" / "harness" / "check").glob("*.o"))
+        self.checks = [o for o in self.checks if o.name not in ("loader.o", "linked.o")]
+        self.checks += sorted((build / "o" / "scenarios" / "conformance").glob("*.o"))
+        if not (build / "spawnmark").exists() or not self.lib.exists() or not self.checks:
+            raise FileNotFoundError(f"{build}: not built; run `make`")
+
+    def compile(self, mutant: Mutant, out: Path) -> Path:
+        made = out / "mutant.o"
+        command = [os.environ.get("CC", "cc"), "-std=gnu11", *WARN, "-D_GNU_SOURCE", "-O2", "-g",
+                   "-fPIC", f"-I{ROOT}/harness", "-iquote", str((ROOT / mutant.file).parent),
+                   "-x", "c", "-c", "-o", str(made), "-"]
+        text = f'#line 1 "{mutant.file}"\n' + mutant.source()
+        done = subprocess.run(command, input=text, text=True, capture_output=True, cwd=ROOT)
+        if done.returncode:
+            raise RowError(f"{mutant.origin}: {mutant.name}: does not compile:\n{done.stderr}")
+        return made
+
+    def link(self, mutant: Mutant, out: Path) -> None:
+        """The changed object comes first: what it defines is not taken from the archive."""
+        first = self.compile(mutant, out)
+        own = self.build / "o" / Path(mutant.file).with_suffix(".o")
+        payloads = [p for p in ("none",) if (self.build / "payloads" / p).exists()]
+        (out / "payloads").mkdir()
+        jobs = [([self.build / "o/harness/host/sm-host.o"], out / "sm-host", [])]
+        jobs += [([self.build / f"o/harness/payloads/{p}.o"], out / "payloads" / p, [])
+                 for p in payloads]
+        jobs.append((self.checks, out / "checks.so",
+                     ["-shared", "-Wl,-z,defs", "-Wl,--exclude-libs,ALL"]))
+        for objects, target, flags in jobs:
+            objects = [o for o in objects if o != own]
+            self.run(["cc", *flags, "-o", target, first, *objects, self.lib])
+        whole = ["-Wl,--whole-archive", self.lib, "-Wl,--no-whole-archive"]
+        self.run(["cc", "-shared", "-Wl,-z,muldefs", "-Wl,-z,defs", "-o",
+                  out / "libspawnmark.so", first, *whole])
+        os.link(self.build / "spawnmark", out / "spawnmark")
+
+    @staticmethod
+    def run(command: list[Any]) -> None:
+        done = subprocess.run([str(word) for word in command], text=True, capture_output=True)
+        if done.returncode:
+            raise RowError(f"{shlex.join(map(str, command))}:\n{done.stderr}")
+
+
+def list_checks(build: Path) -> list[dict[str, Any]]:
+    done = subprocess.run([build / "spawnmark", "list", "checks", "--json"], cwd=ROOT, text=True,
+                          capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def conform(out: Path, strategy: str, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """The cells of one run by check."""
+    cells = out / "cells.json"
+    only = "^(" + "|".join(re.escape(i).replace(r"\-", "-") for i in ids) + ")$"
+    try:
+        done = subprocess.run(
+            [out / "spawnmark", "conform", "--strategy", strategy, "--only", only, "--json", cells],
+            cwd=ROOT, text=True, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise RowError(f"the run took more than {SECONDS} s") from None
+    if not cells.exists():
+        raise RowError(f"no cells: {done.stderr.strip() or done.stdout.strip()}")
+    return {c["check"]: c for c in json.loads(cells.read_text())["conformance"]}
+
+
+def judge(mutant: Mutant, cells: dict[str, dict[str, Any]]) -> list[str]:
+    """What is not as the row says, a line each. Cells that this machine skips say nothing."""
+    faults = []
+    for check in sorted(mutant.red - set(cells)):
+        faults.append(f"there is no check {check}")
+    for check, cell in cells.items():
+        red = cell["verdict"] in RED
+        if red and check not in mutant.red:
+            faults.append(f"{check} turned red too: {cell['verdict']}: {cell['evidence']}")
+        elif not red and check in mutant.red and cell["verdict"] != "SKIP":
+            faults.append(f"{check} stays {cell['verdict']}: {cell['evidence']}")
+    return faults
+
+
+def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
+            args: argparse.Namespace) -> list[str]:
+    out = builder.build / "mutants" / mutant.name
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    ids = [c["id"] for c in checks if not c["slow"] or c["id"] in mutant.red]
+    try:
+        builder.link(mutant, out)
+        cells = conform(out, mutant.strategy, ids)
+        if args.show:
+            red = sorted(c for c, cell in cells.items() if cell["verdict"] in RED)
+            print(f"# {mutant.name}: red = {json.dumps(red)}", flush=True)
+        return judge(mutant, cells)
+    except RowError as err:
+        return [str(err)]
+    finally:
+        if not args.keep:
+            shutil.rmtree(out, ignore_errors=True)
+
+
+def survivors(rows: list[Mutant], checks: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Per level, the checks that no row kills."""
+    killed = {check for m in rows for check in m.red}
+    left: dict[str, list[str]] = {"MUST": [], "SHOULD": []}
+    for check in checks:
+        if check["level"] in left and check["id"] not in killed:
+            left[check["level"]].append(check["id"])
+    return left
+
+
+def run_all(builder: Builder, rows: list[Mutant], checks: list[dict[str, Any]],
+            args: argparse.Namespace) -> int:
+    failed = 0
+    with ThreadPoolExecutor(args.jobs) as pool:
+        results = pool.map(lambda m: try_one(builder, m, checks, args), rows)
+        for mutant, faults in zip(rows, results):
+            print(f"{'FAIL' if faults else 'ok  '} {mutant.name}", flush=True)
+            for fault in faults:
+                print(f"     {fault}")
+            failed += bool(faults)
+    return failed
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    args = parser.parse_args(argv)
+    began = time.monotonic()
+    try:
+        builder = Builder((ROOT / os.environ.get("B", "build")).resolve())
+        rows, checks = read_rows(), list_checks(builder.build)
+        unknown = set(args.names) - {m.name for m in rows}
+        if unknown:
+            raise RowError(f"no mutant {', '.join(sorted(unknown))}")
+        for mutant in rows:
+            mutant.source()
+    except FileNotFoundError as err:
+        print(f"mutants: {err}", file=sys.stderr)
+        return 3
+    except RowError as err:
+        print(f"mutants: {err}", file=sys.stderr)
+        return 2
+    left = survivors(rows, checks)
+    if args.list:
+        for mutant in rows:
+            print(f"{mutant.name:40} {mutant.strategy:12} {' '.join(sorted(mutant.red))}")
+    chosen = [m for m in rows if not args.names or m.name in args.names]
+    failed = 0 if args.list else run_all(builder, chosen, checks, args)
+    passed = 0 if args.list else len(chosen) - failed
+    if not args.names:
+        for level, ids in left.items():
+            print(f"# no mutant kills {len(ids)} {level} checks: {' '.join(ids)}")
+        failed += bool(left["MUST"])
+        passed += not left["MUST"]
+    print(f"{passed} passed, {failed} failed in {time.monotonic() - began:.0f}s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
