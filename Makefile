@@ -2,6 +2,10 @@
 # `make help` lists the targets; `make setup bench` is all that a fresh machine needs.
 
 B        := build
+PREFIX   := /usr/local
+DEST      = $(DESTDIR)$(PREFIX)
+SHARE     = $(DEST)/share/spawnmark
+VERSION  := $(shell sed -n 's/.*SM_VERSION "\(.*\)"/\1/p' harness/spawnmark.h)
 VENV     := .venv
 CC       ?= cc
 CXX      ?= c++
@@ -34,7 +38,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: all tests setup bench bench-quick test report lint clean help soak
+.PHONY: install all tests setup bench bench-quick test report lint clean help soak
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(B)/micro ## build everything
@@ -125,6 +129,28 @@ test: | $(AFTER) ## build and run every test; ends in one line "N passed, N fail
 
 lint: ## formatting, clang-tidy, cppcheck, shellcheck, each header alone
 	$(Q)scripts/lint.sh
+
+# What runs beside what is built on: a spawner of one's own is compiled against it (harness/hosts).
+install: all ## copy it below PREFIX (default /usr/local), DESTDIR before it
+	$(Q)install -d $(DEST)/bin $(DEST)/include/spawnmark $(DEST)/lib/spawnmark/payloads \
+		$(DEST)/lib/pkgconfig $(addprefix $(SHARE)/,harness/payloads harness/driver harness/hosts)
+	$(Q)install $(B)/spawnmark $(DEST)/bin
+	$(Q)install $(B)/sm-host $(B)/checks.so $(B)/libspawnmark.so $(DEST)/lib/spawnmark
+	$(Q)install $(PAYLOADS:%=$(B)/payloads/%) $(DEST)/lib/spawnmark/payloads
+	$(Q)install -m 644 $(B)/libspawnmark.a $(DEST)/lib
+	$(Q)ln -sf spawnmark/libspawnmark.so $(DEST)/lib/libspawnmark.so
+	$(Q)install -m 644 harness/spawnmark.h harness/record.h $(DEST)/include/spawnmark
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' harness/hosts/spawnmark.pc.in \
+		>$(DEST)/lib/pkgconfig/spawnmark.pc
+	$(Q)install -m 644 harness/payloads/python.py $(SHARE)/harness/payloads
+	$(Q)install -m 644 harness/hosts/*.py harness/hosts/minimal.c $(SHARE)/harness/hosts
+	$(Q)install -m 644 harness/driver/*.schema.json $(SHARE)/harness/driver
+	$(Q)install -d $(SHARE)/scenarios && install -m 644 scenarios/*.ini $(SHARE)/scenarios
+	$(Q)install -d $(SHARE)/scripts/plots $(SHARE)/scripts/templates
+	$(Q)install -m 644 scripts/*.py scripts/requirements.txt $(SHARE)/scripts
+	$(Q)install -m 644 scripts/plots/*.py $(SHARE)/scripts/plots
+	$(Q)install -m 644 scripts/templates/* $(SHARE)/scripts/templates
+	$(call say,DONE,$(DEST))
 
 clean: ## remove what was built (not .venv, not results)
 	$(Q)rm -rf $(B)

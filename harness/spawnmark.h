@@ -238,6 +238,13 @@ int sm_role(const char *job, const struct sm_payload *payload);
  */
 int sm_host(const struct sm_ops *ops, int fd, const struct sm_payload *payload);
 
+/*
+ * The whole main() of a host program that has one strategy: sm_host() on the socket that
+ * $SM_JOB=host/NAME/FD names. Returns main's exit status: 0; 1 sm_host() failed; 2 there is no such
+ * job: the program was not started by `spawnmark run` or `conform` with --host NAME=COMMAND.
+ */
+int sm_host_main(const struct sm_ops *ops, const struct sm_payload *payload);
+
 /* The built-in strategies, sorted by name, and a look-up; NULL: no such strategy. */
 extern const struct sm_ops *const sm_strategies[];
 extern const unsigned int sm_strategy_count;
