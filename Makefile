@@ -43,7 +43,7 @@ AFTER := $(filter setup,$(MAKECMDGOALS))
 
 all: $(PROGRAMS) $(B)/micro ## build everything
 
-tests: $(TESTS) ## build the test programs
+tests: $(TESTS) $(B)/test/bad-checks.so ## build the test programs
 
 $(B)/o/%.o: %.c | $(AFTER)
 	$(call say,CC,$<)
@@ -94,6 +94,11 @@ $(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(A
 $(B)/micro: $(call obj,$(MICRO_SRC)) bench/micro/shim.cc $(B)/libspawnmark.a
 	$(call say,CXX,$@)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -o $@ $^ -lbenchmark -lpthread
+
+$(B)/o/harness/test/checks/bad.o: CSTD += -fvisibility=hidden
+$(B)/test/bad-checks.so: $(B)/o/harness/test/checks/bad.o $(filter $(B)/o/harness/%,$(CHECK_OBJ)) $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
 
 # An archive, so that a test gets only those helpers that it calls.
 $(B)/test/help.a: $(call obj,$(TEST_HELP))

@@ -121,7 +121,6 @@ static void creator_here(struct sm_cell *c)
 {
 	struct sm_cell creator = *c;
 
-	c->board->creator_pid = 0;
 	sm_board_creator(&creator);
 }
 
@@ -161,16 +160,12 @@ static const char *const *server_env(struct sm_cell *c, const char *const *more)
 int sm_cell_start_env(struct sm_cell *c, const char *const *more)
 {
 	struct sm_setup setup = { .size = sizeof(setup), .argv = c->argv };
-	int err = 0;
+	int err;
 
 	if (c->started)
 		return -EALREADY;
-	if (c->check->in_creator && !c->board)
-		err = sm_board_make(c);
-	if (err) {
-		sm_broken(c, "the board cannot be made: %s", strerror(-err));
-		return -ECANCELED;
-	}
+	if (c->board) /* of an earlier start */
+		__atomic_store_n(&c->board->creator_pid, 0, __ATOMIC_RELEASE);
 	if (c->board && !(c->ops->traits & SM_OWN_SERVER))
 		creator_here(c);
 	setup.timeout_ms = c->check->timeout_ms ? c->check->timeout_ms : SM_CHECK_MS;

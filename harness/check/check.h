@@ -260,6 +260,7 @@ struct sm_check_group {
 /* In the order of the catalogue: scenarios/conformance/table.c. */
 extern const struct sm_check_group *const sm_check_groups[];
 extern const unsigned int sm_check_group_count;
+/* NULL: there is none of that id. */
 const struct sm_check *sm_check_find(const char *id);
 
 /* One exception from what traits tell, in scenarios/conformance/expect.c. */

@@ -25,8 +25,12 @@ static int run_parent(struct sm_cell *c, struct sm_check_call *call)
 {
 	sm_half *half = c->check->in_parent ? c->check->in_parent : parent_default;
 
+	int err = c->check->in_creator ? sm_board_make(c) : 0; /* its name is in every request */
+
 	sm_audit_before(c);
-	if (half(c) == SM_OBSERVED_NONE)
+	if (err)
+		sm_broken(c, "the board cannot be made: %s", strerror(-err));
+	else if (half(c) == SM_OBSERVED_NONE)
 		sm_broken(c, "the check came to no verdict");
 	if (c->observed != SM_HOLDS)
 		sm_kill_children(c);
@@ -34,6 +38,8 @@ static int run_parent(struct sm_cell *c, struct sm_check_call *call)
 	sm_cell_stop(c);
 	sm_board_drop(c);
 	sm_audit_after(c);
+	if (c->observed != SM_HOLDS) /* told; now it goes */
+		sm_kill_children(c);
 	call->verdict.observed = c->observed;
 	call->verdict.feature = c->feature;
 	memcpy(call->verdict.text, c->text, sizeof(call->verdict.text));

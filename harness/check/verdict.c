@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verdict.c - what a half says.
+ * verdict.c - finding a check, and what its halves say.
  */
 #include "inside.h"
 
@@ -10,6 +10,18 @@
 #include <string.h>
 
 #include "../sys/sys.h"
+
+const struct sm_check *sm_check_find(const char *id)
+{
+	for (unsigned int g = 0; id && g < sm_check_group_count; g++) {
+		const struct sm_check_group *group = sm_check_groups[g];
+
+		for (unsigned int i = 0; i < group->count; i++)
+			if (!strcmp(group->checks[i].id, id))
+				return &group->checks[i];
+	}
+	return NULL;
+}
 
 int sm_verdict_set(struct sm_cell *c, int observed, int feature, const char *format, va_list args)
 {

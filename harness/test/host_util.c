@@ -38,6 +38,11 @@ const char *built(const char *name)
 
 void host_start(struct host *h, const char *strategy)
 {
+	host_start_env(h, strategy, NULL);
+}
+
+void host_start_env(struct host *h, const char *strategy, const char *env)
+{
 	const struct sm_ops *ops = sm_strategy(strategy);
 	const char *path = built(ops->traits & SM_PARENT_LOADS ? "payloads/none" : "sm-host");
 	char job[64];
@@ -50,7 +55,7 @@ void host_start(struct host *h, const char *strategy)
 	assert_true(h->pid >= 0);
 	if (h->pid == 0) {
 		char *argv[] = { (char *)path, NULL };
-		char *envp[] = { job, NULL };
+		char *envp[] = { job, (char *)env, NULL };
 
 		fcntl(pair[1], F_SETFD, 0);
 		execve(path, argv, envp);
@@ -93,6 +98,10 @@ int host_read(struct host *h)
 		gather(a->pids, &a->npids, SM_IN_FLIGHT_MAX, buf, f.bytes, sizeof(a->pids[0]));
 	else if (f.type == SM_MSG_VALUE)
 		gather(a->values, &a->nvalues, 16, buf, f.bytes, sizeof(a->values[0]));
+	else if (f.type == SM_MSG_VERDICT && f.bytes == sizeof(a->verdict))
+		memcpy(&a->verdict, buf, sizeof(a->verdict));
+	else if (f.type == SM_MSG_TRAITS && f.bytes == sizeof(a->traits))
+		memcpy(&a->traits, buf, sizeof(a->traits));
 	else if (f.type == SM_MSG_DONE && f.bytes == sizeof(a->done))
 		memcpy(&a->done, buf, sizeof(a->done));
 	else if (f.type == SM_MSG_FAULT && f.bytes == sizeof(a->fault))

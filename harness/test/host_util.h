@@ -6,6 +6,7 @@
 #ifndef SM_TEST_HOST_UTIL_H
 #define SM_TEST_HOST_UTIL_H
 
+#include "../check/call.h"
 #include "../host/proto.h"
 
 #define ANSWER_MS 20000
@@ -23,6 +24,8 @@ struct answer {
 	uint32_t npids;
 	struct sm_msg_value values[16];
 	uint32_t nvalues;
+	struct sm_msg_verdict verdict;
+	struct sm_msg_traits traits;
 };
 
 struct host {
@@ -34,8 +37,9 @@ struct host {
 /* A file that was built beside the tests: "payloads/none". Static storage, one call at a time. */
 const char *built(const char *name);
 
-/* Starts the host that this strategy needs. */
+/* Starts the host that this strategy needs; env: one more entry for it, or NULL. */
 void host_start(struct host *h, const char *strategy);
+void host_start_env(struct host *h, const char *strategy, const char *env);
 
 /* OPEN; argv NULL: the payload none. Returns a.end. */
 int host_open(struct host *h, const char *const *argv, const struct sm_cmd_open *cmd);

@@ -6,23 +6,9 @@
  */
 #include "group.h"
 
-#include <string.h>
-
 const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_identity, &sm_group_exit,    &sm_group_signal, &sm_group_fd,
 	&sm_group_protocol, &sm_group_env,     &sm_group_memory, &sm_group_thread,
 	&sm_group_random,   &sm_group_sandbox, &sm_group_limit,  &sm_group_life,
 };
 const unsigned int sm_check_group_count = sizeof(sm_check_groups) / sizeof(sm_check_groups[0]);
-
-const struct sm_check *sm_check_find(const char *id)
-{
-	for (unsigned int g = 0; id && g < sm_check_group_count; g++) {
-		const struct sm_check_group *group = sm_check_groups[g];
-
-		for (unsigned int i = 0; i < group->count; i++)
-			if (!strcmp(group->checks[i].id, id))
-				return &group->checks[i];
-	}
-	return NULL;
-}
