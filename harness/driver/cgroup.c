@@ -9,16 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sys/sys.h"
 #include "meter.h"
 
 #define KILL_ROUNDS 50
@@ -36,42 +35,6 @@ const char *sm_accounting_name(enum sm_accounting accounting)
 		break;
 	}
 	return NULL;
-}
-
-/* Finds "N:controllers:PATH" in a /proc/PID/cgroup; controller "" is version 2's line "0::". */
-static int own_path(const char *file, const char *controller, char *path, size_t size)
-{
-	char text[4096], *line, *save = NULL;
-
-	if (sm_slurp(file, text, sizeof(text)) < 0)
-		return -ENOENT;
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *list = strchr(line, ':'), *where = list ? strchr(list + 1, ':') : NULL;
-		char *one, *inner = NULL;
-
-		if (!where)
-			continue;
-		*where++ = 0;
-		list++;
-		if (!*controller && !*list) {
-			snprintf(path, size, "%s", where);
-			return 0;
-		}
-		for (one = strtok_r(list, ",", &inner); one; one = strtok_r(NULL, ",", &inner)) {
-			if (!strcmp(one, controller)) {
-				snprintf(path, size, "%s", where);
-				return 0;
-			}
-		}
-	}
-	return -ENOENT;
-}
-
-static bool is_mounted(const char *dir, long magic)
-{
-	struct statfs fs;
-
-	return statfs(dir, &fs) == 0 && (long)fs.f_type == magic;
 }
 
 int sm_cgroup_enter(const struct sm_cgroup *cg)
@@ -96,7 +59,6 @@ int sm_cgroup_enter(const struct sm_cgroup *cg)
 /* A short-lived member must see itself in the group, and the group must have CPU time to tell. */
 static bool counts(const struct sm_cgroup *cg, const char *controller)
 {
-	const char *leaf = strrchr(cg->dir, '/');
 	struct sm_cpu cpu;
 	int status = 0;
 	pid_t pid = fork();
@@ -105,13 +67,9 @@ static bool counts(const struct sm_cgroup *cg, const char *controller)
 		return false;
 	if (pid == 0) {
 		char seen[PATH_MAX];
-		size_t n, want = strlen(leaf);
 
-		if (sm_cgroup_enter(cg) ||
-		    own_path("/proc/self/cgroup", controller, seen, sizeof(seen)))
-			_exit(1);
-		n = strlen(seen);
-		_exit(n >= want && !strcmp(seen + n - want, leaf) ? 0 : 1);
+		_exit(sm_cgroup_enter(cg) || sm_cgroup_own(controller, seen, sizeof(seen)) ||
+		      strcmp(seen, cg->dir) != 0);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -147,18 +105,16 @@ static void tidy(const char *base)
 		closedir(d);
 }
 
-static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting, const char *root,
+static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting,
 		     const char *controller)
 {
-	long magic = accounting == SM_ACCT_CGROUP2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC;
-	char own[256];
+	char own[400];
 	struct sm_cgroup cg;
 	bool good;
 
-	if (!is_mounted(root, magic) || own_path("/proc/self/cgroup", controller, own, sizeof(own)))
+	if (sm_cgroup_own(controller, own, sizeof(own)))
 		return false;
-	snprintf(base->dir, sizeof(base->dir), "%s%s/spawnmark-%d", root,
-		 strcmp(own, "/") ? own : "", (int)getpid());
+	snprintf(base->dir, sizeof(base->dir), "%s/spawnmark-%d", own, (int)getpid());
 	base->accounting = accounting;
 	if (mkdir(base->dir, 0755) < 0 && errno != EEXIST)
 		return false;
@@ -177,10 +133,7 @@ static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting,
 void sm_cgroup_base_open(struct sm_cgroup_base *base)
 {
 	memset(base, 0, sizeof(*base));
-	if (try_base(base, SM_ACCT_CGROUP2, "/sys/fs/cgroup", "") ||
-	    try_base(base, SM_ACCT_CGROUP2, "/sys/fs/cgroup/unified", "") ||
-	    try_base(base, SM_ACCT_CGROUP1, "/sys/fs/cgroup/cpuacct", "cpuacct") ||
-	    try_base(base, SM_ACCT_CGROUP1, "/sys/fs/cgroup/cpu,cpuacct", "cpuacct"))
+	if (try_base(base, SM_ACCT_CGROUP2, "") || try_base(base, SM_ACCT_CGROUP1, "cpuacct"))
 		return;
 	base->accounting = SM_ACCT_RUSAGE;
 	base->dir[0] = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys.h - thin layer over the kernel: clock, raw clone, descriptors, waiting, pinning.
+ * sys.h - thin layer over the kernel: clock, raw clone, descriptors, waiting, own cgroup.
  *
  * Everything here is async-signal-safe unless its comment says otherwise.
  */
@@ -72,6 +72,12 @@ int sm_read_all(int fd, void *data, size_t n, int timeout_ms);
 int sm_write_all(int fd, const void *data, size_t n);
 /* As sm_write_all(), but a reader that has gone is -EPIPE without SIGPIPE. */
 int sm_write_quietly(int fd, const void *data, size_t n);
+
+/*
+ * The caller's control group as a directory: of the version 1 hierarchy that has the controller, or
+ * of version 2 for "". 0 or -errno, -ENOENT: not mounted. Not async-signal-safe.
+ */
+int sm_cgroup_own(const char *controller, char *dir, size_t size);
 
 /*
  * Fills a fault (NULL or too small a size: not) and returns -err (err positive; 0 counts as
