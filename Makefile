@@ -19,6 +19,7 @@ LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child s
 LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/loader.c
 CHECK_SRC   := $(wildcard harness/check/*.c scenarios/conformance/*.c)
 CHECK_SRC   := $(filter-out harness/check/loader.c harness/check/linked.c,$(CHECK_SRC))
+FEATURE_SRC := $(wildcard harness/features/*.c)
 DRIVER_SRC  := $(wildcard harness/driver/*.c)
 PAYLOADS    := none heap none-static none-nolibc
 TEST_SRC    := $(wildcard harness/test/test_*.c)
@@ -27,7 +28,8 @@ MICRO_SRC   := $(wildcard bench/micro/*.c)
 
 obj          = $(patsubst %.c,$(B)/o/%.o,$(1))
 LIB_OBJ     := $(call obj,$(LIB_SRC))
-DRIVER_OBJ  := $(call obj,$(DRIVER_SRC))
+FEATURE_OBJ := $(call obj,$(FEATURE_SRC))
+DRIVER_OBJ  := $(call obj,$(DRIVER_SRC)) $(FEATURE_OBJ)
 CHECK_OBJ   := $(call obj,$(CHECK_SRC))
 PROGRAMS    := $(B)/spawnmark $(B)/sm-host $(B)/libspawnmark.so $(B)/checks.so $(PAYLOADS:%=$(B)/payloads/%)
 TESTS       := $(TEST_SRC:harness/test/%.c=$(B)/test/%)
@@ -59,8 +61,8 @@ $(B)/libspawnmark.so: $(LIB_OBJ)
 	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,libspawnmark.so -Wl,-z,defs -o $@ $^
 
 # Brings its own copy of the library and shows one symbol: it fits whatever program loads it.
-$(CHECK_OBJ): CSTD += -fvisibility=hidden
-$(B)/checks.so: $(CHECK_OBJ) $(B)/libspawnmark.a
+$(CHECK_OBJ) $(FEATURE_OBJ): CSTD += -fvisibility=hidden
+$(B)/checks.so: $(CHECK_OBJ) $(FEATURE_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,checks.so -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
 

@@ -83,9 +83,10 @@ step_headers() {
 # The library knows nothing of the driver, and what lies below knows nothing of what lies above.
 step_layers() {
 	local bad=0 rule from above
-	for rule in sys:'wire|child|strategies|isolation|host|driver' \
-		wire:'child|strategies|isolation|host|driver' 'child strategies isolation host':driver \
-		driver:bench; do
+	for rule in sys:'wire|child|strategies|isolation|host|features|driver' \
+		wire:'child|strategies|isolation|host|features|driver' \
+		features:'wire|child|strategies|isolation|host|check|payloads|driver' \
+		'child strategies isolation host':driver driver:bench; do
 		from=${rule%%:*} above=${rule#*:}
 		# shellcheck disable=SC2086
 		! (cd harness && grep -nrE "^#include \"(.*/)?($above)/" $from --include='*.[ch]') || {

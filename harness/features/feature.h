@@ -21,7 +21,7 @@ enum sm_feature {
 	SM_F_INTO_CGROUP,
 	SM_F_TIME_NS,
 	SM_F_PARENT_NEWPID, /* CLONE_PARENT beside CLONE_NEWPID, which clone(2) denies */
-	SM_F_AUTOREAP,
+	SM_F_AUTOREAP,      /* and what came with it: CLONE_NNP, CLONE_PIDFD_AUTOKILL */
 	/* pidfd */
 	SM_F_PIDFD_SEND_SIGNAL,
 	SM_F_PIDFD_OPEN,
@@ -46,6 +46,7 @@ enum sm_feature {
 	/* prctl and friends */
 	SM_F_SUBREAPER,
 	SM_F_NO_NEW_PRIVS,
+	SM_F_PDEATHSIG,
 	SM_F_TID_ADDRESS, /* PR_GET_TID_ADDRESS: CONFIG_CHECKPOINT_RESTORE */
 	SM_F_KCMP,
 	SM_F_PROCESS_MRELEASE,
@@ -62,7 +63,7 @@ enum sm_feature {
 	/* libc */
 	SM_F_SPAWN_CGROUP, /* posix_spawnattr_setcgroup_np */
 	SM_F_PIDFD_SPAWN,
-	/* namespaces, as this user can make them */
+	/* namespaces, as this user can make them: but for the first, without a user namespace */
 	SM_F_USER_NS,
 	SM_F_PID_NS,
 	SM_F_MOUNT_NS,
@@ -114,7 +115,7 @@ struct sm_feature_row {
 	void (*probe)(struct sm_probe_result *result);
 };
 
-/* In the order of enum sm_feature; row SM_F_NONE is empty. */
+/* In the order of enum sm_feature; row SM_F_NONE has empty strings. */
 extern const struct sm_feature_row sm_features[SM_F_COUNT];
 
 /* "clone3"; "unknown" beyond the table. */
@@ -125,5 +126,14 @@ const char *sm_feature_name(int feature);
  * is SM_UNKNOWN with the reason. Leaves nothing behind. Always fills *result.
  */
 void sm_feature_probe(enum sm_feature feature, struct sm_probe_result *result);
+
+/* All of them, in some 0.2 s. What has no probe is SM_UNKNOWN, "not probed". */
+void sm_features_probe_all(struct sm_probe_result results[SM_F_COUNT]);
+
+/*
+ * The set of those that a check cannot count on: SM_MISSING, and SM_UNKNOWN where there was a probe
+ * (its text is the reason). Not probed is not in it, unless somebody has set it to SM_MISSING.
+ */
+uint64_t sm_features_missing(const struct sm_probe_result results[SM_F_COUNT]);
 
 #endif
