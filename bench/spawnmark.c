@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spawnmark.c - the command: run, try, list. Everything it does is in harness/driver; here are
+ * spawnmark.c - the command: run, try, list, probe. Everything it does is in harness/driver; here are
  * only the steps, and where messages go (stderr, one line, with the exit status of design's table
  * in driver.h).
  */
@@ -18,6 +18,7 @@
 #include "driver/driver.h"
 #include "driver/list.h"
 #include "driver/options.h"
+#include "driver/probe.h"
 
 struct places {
 	char build[PATH_MAX]; /* where this program and its siblings are */
@@ -134,15 +135,17 @@ static int try_code(const struct sm_options *o, char **argv, const struct places
 	return code;
 }
 
-static int list(const struct sm_options *o, const struct places *places, struct sm_error *error)
+/* `list` and `probe`: what goes to stdout, whole or not at all good. */
+static int tell(const struct sm_options *o, const struct places *places, struct sm_error *error)
 {
-	int err = sm_list_write(stdout, o->args[0], o->json, places->root, error);
+	int err = o->command == SM_COMMAND_PROBE
+			  ? sm_probe_write(stdout, o->json, places->root)
+			  : sm_list_write(stdout, o->args[0], o->json, places->root, error);
 
 	if (!err && fflush(stdout))
 		err = -errno;
 	if (err && !error->text[0])
-		snprintf(error->text, sizeof(error->text), "cannot write the list: %s",
-			 strerror(-err));
+		snprintf(error->text, sizeof(error->text), "cannot write: %s", strerror(-err));
 	return err ? SM_EXIT_USAGE : SM_EXIT_GOOD;
 }
 
@@ -163,8 +166,8 @@ int main(int argc, char **argv)
 	else {
 		if (find_places(&places, &error))
 			code = SM_EXIT_UNABLE;
-		else if (o.command == SM_COMMAND_LIST)
-			code = list(&o, &places, &error);
+		else if (o.command == SM_COMMAND_LIST || o.command == SM_COMMAND_PROBE)
+			code = tell(&o, &places, &error);
 		else if (o.command == SM_COMMAND_TRY)
 			code = try_code(&o, argv, &places, &error);
 		else

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -182,6 +183,41 @@ static void put_kernel(json_t *o)
 	json_object_set_new(o, "compiler", json_string(__VERSION__));
 }
 
+/* What is said to be around us: nothing that is not said can be seen from here. */
+static json_t *container(void)
+{
+	json_t *said = line_of("/run/systemd/container");
+
+	if (json_is_string(said))
+		return said;
+	json_decref(said);
+	if (access("/run/.containerenv", F_OK) == 0)
+		return json_string("podman");
+	return access("/.dockerenv", F_OK) == 0 ? json_string("docker") : json_null();
+}
+
+/* The capabilities in force, 16 digits. */
+static json_t *capabilities(const char *status)
+{
+	const char *at = strstr(status, "\nCapEff:");
+
+	return at ? json_stringn(at + 8 + strspn(at + 8, " \t"), 16) : json_null();
+}
+
+/* What the caller was born with, and its children will be. */
+static void put_caller(json_t *o)
+{
+	char status[4096] = "";
+
+	sm_slurp("/proc/self/status", status, sizeof(status));
+	json_object_set_new(o, "uid", json_integer(geteuid()));
+	json_object_set_new(o, "capabilities", capabilities(status));
+	json_object_set_new(o, "no_new_privs", sm_json_count(sm_field(status, "NoNewPrivs:")));
+	json_object_set_new(o, "seccomp", sm_json_count(sm_field(status, "Seccomp:")));
+	json_object_set_new(o, "dumpable", sm_json_count(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)));
+	json_object_set_new(o, "container", container());
+}
+
 json_t *sm_environment(const char *root, const char *accounting)
 {
 	const char *cpu0 = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
@@ -191,6 +227,7 @@ json_t *sm_environment(const char *root, const char *accounting)
 
 	put_kernel(o);
 	sm_machine_time(NULL, &machine);
+	json_object_set_new(o, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(o, "cpu_model", cpuinfo("model name"));
 	json_object_set_new(o, "microcode", cpuinfo("microcode"));
 	json_object_set_new(o, "hypervisor", hypervisor());
@@ -203,7 +240,8 @@ json_t *sm_environment(const char *root, const char *accounting)
 	json_object_set_new(o, "mem_total_bytes", meminfo("MemTotal:"));
 	json_object_set_new(o, "swap_bytes", meminfo("SwapTotal:"));
 	json_object_set_new(o, "yama", number_of("/proc/sys/kernel/yama/ptrace_scope"));
-	json_object_set_new(o, "uid", json_integer(geteuid()));
+	json_object_set_new(o, "core_pattern", line_of("/proc/sys/kernel/core_pattern"));
+	put_caller(o);
 	json_object_set_new(o, "overcommit", number_of("/proc/sys/vm/overcommit_memory"));
 	json_object_set_new(o, "python", python_of(root));
 	json_object_set_new(o, "psi_cpu_some_avg10", pressure());

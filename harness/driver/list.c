@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "list.h"
+#include "probe.h"
 #include "scenario.h"
 
 struct row {
@@ -139,6 +140,18 @@ static void add_keys(json_t *list, struct sm_arena *arena, const char *root)
 	}
 }
 
+static void add_features(json_t *list, struct sm_arena *arena, const char *root)
+{
+	(void)arena;
+	(void)root;
+	for (int f = SM_F_NONE + 1; f < SM_F_COUNT; f++) {
+		json_t *row = sm_probe_row(&sm_features[f]);
+
+		json_object_set(row, "summary", json_object_get(row, "what"));
+		json_array_append_new(list, row);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*add)(json_t *list, struct sm_arena *arena, const char *root);
@@ -148,6 +161,7 @@ static const struct {
 	{ "sandboxes", add_sandboxes },
 	{ "scenarios", add_scenarios },
 	{ "keys", add_keys },
+	{ "features", add_features },
 };
 
 static const char *list_words(const void *set, int i)

@@ -12,14 +12,15 @@
 #include "options.h"
 #include "suggest.h"
 
-#define RUN  (1u << SM_COMMAND_RUN)
-#define TRY  (1u << SM_COMMAND_TRY)
-#define LIST (1u << SM_COMMAND_LIST)
-#define ANY  (RUN | TRY | LIST | 1u << SM_COMMAND_NONE)
+#define RUN   (1u << SM_COMMAND_RUN)
+#define TRY   (1u << SM_COMMAND_TRY)
+#define LIST  (1u << SM_COMMAND_LIST)
+#define PROBE (1u << SM_COMMAND_PROBE)
+#define ANY   (RUN | TRY | LIST | PROBE | 1u << SM_COMMAND_NONE)
 
 enum option_type { FLAG, NO_FLAG, TEXT, SEED, TEXTS };
 
-static const char *const commands[] = { "run", "try", "list", NULL };
+static const char *const commands[] = { "run", "try", "list", "probe", NULL };
 
 #define AT(f)        offsetof(struct sm_options, f), 0
 #define ATN(f, n)    offsetof(struct sm_options, f), offsetof(struct sm_options, n)
@@ -35,7 +36,7 @@ static const struct option {
 	{ "--attach", RUN, TEXTS, ATN(attach, nattach), "NAME=FILE.json" },
 	{ "--check", TRY, TEXT, AT(check), "EXPR" },
 	{ "--help", ANY, FLAG, AT(help), NULL },
-	{ "--json", LIST, FLAG, AT(json), NULL },
+	{ "--json", LIST | PROBE, FLAG, AT(json), NULL },
 	{ "--name", RUN | TRY, TEXT, AT(host_name), "HOST" },
 	{ "--no-report", RUN | TRY, NO_FLAG, AT(report), NULL },
 	{ "--only", RUN, TEXT, AT(only), "REGEX" },
@@ -74,14 +75,20 @@ const char *sm_options_help(enum sm_command command)
 		       "  --python PATH     your interpreter; default: .venv/bin/python\n"
 		       "  --set KEY=VALUE, --seed N, --name HOST, --no-report, -o DIR: as for run\n";
 	case SM_COMMAND_LIST:
-		return "usage: spawnmark list strategies|payloads|sandboxes|scenarios|keys [--json]\n"
+		return "usage: spawnmark list strategies|payloads|sandboxes|scenarios|keys|features\n"
+		       "                      [--json]\n"
 		       "Lists what there is to choose from.\n";
+	case SM_COMMAND_PROBE:
+		return "usage: spawnmark probe [--json]\n"
+		       "Tries what kernel, libc and this user have of what checks need, and tells\n"
+		       "facts about this machine. Leaves nothing behind.\n";
 	default:
-		return "usage: spawnmark run NAME|FILE.ini... | try CODE | list WHAT\n"
+		return "usage: spawnmark run NAME|FILE.ini... | try CODE | list WHAT | probe\n"
 		       "Measures ways to start a process on Linux.\n\n"
 		       "  run    measure scenarios: `spawnmark run startup`\n"
 		       "  try    measure your own Python imports: `spawnmark try 'import pandas'`\n"
-		       "  list   strategies, payloads, sandboxes, scenarios, keys\n\n"
+		       "  list   strategies, payloads, sandboxes, scenarios, keys, features\n"
+		       "  probe  what this machine's kernel, libc and user have\n\n"
 		       "`spawnmark COMMAND --help` tells more; --version tells the version.\n";
 	}
 }
@@ -196,15 +203,19 @@ static int take_command(struct sm_options *o, const char *word, struct sm_error 
 static int check(const struct sm_options *o, struct sm_error *error)
 {
 	static const char *const needs[] = {
-		"no command; expected run, try or list (see --help)",
+		"no command; expected run, try, list or probe (see --help)",
 		"run: no scenario; expected `run NAME...` (see `spawnmark list scenarios`)",
 		"try: no code; expected `try 'import pandas'`",
-		"list: expected one of strategies, payloads, sandboxes, scenarios, keys",
+		"list: expected one of strategies, payloads, sandboxes, scenarios, keys, features",
 	};
 	bool one = o->command == SM_COMMAND_TRY || o->command == SM_COMMAND_LIST;
 
 	if (o->help || o->version)
 		return 0;
+	if (o->command == SM_COMMAND_PROBE)
+		return o->nargs ? bad(error, "probe: unexpected", o->args[0],
+				      "; it takes --json alone")
+				: 0;
 	if (o->nargs == 0) {
 		snprintf(error->text, sizeof(error->text), "%s", needs[o->command]);
 		return -EINVAL;

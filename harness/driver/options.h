@@ -9,7 +9,13 @@
 
 #define SM_OPTION_LIST_MAX 64
 
-enum sm_command { SM_COMMAND_NONE, SM_COMMAND_RUN, SM_COMMAND_TRY, SM_COMMAND_LIST };
+enum sm_command {
+	SM_COMMAND_NONE,
+	SM_COMMAND_RUN,
+	SM_COMMAND_TRY,
+	SM_COMMAND_LIST,
+	SM_COMMAND_PROBE
+};
 
 struct sm_options {
 	enum sm_command command;
