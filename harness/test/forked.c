@@ -43,17 +43,22 @@ int fk_count_fds(void)
 	return n - 3; /* ".", ".." and the directory itself */
 }
 
-void fk_forget_calls(unsigned int first, unsigned int second)
+void fk_refuse_calls(int err, unsigned int first, unsigned int second)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, second, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned int)err & 0xffff)),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog prog = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 
 	FK_NEED(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	FK_NEED(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+}
+
+void fk_forget_calls(unsigned int first, unsigned int second)
+{
+	fk_refuse_calls(ENOSYS, first, second);
 }

@@ -23,6 +23,8 @@ void fk_in_child(void (*body)(const void *arg), const void *arg);
 
 int fk_count_fds(void);
 
+/* From now on these system calls answer err, as under a filter that denies them. */
+void fk_refuse_calls(int err, unsigned int first, unsigned int second);
 /* From now on these system calls answer ENOSYS, as on a kernel that does not have them. */
 void fk_forget_calls(unsigned int first, unsigned int second);
 
