@@ -134,16 +134,16 @@ static void write_feature(FILE *out, const json_t *o)
 	}
 }
 
+static void write_facts(FILE *out, json_t *facts, int indent);
+
 /* One fact, "key  value"; an object's members each have a line of their own. */
 static void write_fact(FILE *out, const char *key, json_t *value, int indent)
 {
 	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-	const char *name;
-	json_t *member;
 
 	if (json_is_object(value)) {
 		fprintf(out, "%*s%s\n", indent, "", key);
-		json_object_foreach(value, name, member) write_fact(out, name, member, indent + 2);
+		write_facts(out, value, indent + 2);
 	} else {
 		fprintf(out, "%*s%-*s  %s\n", indent, "", 26 - indent, key,
 			json_is_string(value) ? json_string_value(value)
@@ -153,10 +153,14 @@ static void write_fact(FILE *out, const char *key, json_t *value, int indent)
 	free(text);
 }
 
+static void write_facts(FILE *out, json_t *facts, int indent)
+{
+	for (void *i = json_object_iter(facts); i; i = json_object_iter_next(facts, i))
+		write_fact(out, json_object_iter_key(i), json_object_iter_value(i), indent);
+}
+
 static void write_table(FILE *out, const json_t *features, json_t *environment)
 {
-	const char *key;
-	json_t *value;
 	size_t g = 0;
 
 	fprintf(out, "  %-20s %-3s  %-12s  %s\n", "feature", "", "since", "what was seen");
@@ -166,7 +170,7 @@ static void write_table(FILE *out, const json_t *features, json_t *environment)
 		write_feature(out, json_array_get(features, i));
 	}
 	fprintf(out, "\nfacts\n");
-	json_object_foreach(environment, key, value) write_fact(out, key, value, 2);
+	write_facts(out, environment, 2);
 }
 
 int sm_probe_write(FILE *out, bool json, const char *root)
