@@ -96,7 +96,7 @@ int sm_frame_send(int sock, uint16_t type, const void *data, uint32_t bytes, con
 	if (nfds) {
 		struct cmsghdr *cmsg;
 
-		memset(&control, 0, sizeof(control));
+		memset(&control, 0, CMSG_SPACE(sizeof(int) * nfds)); /* what is sent, no more */
 		msg.msg_control = control.buf;
 		msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
 		cmsg = CMSG_FIRSTHDR(&msg);
@@ -112,8 +112,6 @@ static void close_fds(struct sm_frame *frame)
 {
 	for (unsigned int i = 0; i < frame->nfds; i++)
 		close(frame->fds[i]);
-	for (unsigned int i = 0; i < SM_FRAME_FDS_MAX; i++)
-		frame->fds[i] = -1;
 	frame->nfds = 0;
 }
 

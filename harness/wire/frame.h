@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 #define SM_FRAME_BYTES_MAX (1u << 20)
-#define SM_FRAME_FDS_MAX   8
+#define SM_FRAME_FDS_MAX   253 /* SCM_MAX_FD: the kernel takes no more in one message */
 
+/* A kilobyte: not to be cleared for each message. The first nfds are valid. */
 struct sm_frame {
 	uint16_t type;
 	uint16_t nfds;
