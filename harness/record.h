@@ -38,7 +38,10 @@ struct sm_record {
 	int32_t ppid;   /* getppid() in the child */
 	int32_t stage;  /* SM_RECORD_FAULT: enum sm_stage */
 	int32_t err;    /* SM_RECORD_FAULT: a positive errno, or 0 */
-	uint32_t data_bytes;
+	union {
+		uint32_t data_bytes; /* SM_RECORD_DATA */
+		int32_t detail;      /* SM_RECORD_FAULT: what the stage says, as in sm_fault */
+	};
 	int64_t received_ns; /* server: the request was read (inherited by the child) */
 	int64_t cloning_ns;  /* server: immediately before the clone (inherited by the child) */
 	int64_t entered_ns;

@@ -127,7 +127,14 @@ struct sm_req_limit {
 /*
  * One child, please. Pointers need to stay valid during spawn() alone. A strategy that does not
  * offer a field refuses the request with -EOPNOTSUPP, stage SM_STAGE_ATTR: never in silence.
- * Fields are applied in the order of enum sm_req_field, after cwd, before exec or payload.
+ *
+ * Descriptors come first, together with the pipes, so that no limit of the same request stands in
+ * their way. The other fields are applied in the order of enum sm_req_field, after cwd, before
+ * exec or payload. What can be told without a child (unknown bits, a bad src, one dst twice, more
+ * descriptors than the strategy can pass on: -EMSGSIZE) is refused by spawn(). A step that fails
+ * in the child is told by spawn() where the child is exec'd, else by the child as an
+ * SM_RECORD_FAULT on its stdout; the payload does not run. Either way the stage is SM_STAGE_ATTR
+ * and detail the field. A shorter struct, without fields, is one that asks for none.
  */
 struct sm_req {
 	uint32_t size;

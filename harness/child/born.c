@@ -5,6 +5,7 @@
 #include "child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,46 +25,118 @@ const char *const *sm_child_args(void)
 	return request_args;
 }
 
+void sm_birth_fields(struct sm_birth *birth, const struct sm_req *req, struct sm_places *places,
+		     sigset_t *mask)
+{
+	birth->attr = req;
+	if (req->fields & SM_REQ_FDS)
+		birth->places = places;
+	if (req->fields & SM_REQ_SIGMASK) {
+		sm_attr_mask(req, mask);
+		birth->sigmask = mask;
+	}
+}
+
+/* Why a child cannot be as it should. */
+struct trouble {
+	enum sm_stage stage;
+	int err, detail;
+};
+
+static int trouble(struct trouble *t, enum sm_stage stage, int err, int detail)
+{
+	*t = (struct trouble){ stage, err, detail };
+	return err;
+}
+
 /* The parent's other descriptors stay, but the child's own come only once. */
 static int close_sources(const struct sm_birth *birth)
 {
 	const int fds[3] = { birth->in, birth->out, birth->err };
 
 	for (int i = 0; i < 3; i++) {
-		if (fds[i] > STDERR_FILENO)
+		if (fds[i] > STDERR_FILENO &&
+		    !(birth->places && sm_places_has(birth->places, fds[i])))
 			close(fds[i]);
 	}
 	return 0;
 }
 
-/* From the creator's descriptors and signals to the child's own. Returns the stage that failed. */
-static enum sm_stage settle(const struct sm_birth *birth, int *out, int *err)
+static int close_others(const struct sm_birth *birth, int cgroup)
+{
+	if (birth->keep_other_fds)
+		return close_sources(birth);
+	if (birth->places)
+		return sm_places_close_others(birth->places, cgroup, -1);
+	return sm_close_from(STDERR_FILENO + 1, cgroup);
+}
+
+/* Moves cgroup out of the way; then everything to its place. */
+static int install(const struct sm_birth *birth, int *cgroup)
 {
 	const int fds[3] = { birth->in, birth->out, birth->err };
 
-	*err = sm_stdio_install(fds);
-	if (*err)
-		return SM_STAGE_STDIO;
-	*out = STDOUT_FILENO;
-	*err = birth->keep_other_fds ? close_sources(birth) : sm_close_from(STDERR_FILENO + 1, -1);
-	if (*err)
-		return SM_STAGE_CLOSE;
-	if (birth->cwd && chdir(birth->cwd) < 0) {
-		*err = -errno;
-		return SM_STAGE_CHDIR;
+	if (*cgroup >= 0) {
+		if (birth->places)
+			*cgroup = sm_places_avoid(birth->places, *cgroup);
+		else if (*cgroup <= STDERR_FILENO)
+			*cgroup = fcntl(*cgroup, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		if (*cgroup < 0)
+			return *cgroup == -1 ? -errno : *cgroup;
 	}
+	return birth->places ? sm_places_install(birth->places) : sm_stdio_install(fds);
+}
+
+static int take_descriptors(const struct sm_birth *birth, int *out, int *cgroup, struct trouble *t)
+{
+	int err = install(birth, cgroup);
+
+	if (err && birth->places)
+		return trouble(t, SM_STAGE_ATTR, err, SM_REQ_FDS);
+	if (err)
+		return trouble(t, SM_STAGE_STDIO, err, 0);
+	*out = STDOUT_FILENO;
+	err = close_others(birth, *cgroup);
+	return err ? trouble(t, SM_STAGE_CLOSE, err, 0) : 0;
+}
+
+static int take_fields(const struct sm_birth *birth, int cgroup, struct trouble *t)
+{
+	int field = 0;
+	int err = sm_attr_apply(birth->attr, cgroup, &field);
+
+	/* Without close_others() the caller's own stays open, like all the rest. */
+	if (cgroup >= 0 && !(birth->keep_other_fds && cgroup == birth->attr->cgroup_fd))
+		close(cgroup);
+	return err ? trouble(t, SM_STAGE_ATTR, err, field) : 0;
+}
+
+/* From the creator's descriptors and signals to the child's own. 0 or an error, told in t. */
+static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
+{
+	const struct sm_req *attr = birth->attr;
+	int cgroup = attr && attr->fields & SM_REQ_CGROUP ? attr->cgroup_fd : -1;
+	int err = take_descriptors(birth, out, &cgroup, t);
+
+	if (err)
+		return err;
+	if (birth->cwd && chdir(birth->cwd) < 0)
+		return trouble(t, SM_STAGE_CHDIR, -errno, 0);
 	environ = (char **)birth->envp;
 	request_args = birth->args ? birth->args : no_args;
-	sm_signals_restore(birth->sigmask, birth->handled);
-	return SM_STAGE_NONE;
+	if (attr)
+		err = take_fields(birth, cgroup, t);
+	if (!err)
+		sm_signals_restore(birth->sigmask, birth->handled);
+	return err;
 }
 
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth)
 {
 	const int64_t now = sm_now_ns();
 	struct sm_record rec = { .entered_ns = birth->entered_ns ? birth->entered_ns : now };
-	int out = birth->out, err = 0;
-	enum sm_stage stage;
+	int out = birth->places ? birth->places->at[1].src : birth->out;
+	struct trouble t;
 	const char *job;
 	int status;
 
@@ -72,9 +145,9 @@ _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_b
 	if (birth->run_after_fork && payload->after_fork_child)
 		payload->after_fork_child();
 
-	stage = settle(birth, &out, &err);
-	if (stage) {
-		sm_record_fault(&rec, out, stage, -err);
+	if (settle(birth, &out, &t)) {
+		rec.detail = t.detail;
+		sm_record_fault(&rec, out, t.stage, -t.err);
 		_exit(1);
 	}
 	job = getenv("SM_JOB");

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "../spawnmark.h"
+#include "../sys/attr.h"
 
 /* How a cloned child was born; filled by its creator before the clone, so that it inherits it. */
 struct sm_birth {
@@ -25,11 +26,20 @@ struct sm_birth {
 	const sigset_t *handled; /* signals that have handlers; NULL: the child looks for itself */
 	int keep_other_fds;      /* 1: leave every other descriptor open, as fork(2) does */
 	int run_after_fork;      /* 1: call payload->after_fork_child (SM_RUNS_ATFORK) */
+	const struct sm_req *attr; /* whose fields apply; NULL: none */
+	struct sm_places *places;  /* in place of in, out, err; NULL: those. Spent by the child */
 };
 
 /*
+ * Makes birth that of a request with fields. places: built from it, with a source for 0, 1 and 2;
+ * mask: room for what it asks for.
+ */
+void sm_birth_fields(struct sm_birth *birth, const struct sm_req *req, struct sm_places *places,
+		     sigset_t *mask);
+
+/*
  * A cloned child's whole life: takes `entered` first of all, puts its stdio onto 0, 1, 2, closes
- * every other descriptor, takes the environment and runs the order that $SM_JOB in it names (none:
+ * every other descriptor, takes the environment and the request's fields, and runs the order that $SM_JOB in it names (none:
  * the plain one). A step that fails is told to the parent as an SM_RECORD_FAULT {stage, errno} on
  * the stdout that was meant for it. To be called with all signals blocked.
  */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <string.h>
 
 int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault)
 {
@@ -20,15 +21,42 @@ int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault)
 	return 0;
 }
 
-int sm_check_spawn(const struct sm_req *req, const struct sm_child *child, struct sm_fault *fault)
+static int check_fields(const struct sm_req *req, struct sm_places *places, struct sm_fault *fault)
 {
-	if (!req || req->size < sizeof(*req) || !child || child->size < sizeof(*child))
+	int field = 0;
+	int err = sm_attr_check(req, places, &field);
+
+	return err ? sm_fail_field(fault, field, -err, sm_attr_name(field)) : 0;
+}
+
+/* The shortest request: as it was before it had fields. */
+#define REQ_SIZE_MIN offsetof(struct sm_req, fields)
+
+int sm_check_spawn(const struct sm_req **req, struct sm_req *own, struct sm_places *places,
+		   const struct sm_child *child, struct sm_fault *fault)
+{
+	const struct sm_req *given = *req;
+
+	if (!given || given->size < REQ_SIZE_MIN || !child || child->size < sizeof(*child))
 		return sm_fail(fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "struct sm_req or sm_child is smaller than this library's: rebuild "
 			       "the caller");
-	if (!req->envp)
+	if (given->size < sizeof(*own)) {
+		memset(own, 0, sizeof(*own));
+		memcpy(own, given, given->size);
+		*req = given = own;
+	}
+	if (!given->envp)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, EINVAL, "struct sm_req needs envp");
-	return 0;
+	return given->fields ? check_fields(given, places, fault) : 0;
+}
+
+int sm_refuse_fields(const struct sm_req *req, struct sm_fault *fault)
+{
+	if (!req || req->size < sizeof(*req) || !req->fields)
+		return 0;
+	return sm_fail_field(fault, (int)req->fields, EOPNOTSUPP,
+			     "a meter makes no child that could have fields");
 }
 
 int sm_poll_ms(uint32_t timeout_ms)

@@ -7,6 +7,7 @@
 #define SM_STRATEGIES_COMMON_H
 
 #include "../spawnmark.h"
+#include "../sys/attr.h"
 #include "../sys/sys.h"
 
 /* The built-in strategies, one or two to a file. */
@@ -23,7 +24,22 @@ int sm_forkserver_serve(const char *where, const struct sm_payload *payload);
 
 /* 0, or -EINVAL with the fault filled: a size too small, no argv. */
 int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault);
-int sm_check_spawn(const struct sm_req *req, const struct sm_child *child, struct sm_fault *fault);
+
+/*
+ * The same for a request. An older caller's is shorter: it is copied to own, its fields zero, and
+ * *req points there. Fields are checked; those for descriptors fill places.
+ */
+int sm_check_spawn(const struct sm_req **req, struct sm_req *own, struct sm_places *places,
+		   const struct sm_child *child, struct sm_fault *fault);
+
+/* For a strategy without any child that could have fields: 0, or -EOPNOTSUPP. */
+int sm_refuse_fields(const struct sm_req *req, struct sm_fault *fault);
+
+/* places where the request has descriptors of its own, else NULL. */
+static inline struct sm_places *sm_places_of(const struct sm_req *req, struct sm_places *places)
+{
+	return req->fields & SM_REQ_FDS ? places : NULL;
+}
 
 /* A timeout of the public face as poll(2) takes it. */
 int sm_poll_ms(uint32_t timeout_ms);

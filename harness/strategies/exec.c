@@ -14,6 +14,7 @@
 
 struct exec {
 	sigset_t handled; /* by the host when the strategy started: it changes none afterwards */
+	struct sm_places places; /* of the request in hand; untouched by those without */
 	size_t nargv;
 	const char *argv[]; /* the payload's, then room for "--", a request's and NULL */
 };
@@ -55,36 +56,48 @@ static int exec_argv(struct exec *x, const char *const *args)
 	return 0;
 }
 
+/* Makes the child, whose pipes are in io, and waits until it has exec'd. */
+static int exec_launch(struct exec *x, const struct sm_req *req, struct sm_stdio *io,
+		       sm_launch_clone *clone, struct sm_child *child, struct sm_fault *fault)
+{
+	struct sm_launch launch;
+	int err;
+
+	launch.argv = x->argv;
+	launch.envp = req->envp;
+	launch.cwd = req->cwd;
+	launch.npass = 0;
+	launch.attr = req->fields ? req : NULL;
+	launch.places = sm_places_of(req, &x->places);
+	launch.handled = &x->handled;
+	memcpy(launch.stdio, io->child, sizeof(launch.stdio));
+	sm_launch_keep_mask(&launch);
+	err = sm_launch_begin(&launch, clone, fault);
+	sm_stdio_close_child(io);
+	if (!err)
+		err = sm_launch_confirm(&launch, sm_poll_ms(req->timeout_ms), fault);
+	if (!err)
+		sm_give_stdio(child, launch.pid, io);
+	else
+		sm_stdio_close_parent(io);
+	return err;
+}
+
 static int exec_spawn(struct exec *x, const struct sm_req *req, struct sm_child *child,
 		      sm_launch_clone *clone, struct sm_fault *fault)
 {
-	struct sm_launch launch;
 	struct sm_stdio io;
-	int err = sm_check_spawn(req, child, fault);
+	struct sm_req own;
+	int err = sm_check_spawn(&req, &own, &x->places, child, fault);
 
 	if (err)
 		return err;
 	if (exec_argv(x, req->args))
 		return sm_fail(fault, SM_STAGE_ARGUMENT, E2BIG, "too many arguments");
-	err = sm_stdio_open(&io);
+	err = sm_stdio_open_for(&io, sm_places_of(req, &x->places));
 	if (err)
 		return sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child's stdio");
-	launch.argv = x->argv;
-	launch.envp = req->envp;
-	launch.cwd = req->cwd;
-	launch.npass = 0;
-	launch.handled = &x->handled;
-	memcpy(launch.stdio, io.child, sizeof(launch.stdio));
-	sm_launch_keep_mask(&launch);
-	err = sm_launch_begin(&launch, clone, fault);
-	sm_stdio_close_child(&io);
-	if (!err)
-		err = sm_launch_confirm(&launch, sm_poll_ms(req->timeout_ms), fault);
-	if (!err)
-		sm_give_stdio(child, launch.pid, &io);
-	else
-		sm_stdio_close_parent(&io);
-	return err;
+	return exec_launch(x, req, &io, clone, child, fault);
 }
 
 static int popen_spawn(void *self, const struct sm_req *req, struct sm_child *child,

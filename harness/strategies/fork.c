@@ -15,6 +15,8 @@
 struct copier {
 	const struct sm_payload *payload; /* the host's own, valid until stop() */
 	sigset_t handled;                 /* signals for which host and payload have handlers */
+	struct sm_places places;          /* of the request in hand */
+	sigset_t mask;                    /* the same */
 };
 
 static int fork_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
@@ -45,20 +47,43 @@ _Noreturn static void fork_child(const struct sm_payload *payload, struct sm_bir
 	sm_child_born(payload, birth);
 }
 
+/* The pid or -errno. */
+static pid_t fork_one(struct copier *c, struct sm_birth *birth, struct sm_stdio *io)
+{
+	const struct sm_payload *payload = c->payload;
+	sigset_t old;
+	pid_t pid;
+
+	if (payload->before_fork)
+		payload->before_fork();
+	sm_signals_block(&old);
+	if (!birth->sigmask)
+		birth->sigmask = &old;
+	birth->cloning_ns = sm_now_ns();
+	pid = fork();
+	if (pid == 0)
+		fork_child(payload, birth, io);
+	if (pid < 0)
+		pid = -errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (payload->after_fork_parent)
+		payload->after_fork_parent();
+	return pid;
+}
+
 static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *child,
 		      struct sm_fault *fault)
 {
-	const struct copier *c = self;
-	const struct sm_payload *payload = c->payload;
+	struct copier *c = self;
 	struct sm_birth birth = { .keep_other_fds = 1, .run_after_fork = 1 };
 	struct sm_stdio io;
-	sigset_t old;
+	struct sm_req own;
 	pid_t pid;
-	int err = sm_check_spawn(req, child, fault);
+	int err = sm_check_spawn(&req, &own, &c->places, child, fault);
 
 	if (err)
 		return err;
-	err = sm_stdio_open(&io);
+	err = sm_stdio_open_for(&io, sm_places_of(req, &c->places));
 	if (err)
 		return sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child's stdio");
 	birth.in = io.child[0];
@@ -67,23 +92,14 @@ static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *chi
 	birth.args = req->args;
 	birth.envp = req->envp;
 	birth.cwd = req->cwd;
-	birth.sigmask = &old;
 	birth.handled = &c->handled;
-	if (payload->before_fork)
-		payload->before_fork();
-	sm_signals_block(&old);
-	birth.cloning_ns = sm_now_ns();
-	pid = fork();
-	if (pid == 0)
-		fork_child(payload, &birth, &io);
-	err = pid < 0 ? errno : 0;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (payload->after_fork_parent)
-		payload->after_fork_parent();
+	if (req->fields)
+		sm_birth_fields(&birth, req, &c->places, &c->mask);
+	pid = fork_one(c, &birth, &io);
 	sm_stdio_close_child(&io);
-	if (err) {
+	if (pid < 0) {
 		sm_stdio_close_parent(&io);
-		return sm_fail(fault, SM_STAGE_CLONE, err, "fork");
+		return sm_fail(fault, SM_STAGE_CLONE, -pid, "fork");
 	}
 	sm_give_stdio(child, pid, &io);
 	return 0;

@@ -35,7 +35,8 @@ struct forkserver {
 	struct sm_server server;
 	struct sockaddr_un address;
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int alive;                                         /* write end */
+	int alive;               /* write end */
+	struct sm_places places; /* of the request in hand; untouched by those without */
 	char buf[sizeof(uint32_t) + SM_REQUEST_BYTES_MAX]; /* length and request */
 };
 
@@ -168,10 +169,10 @@ struct ends {
 	int conn;
 };
 
-static int open_ends(struct ends *e)
+static int open_ends(struct ends *e, struct sm_places *places)
 {
 	int request[2], status[2];
-	int err = sm_stdio_open(&e->io);
+	int err = sm_stdio_open_for(&e->io, places);
 
 	if (err)
 		return err;
@@ -184,7 +185,7 @@ static int open_ends(struct ends *e)
 	e->send[SM_FORKSERVER_STATUS] = status[1];
 	e->status = status[0];
 	for (int i = 0; i < 3; i++)
-		e->send[SM_FORKSERVER_IN + i] = e->io.child[i];
+		e->send[SM_FORKSERVER_IN + i] = places ? places->at[i].src : e->io.child[i];
 	return 0;
 }
 
@@ -248,12 +249,31 @@ static int refused(struct ends *e, int timeout_ms, struct sm_fault *fault)
 	return sm_fail(fault, SM_STAGE_RECEIVE, EPIPE, "the fork server has died");
 }
 
-/* Sends the descriptors and writes the request; then closes what is the server's and the child's. */
-static int hand_over(struct forkserver *f, struct ends *e, size_t bytes, int timeout_ms,
-		     struct sm_fault *fault)
+/* The five of every request, and what goes beside this one. */
+static int send_fds(struct ends *e, const struct sm_req *req)
 {
-	int err = sm_frame_send(e->conn, SM_FORKSERVER_FORK, NULL, 0, e->send, SM_FORKSERVER_FDS);
+	int all[SM_FRAME_FDS_MAX], n;
 
+	if (!req->fields)
+		return sm_frame_send(e->conn, SM_FORKSERVER_FORK, NULL, 0, e->send,
+				     SM_FORKSERVER_FDS);
+	memcpy(all, e->send, sizeof(e->send));
+	n = sm_request_fds(req, all + SM_FORKSERVER_FDS, SM_FRAME_FDS_MAX - SM_FORKSERVER_FDS);
+	if (n < 0)
+		return n;
+	return sm_frame_send(e->conn, SM_FORKSERVER_FORK, NULL, 0, all,
+			     SM_FORKSERVER_FDS + (unsigned int)n);
+}
+
+/* Sends the descriptors and writes the request; then closes what is the server's and the child's. */
+static int hand_over(struct forkserver *f, struct ends *e, const struct sm_req *req, size_t bytes,
+		     int timeout_ms, struct sm_fault *fault)
+{
+	int err = send_fds(e, req);
+
+	if (err == -EMSGSIZE)
+		return sm_fail_field(fault, SM_REQ_FDS, EMSGSIZE,
+				     "more than one message can carry");
 	if (err == -EPIPE)
 		return refused(e, timeout_ms, fault);
 	if (err)
@@ -294,8 +314,9 @@ static int forkserver_spawn(void *self, const struct sm_req *req, struct sm_chil
 	struct ends e = { .send = { -1, -1, -1, -1, -1 }, .request = -1, .status = -1, .conn = -1 };
 	int timeout_ms, bytes;
 	uint32_t length;
+	struct sm_req own;
 	pid_t pid = 0;
-	int err = sm_check_spawn(req, child, fault);
+	int err = sm_check_spawn(&req, &own, &f->places, child, fault);
 
 	if (err)
 		return err;
@@ -305,13 +326,13 @@ static int forkserver_spawn(void *self, const struct sm_req *req, struct sm_chil
 		return sm_fail(fault, SM_STAGE_ARGUMENT, -bytes, "the request is too large");
 	length = (uint32_t)bytes;
 	memcpy(f->buf, &length, sizeof(length));
-	err = open_ends(&e);
+	err = open_ends(&e, sm_places_of(req, &f->places));
 	if (err)
 		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child");
 	if (!err)
 		err = connect_to(f, &e, fault);
 	if (!err)
-		err = hand_over(f, &e, sizeof(length) + length, timeout_ms, fault);
+		err = hand_over(f, &e, req, sizeof(length) + length, timeout_ms, fault);
 	if (!err)
 		err = read_pid(&e, timeout_ms, &pid, fault);
 	if (!err) {

@@ -2,7 +2,8 @@
 /*
  * forkserver.h - what the two halves of the fork server say to each other.
  *
- * One connection per spawn on the named socket: a MSG_FORK frame with FORK_FDS descriptors. Pid
+ * One connection per spawn on the named socket: a MSG_FORK frame with FORK_FDS descriptors
+ * and, behind them, what goes beside the request (request.h). Pid
  * and, later, wait status come back as 8-byte words on the child's own status pipe; a negative
  * first word is an errno of the fork. What the server refuses before that, it says on the
  * connection: MSG_REFUSED. The request itself goes through a pipe that only the child reads, as
@@ -15,7 +16,10 @@
 
 enum sm_forkserver_msg { SM_FORKSERVER_FORK = 1, SM_FORKSERVER_REFUSED };
 
-/* The descriptors of MSG_FORK, in this order. */
+/*
+ * The first descriptors of MSG_FORK, in this order. Where the request replaces a pipe, its own
+ * source stands in for it, so that there are never fewer.
+ */
 enum sm_forkserver_fd {
 	SM_FORKSERVER_REQUEST, /* the child reads its request from it */
 	SM_FORKSERVER_STATUS,  /* the server writes pid and status to it */

@@ -45,7 +45,9 @@ struct hub {
 	struct sigaction old_chld, old_int, old_pipe;
 	sigset_t handled;          /* by the payload, before this server's own */
 	struct sm_request request; /* untouched in the server: filled in each child */
-	char buf[SM_REQUEST_BYTES_MAX];
+	struct sm_places places;   /* these as well */
+	sigset_t mask;
+	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
 };
 
 /* A signal handler has no argument of its own, hence a global; written before it is installed. */
@@ -144,8 +146,10 @@ static void close_own(const struct hub *h)
 		close(h->kids[i].status);
 }
 
-static int read_request(struct hub *h, int fd)
+/* Reads the request and takes what came beside it. */
+static int read_request(struct hub *h, const struct sm_frame *frame)
 {
+	int fd = frame->fds[SM_FORKSERVER_REQUEST];
 	uint32_t bytes;
 	int err = sm_read_all(fd, &bytes, sizeof(bytes), -1);
 
@@ -153,12 +157,29 @@ static int read_request(struct hub *h, int fd)
 		err = -E2BIG;
 	if (!err)
 		err = sm_read_all(fd, h->buf, bytes, -1);
-	return err ? err : sm_request_unpack(&h->request, h->buf, bytes);
+	if (!err)
+		err = sm_request_unpack(&h->request, h->buf, bytes);
+	return err ? err
+		   : sm_request_adopt(&h->request, frame->fds + SM_FORKSERVER_FDS,
+				      frame->nfds - SM_FORKSERVER_FDS, &h->places);
+}
+
+static void take_fields(struct hub *h, struct sm_birth *birth)
+{
+	const int fds[3] = { birth->in, birth->out, birth->err };
+
+	for (int i = 0; i < 3; i++) {
+		if (h->request.attr.fields & SM_REQ_FDS && h->places.at[i].src < 0)
+			h->places.at[i].src = fds[i];
+	}
+	sm_birth_fields(birth, &h->request.attr, &h->places, &h->mask);
 }
 
 /* The child's path until it is as any other. Waits only for its own client, or its end. */
-_Noreturn static void be_child(struct hub *h, struct sm_birth *birth, const int *fds, int conn)
+_Noreturn static void be_child(struct hub *h, struct sm_birth *birth, const struct sm_frame *frame,
+			       int conn)
 {
+	const int *fds = frame->fds;
 	int err;
 
 	birth->entered_ns = sm_now_ns();
@@ -166,7 +187,7 @@ _Noreturn static void be_child(struct hub *h, struct sm_birth *birth, const int 
 	close(conn);
 	close(fds[SM_FORKSERVER_STATUS]);
 	release_signals(h);
-	err = read_request(h, fds[SM_FORKSERVER_REQUEST]);
+	err = read_request(h, frame);
 	if (err) /* its client has gone, or talks nonsense: there is nobody to tell but by status */
 		_exit(1);
 	birth->in = fds[SM_FORKSERVER_IN];
@@ -175,14 +196,16 @@ _Noreturn static void be_child(struct hub *h, struct sm_birth *birth, const int 
 	birth->args = h->request.args;
 	birth->envp = h->request.envp;
 	birth->cwd = h->request.cwd[0];
+	if (h->request.attr.fields)
+		take_fields(h, birth);
 	sm_child_born(h->payload, birth);
 }
 
 /* Forks the child and tells its pid, or a negative errno, to its client. */
-static void fork_one(struct hub *h, int64_t received_ns, const int *fds, int conn)
+static void fork_one(struct hub *h, int64_t received_ns, const struct sm_frame *frame, int conn)
 {
 	struct sm_birth birth = { .received_ns = received_ns, .run_after_fork = 1 };
-	int status = fds[SM_FORKSERVER_STATUS];
+	int status = frame->fds[SM_FORKSERVER_STATUS];
 	sigset_t old;
 	pid_t pid;
 	int err;
@@ -196,7 +219,7 @@ static void fork_one(struct hub *h, int64_t received_ns, const int *fds, int con
 	pid = fork();
 	err = errno;
 	if (pid == 0)
-		be_child(h, &birth, fds, conn);
+		be_child(h, &birth, frame, conn);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (h->payload->after_fork_parent)
 		h->payload->after_fork_parent();
@@ -230,7 +253,7 @@ static int receive(int conn, struct sm_frame *frame)
 	while (poll(&p, 1, CLIENT_WAIT_MS) < 0 && errno == EINTR)
 		;
 	err = sm_frame_recv(conn, frame, NULL, 0, 0);
-	if (err || (frame->type == SM_FORKSERVER_FORK && frame->nfds == SM_FORKSERVER_FDS))
+	if (err || (frame->type == SM_FORKSERVER_FORK && frame->nfds >= SM_FORKSERVER_FDS))
 		return err;
 	for (unsigned int i = 0; i < frame->nfds; i++)
 		close(frame->fds[i]);
@@ -252,9 +275,9 @@ static void serve_client(struct hub *h, int conn)
 		refuse(conn, SM_STAGE_CLONE, ENOMEM);
 		close(frame.fds[SM_FORKSERVER_STATUS]);
 	} else {
-		fork_one(h, received_ns, frame.fds, conn);
+		fork_one(h, received_ns, &frame, conn);
 	}
-	for (int i = 0; i < SM_FORKSERVER_FDS; i++) {
+	for (int i = 0; i < frame.nfds; i++) {
 		if (i != SM_FORKSERVER_STATUS)
 			close(frame.fds[i]);
 	}

@@ -11,16 +11,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../sys/attr.h"
 #include "../sys/sys.h"
 
 /* What comes through the error pipe; less than PIPE_BUF, hence whole or not at all (pipe(7)). */
 struct report {
-	int32_t stage, err;
+	int32_t stage, err, detail;
 };
 
-_Noreturn static void die(int fd, enum sm_stage stage, int err)
+_Noreturn static void die(int fd, enum sm_stage stage, int err, int detail)
 {
-	struct report report = { .stage = (int32_t)stage, .err = err };
+	struct report report = { .stage = (int32_t)stage, .err = err, .detail = detail };
 
 	sm_write_all(fd, &report, sizeof(report));
 	_exit(127);
@@ -33,17 +34,21 @@ static int lift_one(int fd, int above)
 	return to < 0 ? -errno : to;
 }
 
-/*
- * Moves the error pipe and the passed descriptors above every place that something has to go to.
- * pass and *report get the new numbers. 0 or -errno.
- */
-static int lift(const struct sm_launch *launch, int pass[], int *report)
+/* What the child holds for itself until exec; -1: none. */
+struct own {
+	int report, cgroup;
+};
+
+/* Moves them and the passed ones above every place that something has to go to. 0 or -errno. */
+static int lift(const struct sm_launch *launch, int pass[], struct own *own)
 {
 	int above = SM_PASS_FIRST + launch->npass;
-	int fd = lift_one(*report, above);
+	int fd = lift_one(own->report, above);
 
 	if (fd >= 0)
-		*report = fd;
+		own->report = fd;
+	if (fd >= 0 && own->cgroup >= 0)
+		fd = own->cgroup = lift_one(own->cgroup, above);
 	for (int i = 0; i < launch->npass && fd >= 0; i++)
 		fd = pass[i] = lift_one(launch->pass[i], above);
 	return fd < 0 ? fd : 0;
@@ -58,28 +63,79 @@ static int place_passed(const struct sm_launch *launch, const int pass[])
 	return 0;
 }
 
-_Noreturn static void become(const struct sm_launch *launch)
+static void place_stdio(const struct sm_launch *launch, struct own *own)
 {
-	int report = launch->report_child;
 	int pass[SM_PASS_MAX] = { -1, -1, -1, -1 };
-	int err;
+	int err = lift(launch, pass, own);
 
-	/* First of all: no handler of the parent may run here, the less so after vfork. */
-	sm_signals_restore(&launch->mask, launch->handled);
-	err = lift(launch, pass, &report);
 	if (!err)
 		err = sm_stdio_install(launch->stdio);
 	if (!err)
 		err = place_passed(launch, pass);
 	if (err)
-		die(report, SM_STAGE_STDIO, -err);
-	if (launch->cwd && chdir(launch->cwd) < 0)
-		die(report, SM_STAGE_CHDIR, errno);
-	err = sm_close_from(SM_PASS_FIRST + launch->npass, report);
+		die(own->report, SM_STAGE_STDIO, -err, 0);
+}
+
+static void place_all(const struct sm_launch *launch, struct own *own)
+{
+	int fd = sm_places_avoid(launch->places, own->report);
+	int err = fd < 0 ? fd : 0;
+
+	if (!err)
+		own->report = fd;
+	if (!err && own->cgroup >= 0) {
+		fd = own->cgroup = sm_places_avoid(launch->places, own->cgroup);
+		err = fd < 0 ? fd : 0;
+	}
+	if (!err)
+		err = sm_places_install(launch->places);
 	if (err)
-		die(report, SM_STAGE_CLOSE, -err);
+		die(own->report, SM_STAGE_ATTR, -err, SM_REQ_FDS);
+}
+
+static int close_others(const struct sm_launch *launch, const struct own *own)
+{
+	const struct sm_fd_keep keep = { NULL, 0, { own->report, own->cgroup } };
+
+	if (launch->places)
+		return sm_places_close_others(launch->places, own->report, own->cgroup);
+	return sm_close_but(SM_PASS_FIRST + launch->npass, &keep);
+}
+
+static void take_fields(const struct sm_req *attr, const struct own *own)
+{
+	int field = 0;
+	int err = sm_attr_apply(attr, own->cgroup, &field);
+
+	if (err)
+		die(own->report, SM_STAGE_ATTR, -err, field);
+	if (own->cgroup >= 0)
+		close(own->cgroup); /* the caller's, hence perhaps not close-on-exec */
+}
+
+_Noreturn static void become(const struct sm_launch *launch)
+{
+	const struct sm_req *attr = launch->attr;
+	struct own own = { launch->report_child, -1 };
+	int err;
+
+	if (attr && attr->fields & SM_REQ_CGROUP)
+		own.cgroup = attr->cgroup_fd;
+	/* First of all: no handler of the parent may run here, the less so after vfork. */
+	sm_signals_restore(&launch->mask, launch->handled);
+	if (launch->places)
+		place_all(launch, &own);
+	else
+		place_stdio(launch, &own);
+	if (launch->cwd && chdir(launch->cwd) < 0)
+		die(own.report, SM_STAGE_CHDIR, errno, 0);
+	err = close_others(launch, &own);
+	if (err)
+		die(own.report, SM_STAGE_CLOSE, -err, 0);
+	if (attr)
+		take_fields(attr, &own);
 	execve(launch->argv[0], (char *const *)launch->argv, (char *const *)launch->envp);
-	die(report, SM_STAGE_EXEC, errno);
+	die(own.report, SM_STAGE_EXEC, errno, 0);
 }
 
 pid_t sm_launch_fork(const struct sm_launch *launch)
@@ -102,6 +158,10 @@ pid_t sm_launch_vfork(const struct sm_launch *launch)
 
 void sm_launch_keep_mask(struct sm_launch *launch)
 {
+	if (launch->attr && launch->attr->fields & SM_REQ_SIGMASK) {
+		sm_attr_mask(launch->attr, &launch->mask);
+		return;
+	}
 	sigprocmask(SIG_BLOCK, NULL, &launch->mask);
 }
 
@@ -139,6 +199,8 @@ int sm_launch_confirm(struct sm_launch *launch, int timeout_ms, struct sm_fault 
 			       "the child did not exec in time");
 	if (err)
 		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the child's error pipe");
+	if (report.stage == SM_STAGE_ATTR)
+		return sm_fail_field(fault, report.detail, report.err, sm_attr_name(report.detail));
 	return sm_fail(fault, (enum sm_stage)report.stage, report.err,
 		       report.stage == SM_STAGE_EXEC    ? launch->argv[0]
 		       : report.stage == SM_STAGE_CHDIR ? launch->cwd

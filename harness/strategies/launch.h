@@ -2,7 +2,7 @@
 /*
  * launch.h - fork or vfork, then exec: for the strategies popen and vfork, and for servers.
  *
- * A close-on-exec pipe carries {stage, errno} of a step that failed between the two: so a failed
+ * A close-on-exec pipe carries {stage, errno, detail} of a step that failed between the two: so a failed
  * exec is an errno for the caller, never a child that exits with 127.
  */
 #ifndef SM_STRATEGIES_LAUNCH_H
@@ -11,6 +11,8 @@
 #include <signal.h>
 
 #include "../spawnmark.h"
+
+struct sm_places;
 
 #define SM_PASS_MAX   4
 #define SM_PASS_FIRST 3 /* pass[i] is descriptor SM_PASS_FIRST + i of the new program */
@@ -23,7 +25,9 @@ struct sm_launch {
 	int stdio[3];    /* become 0, 1, 2 */
 	int pass[SM_PASS_MAX];
 	int npass;
-	sigset_t mask;           /* of the new program */
+	const struct sm_req *attr; /* whose fields apply; NULL: none */
+	struct sm_places *places;  /* NULL: stdio alone, and pass. Spent by the child */
+	sigset_t mask;             /* of the new program */
 	const sigset_t *handled; /* signals that have handlers; NULL: the child looks for itself */
 
 	pid_t pid;  /* set by sm_launch_begin() */
@@ -36,7 +40,7 @@ typedef pid_t sm_launch_clone(const struct sm_launch *launch);
 sm_launch_clone sm_launch_fork;
 sm_launch_clone sm_launch_vfork;
 
-/* The caller's own signal mask, for launch->mask. */
+/* launch->mask: what launch->attr asks for, else the caller's own. */
 void sm_launch_keep_mask(struct sm_launch *launch);
 
 /* Makes the child. 0, or -errno with the fault filled and nothing left behind. */

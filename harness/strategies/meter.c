@@ -48,9 +48,11 @@ static int noop_start(void **self, const struct sm_setup *setup, struct sm_fault
 static int noop_spawn(void *self, const struct sm_req *req, struct sm_child *child,
 		      struct sm_fault *fault)
 {
+	int err = sm_refuse_fields(req, fault);
+
 	(void)self;
-	(void)req;
-	(void)fault;
+	if (err)
+		return err;
 	no_stdio(child, 0);
 	child->priv = sm_now_ns();
 	return 0;
@@ -133,8 +135,10 @@ static int raw_spawn(void *self, const struct sm_req *req, struct sm_child *chil
 	uint64_t slot = raw->spawned++ % RAW_SLOTS;
 	sigset_t old;
 	pid_t pid;
+	int err = sm_refuse_fields(req, fault);
 
-	(void)req;
+	if (err)
+		return err;
 	raw->entered[slot] = 0;
 	sm_signals_block(&old);
 	pid = sm_raw_clone(SIGCHLD);

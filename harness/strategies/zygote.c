@@ -27,7 +27,7 @@
 
 enum { MSG_READY = 1, MSG_SPAWN, MSG_REPLY };
 
-/* pid > 0 and three descriptors, or stage and err. */
+/* pid > 0 and the other ends of the child's pipes, or stage and err. */
 struct reply {
 	int32_t pid, stage, err;
 };
@@ -35,8 +35,9 @@ struct reply {
 /* The parent's half. */
 struct zygote {
 	struct sm_server server;
-	int sock; /* -1: broken, for good */
-	char buf[SM_REQUEST_BYTES_MAX];
+	int sock;                /* -1: broken, for good */
+	struct sm_places places; /* of the request in hand; untouched by those without */
+	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
 };
 
 /* The server's half. */
@@ -45,7 +46,9 @@ struct nest {
 	sigset_t handled; /* signals for which the payload has handlers */
 	int sock;
 	struct sm_request request;
-	char buf[SM_REQUEST_BYTES_MAX];
+	struct sm_places places; /* of the request in hand, where it has any */
+	sigset_t mask;           /* the same */
+	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
 };
 
 static void close_fds(struct sm_frame *frame)
@@ -59,9 +62,10 @@ static void close_fds(struct sm_frame *frame)
 static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, struct reply *reply)
 {
 	struct sm_birth birth = { .received_ns = received_ns };
+	const struct sm_req *attr = &nest->request.attr;
 	sigset_t old;
 	pid_t pid;
-	int err = sm_stdio_open(io);
+	int err = sm_stdio_open_for(io, sm_places_of(attr, &nest->places));
 
 	if (err) {
 		reply->stage = SM_STAGE_PIPE;
@@ -76,6 +80,8 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, s
 	birth.cwd = nest->request.cwd[0];
 	birth.sigmask = &old;
 	birth.handled = &nest->handled;
+	if (attr->fields)
+		sm_birth_fields(&birth, attr, &nest->places, &nest->mask);
 	sm_signals_block(&old);
 	birth.cloning_ns = sm_now_ns();
 	/* The exit signal is the server's own, whatever is asked (kernel/fork.c:copy_process). */
@@ -93,26 +99,44 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, s
 	reply->err = -pid;
 }
 
+/* Takes what was received, or tells in reply why not. */
+static int take(struct nest *nest, const struct sm_frame *frame, struct reply *reply)
+{
+	int err = sm_request_unpack(&nest->request, nest->buf, frame->bytes);
+
+	reply->stage = SM_STAGE_ARGUMENT;
+	if (!err)
+		err = sm_request_adopt(&nest->request, frame->fds, frame->nfds, &nest->places);
+	reply->err = -err;
+	return err;
+}
+
 /* Answers one request. 0, or -errno when there is nobody to answer. */
 static int answer(struct nest *nest, const struct sm_frame *frame, int err, int64_t received_ns)
 {
 	struct sm_stdio io = { .child = { -1, -1, -1 }, .parent = { -1, -1, -1 } };
-	struct reply reply = { 0 };
+	struct reply reply = { .stage = SM_STAGE_ARGUMENT, .err = -err };
+	int fds[3];
+	unsigned int n = 0;
 
-	if (!err && (frame->type != MSG_SPAWN || frame->nfds))
-		err = -EPROTO;
-	if (!err)
-		err = sm_request_unpack(&nest->request, nest->buf, frame->bytes);
-	if (err) {
-		reply.stage = SM_STAGE_ARGUMENT;
-		reply.err = -err;
-	} else {
+	if (!err && frame->type != MSG_SPAWN)
+		reply.err = EPROTO;
+	else if (!err && !take(nest, frame, &reply))
 		hatch(nest, received_ns, &io, &reply);
+	for (int i = 0; i < 3 && reply.pid > 0; i++) {
+		if (io.parent[i] >= 0)
+			fds[n++] = io.parent[i];
 	}
-	err = sm_frame_send(nest->sock, MSG_REPLY, &reply, sizeof(reply), io.parent,
-			    reply.pid ? 3 : 0);
+	err = sm_frame_send(nest->sock, MSG_REPLY, &reply, sizeof(reply), fds, n);
 	sm_stdio_close_parent(&io);
 	return err;
+}
+
+static void forget_fields(struct nest *nest)
+{
+	explicit_bzero(&nest->request.attr, sizeof(nest->request.attr));
+	explicit_bzero(&nest->places, sizeof(nest->places));
+	explicit_bzero(&nest->mask, sizeof(nest->mask));
 }
 
 static int zygote_serve(const char *where, const struct sm_payload *payload)
@@ -133,9 +157,11 @@ static int zygote_serve(const char *where, const struct sm_payload *payload)
 		if (err && err != -EMSGSIZE && err != -EMFILE)
 			break;
 		err = answer(nest, &frame, err, sm_now_ns());
-		close_fds(&frame); /* nobody has been asked to send any */
+		close_fds(&frame); /* the child has its own, a refused request none */
 		/* The next child inherits this memory: nothing of this request may be in it. */
 		explicit_bzero(nest->buf, frame.bytes);
+		if (nest->request.attr.fields)
+			forget_fields(nest);
 	}
 	free(nest);
 	return err == -EPIPE ? 0 : err;
@@ -208,15 +234,36 @@ static void give_up(struct zygote *z)
 	z->sock = -1;
 }
 
-/* Sends the request and receives its answer. On error the stream may be out of step. */
-static int ask(struct zygote *z, const struct sm_req *req, int bytes, struct sm_frame *frame,
-	       struct reply *reply, struct sm_fault *fault)
+/* Sends the request and what goes beside it. */
+static int send_request(struct zygote *z, const struct sm_req *req, int bytes,
+			struct sm_fault *fault)
 {
-	int err = sm_frame_send(z->sock, MSG_SPAWN, z->buf, (uint32_t)bytes, NULL, 0);
+	int fds[SM_FRAME_FDS_MAX];
+	int n = req->fields ? sm_request_fds(req, fds, SM_FRAME_FDS_MAX) : 0;
+	int err;
 
-	if (err)
-		return sm_fail(fault, SM_STAGE_SEND, -err, "the zygote takes no request");
-	err = sm_frame_recv(z->sock, frame, reply, sizeof(*reply), sm_poll_ms(req->timeout_ms));
+	if (n < 0)
+		return sm_fail_field(fault, SM_REQ_FDS, -n, "more than one message can carry");
+	err = sm_frame_send(z->sock, MSG_SPAWN, z->buf, (uint32_t)bytes, fds, (unsigned int)n);
+	return err ? sm_fail(fault, SM_STAGE_SEND, -err, "the zygote takes no request") : 0;
+}
+
+/* How many pipes a child gets: those that its request does not replace. */
+static unsigned int count_pipes(const struct zygote *z, const struct sm_req *req)
+{
+	unsigned int n = 3;
+
+	for (int i = 0; i < 3 && req->fields & SM_REQ_FDS; i++)
+		n -= z->places.at[i].src >= 0;
+	return n;
+}
+
+/* Receives the answer. On error the stream may be out of step. */
+static int receive(struct zygote *z, const struct sm_req *req, struct sm_frame *frame,
+		   struct reply *reply, struct sm_fault *fault)
+{
+	int err = sm_frame_recv(z->sock, frame, reply, sizeof(*reply), sm_poll_ms(req->timeout_ms));
+
 	if (err == -ETIMEDOUT)
 		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "the zygote did not answer");
 	if (err == -EMFILE && reply->pid > 0) { /* the answer is whole but for its descriptors */
@@ -227,11 +274,33 @@ static int ask(struct zygote *z, const struct sm_req *req, int bytes, struct sm_
 	if (err)
 		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the zygote died or talks nonsense");
 	if (frame->type != MSG_REPLY || frame->bytes != sizeof(*reply) ||
-	    (reply->pid > 0 ? frame->nfds != 3 : frame->nfds || reply->err <= 0)) {
+	    (reply->pid > 0 ? frame->nfds != count_pipes(z, req)
+			    : frame->nfds || reply->err <= 0)) {
 		close_fds(frame);
 		return sm_fail(fault, SM_STAGE_REPLY, EPROTO, "the zygote talks nonsense");
 	}
 	return 0;
+}
+
+/* Can the next request still be answered in its turn? */
+static int in_step(int err)
+{
+	/* Nothing was sent; or all that was answered has been read. */
+	return err == -EMSGSIZE || err == -ETOOMANYREFS || err == -EMFILE;
+}
+
+static void take_child(const struct zygote *z, const struct sm_req *req,
+		       const struct sm_frame *frame, struct sm_child *child)
+{
+	int *ends[3] = { &child->in, &child->out, &child->err };
+	int n = 0;
+
+	for (int i = 0; i < 3; i++) {
+		int given = req->fields & SM_REQ_FDS && z->places.at[i].src >= 0;
+
+		*ends[i] = given ? -1 : frame->fds[n++];
+	}
+	child->priv = -1;
 }
 
 static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *child,
@@ -240,7 +309,8 @@ static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *c
 	struct zygote *z = self;
 	struct sm_frame frame;
 	struct reply reply = { 0 };
-	int err = sm_check_spawn(req, child, fault);
+	struct sm_req own;
+	int err = sm_check_spawn(&req, &own, &z->places, child, fault);
 	int bytes;
 
 	if (err)
@@ -251,19 +321,18 @@ static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *c
 	bytes = sm_request_pack(z->buf, sizeof(z->buf), req);
 	if (bytes < 0)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, -bytes, "the request is too large");
-	err = ask(z, req, bytes, &frame, &reply, fault);
+	err = send_request(z, req, bytes, fault);
+	if (!err)
+		err = receive(z, req, &frame, &reply, fault);
 	if (err) {
-		if (err != -EMFILE)
+		if (!in_step(err))
 			give_up(z);
 		return err;
 	}
 	if (reply.pid <= 0)
 		return sm_fail(fault, (enum sm_stage)reply.stage, reply.err, "in the zygote");
 	child->pid = reply.pid;
-	child->in = frame.fds[0];
-	child->out = frame.fds[1];
-	child->err = frame.fds[2];
-	child->priv = -1;
+	take_child(z, req, &frame, child);
 	return 0;
 }
 

@@ -34,3 +34,11 @@ int sm_fail(struct sm_fault *fault, enum sm_stage stage, int err, const char *te
 	}
 	return err > 0 ? -err : -EPROTO; /* a failure without an errno is still no success */
 }
+
+int sm_fail_field(struct sm_fault *fault, int field, int err, const char *text)
+{
+	err = sm_fail(fault, SM_STAGE_ATTR, err, text);
+	if (fault && fault->size >= sizeof(*fault))
+		fault->detail = field;
+	return err;
+}

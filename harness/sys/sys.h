@@ -37,17 +37,33 @@ struct sm_stdio {
 	int parent[3]; /* the other ends */
 };
 
-int sm_stdio_open(struct sm_stdio *io);         /* 0 or -errno; on error nothing is open */
+int sm_stdio_open(struct sm_stdio *io); /* 0 or -errno; on error nothing is open */
+/* No pipe for a place that has its source, and the others get theirs. NULL: all three. */
+struct sm_places;
+int sm_stdio_open_for(struct sm_stdio *io, struct sm_places *places);
 void sm_stdio_close_child(struct sm_stdio *io); /* idempotent: closed ends become -1 */
 void sm_stdio_close_parent(struct sm_stdio *io);
 /* Puts fds onto 0, 1, 2, right also where a source is one of them. 0 or -errno. */
 int sm_stdio_install(const int fds[3]);
+/* Puts from onto to, where it survives an exec, also when both are the same. 0 or -errno. */
+int sm_fd_place(int from, int to);
 
 /*
  * Closes every descriptor >= lowest but keep (-1: none). By close_range(2), else by /proc/self/fd,
  * else one by one up to RLIMIT_NOFILE. 0 or -errno.
  */
 int sm_close_from(int lowest, int keep);
+
+/* What is to stay open: every dst of fds, which are sorted by it, and two more (-1: none). */
+struct sm_fd_keep {
+	const struct sm_req_fd *fds;
+	unsigned int n;
+	int more[2];
+};
+
+int sm_close_but(int lowest, const struct sm_fd_keep *keep);
+/* The index of the first of n sorted ones whose dst is not below fd. */
+unsigned int sm_fd_lower_bound(const struct sm_req_fd *fds, unsigned int n, int fd);
 
 /* Blocks every signal around a clone; old gets what was. */
 int sm_signals_block(sigset_t *old);
@@ -84,6 +100,8 @@ int sm_cgroup_own(const char *controller, char *dir, size_t size);
  * EPROTO), so that a caller can `return sm_fail(...)`. text may be NULL.
  */
 int sm_fail(struct sm_fault *fault, enum sm_stage stage, int err, const char *text);
+/* The same for a field of the request: stage SM_STAGE_ATTR, detail the field. */
+int sm_fail_field(struct sm_fault *fault, int field, int err, const char *text);
 /* "clone", "exec", …: the stage's name for a person. */
 const char *sm_stage_name(int stage);
 

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,6 +59,55 @@ static void say_args(void)
 		dprintf(1, "arg=%zu:%.60s\n", strlen(*args), *args);
 }
 
+/* What the optional fields of a request have made of this process. */
+static void say_fields(void)
+{
+	struct rlimit files, core;
+	uid_t uid[3];
+	gid_t gid[3], groups[8];
+	int n = getgroups(8, groups);
+	mode_t mask = umask(0);
+
+	umask(mask);
+	getresuid(&uid[0], &uid[1], &uid[2]);
+	getresgid(&gid[0], &gid[1], &gid[2]);
+	getrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_CORE, &core);
+	dprintf(1, "leader=%d%d umask=%o uid=%u,%u,%u gid=%u,%u,%u\n", getsid(0) == getpid(),
+		getpgid(0) == getpid(), mask, uid[0], uid[1], uid[2], gid[0], gid[1], gid[2]);
+	dprintf(1, "pgid=%d files=%llu,%llu core=%llu ngroups=%d", getpgid(0),
+		(unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max,
+		(unsigned long long)core.rlim_max, n);
+	for (int i = 0; i < n; i++)
+		dprintf(1, " group=%u", groups[i]);
+	dprintf(1, "\n");
+}
+
+static void copy_to_stdout(const char *path)
+{
+	char buf[1024];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
+		dprintf(1, "%.*s", (int)n, buf);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* "fd:inode" of every open one, close-on-exec ones with a "!". */
+static void say_fds(void)
+{
+	for (int fd = 0; fd < 4096; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) == 0)
+			dprintf(1, " %d:%lu%s", fd, (unsigned long)st.st_ino,
+				fcntl(fd, F_GETFD) & FD_CLOEXEC ? "!" : "");
+	}
+	dprintf(1, " \n");
+}
+
 static int work(void *arg)
 {
 	const char *v;
@@ -77,6 +128,12 @@ static int work(void *arg)
 		dprintf(1, "out:%.*s", (int)n, line);
 		dprintf(2, "err:%.*s", (int)n, line);
 	}
+	if (getenv("SU_FIELDS"))
+		say_fields();
+	if (getenv("SU_CGROUP"))
+		copy_to_stdout("/proc/self/cgroup");
+	if (getenv("SU_FDS"))
+		say_fds();
 	if (getenv("SU_TELL")) {
 		size_t env = 0;
 
@@ -274,16 +331,14 @@ void su_stop(struct su *s)
 	su_nothing_left(s);
 }
 
-int su_spawn(struct su *s, struct su_run *run, const char *const *args, const char *const *env,
-	     const char *cwd, unsigned int timeout_ms)
+int su_spawn_req(struct su *s, struct su_run *run, const struct sm_req *like,
+		 const char *const *env)
 {
 	const char *envp[16] = { "SM_JOB=child", "ASAN_OPTIONS=detect_leaks=0" };
-	struct sm_req req = { .size = sizeof(req),
-			      .timeout_ms = timeout_ms,
-			      .args = args,
-			      .envp = envp,
-			      .cwd = cwd };
+	struct sm_req req = *like;
 
+	req.size = sizeof(req);
+	req.envp = envp;
 	for (size_t i = 0, at = 2; env && env[i]; i++) {
 		assert_true(at < 15);
 		envp[strncmp(env[i], "SM_JOB=", 7) == 0 ? 0 : at++] = env[i];
@@ -296,6 +351,14 @@ int su_spawn(struct su *s, struct su_run *run, const char *const *args, const ch
 	s->fault.size = sizeof(s->fault);
 	run->request_ns = sm_now_ns();
 	return s->ops->spawn(s->self, &req, &run->child, &s->fault);
+}
+
+int su_spawn(struct su *s, struct su_run *run, const char *const *args, const char *const *env,
+	     const char *cwd, unsigned int timeout_ms)
+{
+	const struct sm_req req = { .timeout_ms = timeout_ms, .args = args, .cwd = cwd };
+
+	return su_spawn_req(s, run, &req, env);
 }
 
 /* One read into buf, bounded. Returns 0 at the end of file. */
@@ -327,23 +390,31 @@ static int find_record(struct su_run *run)
 
 void su_read_record(struct su_run *run)
 {
-	while (!find_record(run)) {
+	while (run->child.out >= 0 && !find_record(run)) {
 		if (!read_some(run->child.out, run->out, &run->out_bytes, sizeof(run->out)))
 			break;
 	}
 }
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void su_finish(struct su *s, struct su_run *run)
 {
-	close(run->child.in);
+	struct sm_child *c = &run->child;
+
+	close_if_open(c->in);
 	su_read_record(run);
-	while (read_some(run->child.out, run->out, &run->out_bytes, sizeof(run->out)))
+	while (c->out >= 0 && read_some(c->out, run->out, &run->out_bytes, sizeof(run->out)))
 		;
-	while (read_some(run->child.err, run->err, &run->err_bytes, sizeof(run->err) - 1))
+	while (c->err >= 0 && read_some(c->err, run->err, &run->err_bytes, sizeof(run->err) - 1))
 		;
-	assert_int_equal(s->ops->wait(s->self, &run->child, SU_WAIT_MS, &run->exit), 0);
-	close(run->child.out);
-	close(run->child.err);
+	assert_int_equal(s->ops->wait(s->self, c, SU_WAIT_MS, &run->exit), 0);
+	close_if_open(c->out);
+	close_if_open(c->err);
 }
 
 void su_good(struct su *s, struct su_run *run, const char *one)

@@ -29,7 +29,7 @@ struct su_run {
 	struct sm_exit exit;
 	struct sm_record rec; /* magic 0: none came */
 	int64_t request_ns;
-	char out[4096], err[4096]; /* text before the record; all of stderr */
+	char out[8192], err[4096]; /* text before the record; all of stderr */
 	size_t out_bytes, err_bytes;
 };
 
@@ -54,9 +54,12 @@ void su_nothing_left(const struct su *s);
 /* env: more entries for the child's environment, NULL-terminated, or NULL. */
 int su_spawn(struct su *s, struct su_run *run, const char *const *args, const char *const *env,
 	     const char *cwd, unsigned int timeout_ms);
+/* The same with the arguments, directory, bound and fields of a request. */
+int su_spawn_req(struct su *s, struct su_run *run, const struct sm_req *like,
+		 const char *const *env);
 /* Reads stdout up to a record of any kind, or to its end. */
 void su_read_record(struct su_run *run);
-/* Closes stdin, reads everything, collects the exit, closes all. */
+/* Closes stdin, reads everything from the pipes that there are, collects the exit, closes all. */
 void su_finish(struct su *s, struct su_run *run);
 /* spawn and finish with env entry one, asserting a DONE record and status 0. */
 void su_good(struct su *s, struct su_run *run, const char *one);

@@ -47,6 +47,21 @@ void sm_unpack_bytes(struct sm_pack *p, void *data, size_t bytes)
 	p->left -= bytes;
 }
 
+void *sm_unpack_place(struct sm_pack *p, size_t bytes)
+{
+	char *at = p->at;
+
+	if (p->err)
+		return NULL;
+	if (bytes > p->left) {
+		p->err = -EPROTO;
+		return NULL;
+	}
+	p->at += bytes;
+	p->left -= bytes;
+	return at;
+}
+
 void sm_unpack_vec(struct sm_pack *p, const char **vec, size_t max)
 {
 	uint32_t count = 0, i;

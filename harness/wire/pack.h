@@ -24,6 +24,8 @@ void sm_pack_vec(struct sm_pack *p, const char *const *vec);
  * at most max entries with it. Every length is checked: the buffer may come from anybody.
  */
 void sm_unpack_bytes(struct sm_pack *p, void *data, size_t bytes);
+/* Where they lie in the buffer, without a copy; NULL on failure. */
+void *sm_unpack_place(struct sm_pack *p, size_t bytes);
 void sm_unpack_vec(struct sm_pack *p, const char **vec, size_t max);
 
 #endif
