@@ -66,6 +66,7 @@ static int take(struct sm_cell *c, struct sm_kid *kid, struct sm_answer *answer)
 	if (rec.kind == SM_RECORD_FAULT) {
 		kid->have = 0;
 		sm_fail(&c->fault, (enum sm_stage)rec.stage, rec.err, "told by the child");
+		c->fault.detail = rec.detail;
 		return -EIO;
 	}
 	if (rec.kind != SM_RECORD_DATA || rec.data_bytes != sizeof(*answer))
