@@ -71,7 +71,10 @@ static int exec_launch(struct exec *x, const struct sm_req *req, struct sm_stdio
 	launch.places = sm_places_of(req, &x->places);
 	launch.handled = &x->handled;
 	memcpy(launch.stdio, io->child, sizeof(launch.stdio));
-	sm_launch_keep_mask(&launch);
+	if (req->fields & SM_REQ_SIGMASK)
+		sm_attr_mask(req, &launch.mask);
+	else
+		sm_launch_keep_mask(&launch);
 	err = sm_launch_begin(&launch, clone, fault);
 	sm_stdio_close_child(io);
 	if (!err)

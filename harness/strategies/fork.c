@@ -16,7 +16,8 @@ struct copier {
 	const struct sm_payload *payload; /* the host's own, valid until stop() */
 	sigset_t handled;                 /* signals for which host and payload have handlers */
 	struct sm_places places;          /* of the request in hand */
-	sigset_t mask;                    /* the same */
+	sigset_t old;                     /* the host's own, while it forks */
+	sigset_t mask;                    /* of the request in hand */
 };
 
 static int fork_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
@@ -51,21 +52,18 @@ _Noreturn static void fork_child(const struct sm_payload *payload, struct sm_bir
 static pid_t fork_one(struct copier *c, struct sm_birth *birth, struct sm_stdio *io)
 {
 	const struct sm_payload *payload = c->payload;
-	sigset_t old;
 	pid_t pid;
 
 	if (payload->before_fork)
 		payload->before_fork();
-	sm_signals_block(&old);
-	if (!birth->sigmask)
-		birth->sigmask = &old;
+	sm_signals_block(&c->old);
 	birth->cloning_ns = sm_now_ns();
 	pid = fork();
 	if (pid == 0)
 		fork_child(payload, birth, io);
 	if (pid < 0)
 		pid = -errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	sigprocmask(SIG_SETMASK, &c->old, NULL);
 	if (payload->after_fork_parent)
 		payload->after_fork_parent();
 	return pid;
@@ -92,6 +90,7 @@ static int fork_spawn(void *self, const struct sm_req *req, struct sm_child *chi
 	birth.args = req->args;
 	birth.envp = req->envp;
 	birth.cwd = req->cwd;
+	birth.sigmask = &c->old;
 	birth.handled = &c->handled;
 	if (req->fields)
 		sm_birth_fields(&birth, req, &c->places, &c->mask);

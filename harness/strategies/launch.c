@@ -158,10 +158,6 @@ pid_t sm_launch_vfork(const struct sm_launch *launch)
 
 void sm_launch_keep_mask(struct sm_launch *launch)
 {
-	if (launch->attr && launch->attr->fields & SM_REQ_SIGMASK) {
-		sm_attr_mask(launch->attr, &launch->mask);
-		return;
-	}
 	sigprocmask(SIG_BLOCK, NULL, &launch->mask);
 }
 

@@ -40,7 +40,7 @@ typedef pid_t sm_launch_clone(const struct sm_launch *launch);
 sm_launch_clone sm_launch_fork;
 sm_launch_clone sm_launch_vfork;
 
-/* launch->mask: what launch->attr asks for, else the caller's own. */
+/* The caller's own signal mask, for launch->mask. */
 void sm_launch_keep_mask(struct sm_launch *launch);
 
 /* Makes the child. 0, or -errno with the fault filled and nothing left behind. */

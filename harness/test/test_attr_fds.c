@@ -30,6 +30,9 @@ static const char *const real[] = { "fork", "forkserver", "popen", "vfork", "zyg
 
 #define MANY 300
 
+/* $TMPDIR, so that the one socket in it is that of the server under test. */
+static char tmp[] = "/tmp/sm-test-XXXXXX";
+
 /* Files of our own, each another inode, and a request that hands some of them over. */
 struct files {
 	int fd[MANY];
@@ -270,6 +273,22 @@ static void internal_descriptors_make_room(void **state)
 	su_stop(&s);
 }
 
+/* One source that is in the way of 200: out of it there are 50 numbers. */
+static void share_one_in_a_tight_table(struct su *s)
+{
+	struct su_run run;
+	struct files f = { .n = 0 };
+
+	open_files(&f, 2);
+	hand(&f, f.fd[1], f.fd[0]);
+	for (int dst = 3; dst < 203; dst++) {
+		if (dst != f.fd[0])
+			hand(&f, f.fd[0], dst);
+	}
+	expect_exact(s, &f, &run);
+	close_files(&f);
+}
+
 static void as_high_as_the_limit_allows(void **state)
 {
 	struct rlimit old, low = { 256, 0 };
@@ -298,6 +317,8 @@ static void as_high_as_the_limit_allows(void **state)
 		assert_int_equal(run.rec.detail, SM_REQ_FDS);
 	}
 	close_files(&f);
+	if (!s.ops->server) /* to which each goes as a descriptor of its own */
+		share_one_in_a_tight_table(&s);
 	su_stop(&s);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
@@ -321,6 +342,7 @@ static void above_a_lowered_limit_all_is_closed(void **state)
 	low.rlim_cur = 128;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	hand(&f, high, 5);
+	hand(&f, high, high); /* nothing to move: beyond the limit it could not be moved back */
 	hand(&f, f.fd[0], 100);
 	expect_exact(&s, &f, &run);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
@@ -534,15 +556,15 @@ static void every_wrong_word_is_survived(void **state)
 static int dial(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	DIR *d = opendir(getenv("TMPDIR"));
+	DIR *d = opendir(tmp);
 	struct dirent *e;
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_non_null(d);
 	while ((e = readdir(d))) {
 		if (e->d_name[0] != '.')
-			snprintf(address.sun_path, sizeof(address.sun_path), "%.40s/%.40s/socket",
-				 getenv("TMPDIR"), e->d_name);
+			snprintf(address.sun_path, sizeof(address.sun_path), "%s/%.40s/socket", tmp,
+				 e->d_name);
 	}
 	closedir(d);
 	assert_int_equal(connect(sock, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -606,7 +628,6 @@ static void add(const char *property, CMUnitTestFunction fn)
 
 int main(int argc, char **argv)
 {
-	char tmp[] = "/tmp/sm-test-XXXXXX"; /* so that the one socket in it is ours */
 	int failed;
 
 	if (getenv("SM_JOB"))
