@@ -159,22 +159,14 @@ static void each_pipe_can_be_replaced(void **state)
 	su_stop(&s);
 }
 
-/* In a process of its own: its 0, 1 and 2 are files, and go to every order of them. */
-static int permute(void *arg)
+static void permute(void **state)
 {
 	static const int orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
 					  { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
 	struct su s;
 	struct su_run run;
 
-	for (int i = 0; i < 3; i++) {
-		int fd = memfd_create("stdio", 0);
-
-		if (fd < 0 || dup2(fd, i) < 0 || (fd > 2 && close(fd)))
-			return 1;
-	}
-	if (su_start(&s, arg, NULL))
-		return 2;
+	assert_int_equal(su_start(&s, *state, NULL), 0);
 	for (int i = 0; i < 6; i++) {
 		struct files f = { .n = 0 };
 
@@ -186,12 +178,28 @@ static int permute(void *arg)
 		expect_exact(&s, &f, &run);
 	}
 	su_stop(&s);
-	return 0;
+}
+
+/*
+ * In a process of its own, whose 0, 1 and 2 are files. Assertions need somebody to return to, so
+ * it has a runner of its own as well.
+ */
+static int with_files_as_stdio(void *arg)
+{
+	const struct CMUnitTest one[] = { { "permute", permute, NULL, NULL, arg } };
+
+	for (int i = 0; i < 3; i++) {
+		int fd = memfd_create("stdio", 0);
+
+		if (fd < 0 || dup2(fd, i) < 0 || (fd > 2 && close(fd)))
+			return 1;
+	}
+	return cmocka_run_group_tests(one, NULL, NULL);
 }
 
 static void permutations_of_stdio(void **state)
 {
-	su_in_fork(permute, *state);
+	su_in_fork(with_files_as_stdio, *state);
 }
 
 /* Sources and destinations are the same numbers, turned by one; by as many as there are. */
