@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -234,8 +235,21 @@ bool sm_cgroup_empty(const struct sm_cgroup *cg)
 	return !cg->dir[0] || kill_members(cg, 0) == 0;
 }
 
+/* Groups that members made inside; they are files' directories, so that only rmdir(2) is right. */
+static int remove_inner(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+	(void)st;
+	if (flag == FTW_DP && at->level > 0)
+		rmdir(path);
+	return 0;
+}
+
 int sm_cgroup_remove(struct sm_cgroup *cg)
 {
+	struct stat st;
+
+	if (cg->dir[0] && stat(cg->dir, &st) == 0 && st.st_nlink > 2)
+		nftw(cg->dir, remove_inner, 8, FTW_DEPTH | FTW_PHYS);
 	/* EBUSY: a member has been reaped but its exit has not reached cgroup_exit yet. */
 	for (int i = 0; cg->dir[0] && rmdir(cg->dir) < 0; i++) {
 		if (errno == ENOENT)

@@ -100,8 +100,7 @@ static const char *absolute(struct sm_arena *arena, const struct sm_scenario_fil
 	return sm_arena_printf(arena, "%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : ".", path);
 }
 
-/* Looks a plain name up in $PATH. NULL: not there (or no memory). */
-static const char *on_path(struct sm_arena *arena, const char *name)
+const char *sm_on_path(struct sm_arena *arena, const char *name)
 {
 	const char *path = getenv("PATH");
 
@@ -133,7 +132,7 @@ static int find_interpreter(struct sm_planner *p, const struct sm_scenario_file 
 		return *path ? 0 : -ENOMEM;
 	}
 	*path = strchr(value->text, '/') ? absolute(arena, file, value)
-					 : on_path(arena, value->text);
+					 : sm_on_path(arena, value->text);
 	if (!*path || !is_program(*path))
 		return sm_bad(p->error, value->at,
 			      "interpreter '%s' does not exist or cannot be executed; expected a "
@@ -142,35 +141,43 @@ static int find_interpreter(struct sm_planner *p, const struct sm_scenario_file 
 	return 0;
 }
 
+char **sm_command_python(struct sm_arena *arena, const char *root, const char *build,
+			 const char *interpreter, const struct sm_python_code *code)
+{
+	struct words w = { .arena = arena };
+
+	add(&w, interpreter ? interpreter : sm_arena_printf(arena, "%s/.venv/bin/python", root));
+	add(&w, sm_arena_printf(arena, "%s/harness/payloads/python.py", root));
+	add_option(&w, "--lib", sm_arena_printf(arena, "%s/libspawnmark.so", build));
+	if (*code->imports)
+		add_option(&w, "--imports", code->imports);
+	if (*code->preamble)
+		add_option(&w, "--preamble", code->preamble);
+	add_option(&w, "--work", code->work);
+	if (*code->check)
+		add_option(&w, "--check", code->check);
+	return finish(&w);
+}
+
 static int build_python(struct sm_planner *p, const struct sm_scenario_file *file,
 			const struct sm_value *values, struct sm_case *c)
 {
-	struct words w = { .arena = p->plan->arena };
-	const char *script = sm_arena_printf(w.arena, "%s/harness/payloads/python.py", p->root);
-	const char *lib = sm_arena_printf(w.arena, "%s/libspawnmark.so", p->build);
+	const struct sm_python_code code = { c->imports, c->preamble, c->work, c->check };
 	int err = find_interpreter(p, file, &values[sm_key_find("interpreter")], &c->interpreter);
 
 	if (err)
 		return err;
-	if (!script || !lib)
+	c->argv = sm_command_python(p->plan->arena, p->root, p->build, c->interpreter, &code);
+	if (!c->argv)
 		return -ENOMEM;
-	if (access(script, R_OK) || access(lib, R_OK)) {
+	for (int i = 1; i <= 3; i += 2) { /* script and library */
+		if (access(c->argv[i], R_OK) == 0)
+			continue;
 		snprintf(p->error->text, sizeof(p->error->text), "%s is missing; run `make`",
-			 access(lib, R_OK) ? lib : script);
+			 c->argv[i]);
 		return -EINVAL;
 	}
-	add(&w, c->interpreter);
-	add(&w, script);
-	add_option(&w, "--lib", lib);
-	if (*c->imports)
-		add_option(&w, "--imports", c->imports);
-	if (*c->preamble)
-		add_option(&w, "--preamble", c->preamble);
-	add_option(&w, "--work", c->work);
-	if (*c->check)
-		add_option(&w, "--check", c->check);
-	c->argv = finish(&w);
-	return w.err;
+	return 0;
 }
 
 static int build_heap(struct sm_planner *p, struct sm_case *c)

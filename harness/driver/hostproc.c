@@ -309,22 +309,24 @@ static void sweep(const struct sm_rig *rig)
 		usleep(500);
 }
 
-static void close_politely(struct sm_rig *rig, struct sm_hostproc *host)
+int sm_hostproc_close(struct sm_rig *rig, struct sm_hostproc *host)
 {
 	struct sm_msg_done done;
 	struct sm_fault fault = { .size = sizeof(fault) };
 
 	if (!host->pid || rig->interrupted)
-		return;
+		return -1;
 	if (sm_hostproc_do(rig, host, SM_CMD_CLOSE, NULL, 0, CLOSE_WAIT_MS, &done, &fault) == 0)
-		sm_hostproc_join(rig, host, CLOSE_WAIT_MS);
+		return sm_hostproc_join(rig, host, CLOSE_WAIT_MS);
+	/* It may have died of the question: then that has been seen already. */
+	return host->pid ? -1 : fault.detail;
 }
 
 void sm_hostproc_end(struct sm_rig *rig, struct sm_hostproc *hosts, int n, bool polite)
 {
 	for (int i = 0; i < n; i++) {
 		if (polite)
-			close_politely(rig, &hosts[i]);
+			sm_hostproc_close(rig, &hosts[i]);
 		sm_cgroup_kill(&hosts[i].cg);
 		if (hosts[i].pid)
 			kill(hosts[i].pid, SIGKILL);

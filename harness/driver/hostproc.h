@@ -8,6 +8,8 @@
 #ifndef SM_HOSTPROC_H
 #define SM_HOSTPROC_H
 
+#include <signal.h>
+
 #include "../wire/frame.h"
 #include "cgroup.h"
 #include "cpu.h"
@@ -17,8 +19,9 @@
 
 /* What all hosts of a run share. */
 struct sm_rig {
-	int signal_fd;    /* readable when the user wants to stop; -1: none */
-	bool interrupted; /* sticky */
+	int signal_fd;     /* readable when the user wants to stop; -1: none */
+	sigset_t old_mask; /* while signals are taken */
+	bool interrupted;  /* sticky */
 	struct sm_cgroup_base base;
 	struct sm_cpus cpus;
 	char **env; /* of hosts, servers and children: a fixed list of names, no more */
@@ -49,6 +52,12 @@ struct sm_hostspec {
 /* Opens what the rig holds; the caller becomes a subreaper and leaves the measured CPU. */
 int sm_rig_open(struct sm_rig *rig); /* 0 or -errno */
 void sm_rig_close(struct sm_rig *rig);
+/* From now on SIGINT and SIGTERM are words of the user, not ends. 0 or -errno. */
+int sm_rig_take_signals(struct sm_rig *rig);
+/* And the way back: a second one ends the program. Idempotent. */
+void sm_rig_leave_signals(struct sm_rig *rig);
+/* Sets a variable in the environment of all hosts to come. 0 or -ENOMEM. */
+int sm_rig_setenv(struct sm_rig *rig, const char *name, const char *value);
 /* Is it a child from before the rig? */
 bool sm_rig_stranger(const struct sm_rig *rig, pid_t pid);
 /* True once the user wants to stop; looks at signal_fd. */
@@ -83,6 +92,12 @@ int sm_hostproc_do(struct sm_rig *rig, struct sm_hostproc *host, uint16_t comman
 /* Sends SM_CMD_OPEN for the case; fills host->server. As sm_hostproc_await(). */
 int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct sm_case *c,
 		     bool plant_secrets, struct sm_fault *fault);
+
+/*
+ * Asks it to end (SM_CMD_CLOSE) and waits until it has. Returns its wait status; -1: not in time,
+ * or interrupted.
+ */
+int sm_hostproc_close(struct sm_rig *rig, struct sm_hostproc *host);
 
 /* Waits until the host has ended. Returns its wait status; -1: not in time, or interrupted. */
 int sm_hostproc_join(struct sm_rig *rig, struct sm_hostproc *host, int64_t timeout_ms);

@@ -18,6 +18,8 @@ json_t *sm_json_number(struct sm_number v);
 json_t *sm_json_real(double v);
 json_t *sm_json_count(int64_t v);
 json_t *sm_json_text(const char *text);
+/* Names of enum sm_trait. */
+json_t *sm_json_traits(uint64_t bits);
 /* [lo, hi] or null. */
 json_t *sm_json_interval(const struct sm_estimate *e);
 /* sum / n, null unless both are known. */

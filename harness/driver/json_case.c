@@ -11,29 +11,6 @@
 static const char *const kinds[] = { "latency", "throughput", "memory", "isolation" };
 static const char *const pins[] = { "same", "sibling", "free" };
 
-static const struct {
-	uint64_t bit;
-	const char *name;
-} traits[] = {
-	{ SM_CHILD_OF_PARENT, "CHILD_OF_PARENT" },
-	{ SM_FRESH_IMAGE, "FRESH_IMAGE" },
-	{ SM_RUNS_ATFORK, "RUNS_ATFORK" },
-	{ SM_OWN_SERVER, "OWN_SERVER" },
-	{ SM_PARENT_LOADS, "PARENT_LOADS" },
-	{ SM_NEGATIVE_CONTROL, "NEGATIVE_CONTROL" },
-	{ SM_METER, "METER" },
-};
-
-static json_t *trait_list(uint64_t bits)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < sizeof(traits) / sizeof(*traits); i++)
-		if (bits & traits[i].bit)
-			json_array_append_new(list, json_string(traits[i].name));
-	return list;
-}
-
 static int warmups(const struct sm_block *b)
 {
 	int n = 0;
@@ -306,7 +283,7 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_object_set_new(o, "label", sm_json_text(c->label));
 	json_object_set_new(o, "strategy", sm_json_text(c->ops->name));
 	json_object_set_new(o, "summary", sm_json_text(c->ops->summary));
-	json_object_set_new(o, "traits", trait_list(c->ops->traits));
+	json_object_set_new(o, "traits", sm_json_traits(c->ops->traits));
 	json_object_set_new(o, "payload", sm_json_text(c->payload));
 	json_object_set_new(o, "target", sm_json_text(c->target));
 	json_object_set_new(o, "sandbox", json_string("none"));

@@ -33,6 +33,16 @@ int sm_command_build(struct sm_planner *p, const struct sm_scenario_file *file,
 /* The program of payload none. NULL: no memory. */
 char **sm_command_none(struct sm_planner *p, const char *target);
 
+/* What the payload python is to run; "" for nothing. */
+struct sm_python_code {
+	const char *imports, *preamble, *work, *check;
+};
+/* The command of payload python; interpreter NULL: the checkout's. NULL: no memory. */
+char **sm_command_python(struct sm_arena *arena, const char *root, const char *build,
+			 const char *interpreter, const struct sm_python_code *code);
+/* Looks a plain name up in $PATH. NULL: not there (or no memory). */
+const char *sm_on_path(struct sm_arena *arena, const char *name);
+
 /* Adds the floor of each case that wants one, once each, and links them. 0 or -ENOMEM. */
 int sm_floors_add(struct sm_planner *p);
 

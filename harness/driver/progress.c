@@ -15,15 +15,21 @@
 #define TERMINAL_EVERY_NS 100000000
 #define BAR               24
 
-int sm_progress_open(struct sm_progress *p, const struct sm_plan *plan)
+void sm_progress_begin(struct sm_progress *p, const char *unit)
 {
 	const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
 
 	memset(p, 0, sizeof(*p));
-	p->plan = plan;
+	p->unit = unit;
 	p->terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 	p->color = p->terminal && !(plain && *plain);
 	p->began_ns = sm_now_ns();
+}
+
+int sm_progress_open(struct sm_progress *p, const struct sm_plan *plan)
+{
+	sm_progress_begin(p, "visits");
+	p->plan = plan;
 	p->spent_ns = calloc((size_t)plan->ncases + 1, sizeof(*p->spent_ns));
 	p->visits = calloc((size_t)plan->ncases + 1, sizeof(*p->visits));
 	if (p->spent_ns && p->visits)
@@ -33,7 +39,7 @@ int sm_progress_open(struct sm_progress *p, const struct sm_plan *plan)
 }
 
 /* What is left, each case at its own mean so far, an unknown one at the mean of all. */
-static double left_s(const struct sm_progress *p, int from)
+static double sum_left_s(const struct sm_progress *p, int from)
 {
 	int64_t spent = 0, visits = 0;
 	double left = 0, mean;
@@ -85,28 +91,45 @@ static int columns(void)
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
 }
 
-void sm_progress_visit(struct sm_progress *p, int i)
+static bool due(const struct sm_progress *p)
 {
-	int64_t now = sm_now_ns();
+	int64_t every = p->terminal ? TERMINAL_EVERY_NS : PLAIN_EVERY_NS;
+
+	return !p->said_ns || sm_now_ns() - p->said_ns >= every;
+}
+
+void sm_progress_line(struct sm_progress *p, int done, int total, double left_s, const char *name)
+{
 	char left[32], line[512], graph[BAR + 1];
-	const char *name = p->plan->cases[p->plan->visits[i].icase].name;
 	int room;
 
-	if (p->said_ns && now - p->said_ns < (p->terminal ? TERMINAL_EVERY_NS : PLAIN_EVERY_NS))
+	if (!due(p))
 		return;
-	p->said_ns = now;
-	clock_of(left_s(p, i), left, sizeof(left));
+	p->said_ns = sm_now_ns();
+	clock_of(left_s, left, sizeof(left));
 	if (!p->terminal) {
-		fprintf(stderr, "%d of %d visits, %s left, now %s\n", i, p->plan->nvisits, left,
-			name);
+		fprintf(stderr, "%d of %d %s, %s left, now %s\n", done, total, p->unit, left, name);
 		return;
 	}
-	bar(graph, i, p->plan->nvisits);
+	bar(graph, done, total);
 	room = columns() - 1;
-	snprintf(line, sizeof(line), "[%s] %d/%d  %s left  %s", graph, i, p->plan->nvisits, left,
-		 name);
+	snprintf(line, sizeof(line), "[%s] %d/%d  %s left  %s", graph, done, total, left, name);
 	fprintf(stderr, p->color ? "\r\033[36m%.*s\033[0m\033[K" : "\r%.*s\033[K", room, line);
 	fflush(stderr);
+}
+
+void sm_progress_visit(struct sm_progress *p, int i)
+{
+	if (due(p))
+		sm_progress_line(p, i, p->plan->nvisits, sum_left_s(p, i),
+				 p->plan->cases[p->plan->visits[i].icase].name);
+}
+
+void sm_progress_clear(struct sm_progress *p)
+{
+	if (p->terminal)
+		fputs("\r\033[K", stderr);
+	p->said_ns = p->terminal ? 0 : p->said_ns;
 }
 
 void sm_progress_spent(struct sm_progress *p, int i, int64_t ns)
@@ -125,8 +148,7 @@ void sm_progress_say(struct sm_progress *p, const char *text)
 
 void sm_progress_close(struct sm_progress *p)
 {
-	if (p->terminal)
-		fprintf(stderr, "\r\033[K");
+	sm_progress_clear(p);
 	free(p->spent_ns);
 	free(p->visits);
 	p->spent_ns = NULL;

@@ -25,9 +25,12 @@ static const char *const passed_on[] = {
 
 #define PASSED_ON (sizeof(passed_on) / sizeof(*passed_on))
 
+/* Variables beyond those: see sm_rig_setenv(). */
+#define MORE_ENV 8
+
 static char **make_env(void)
 {
-	char **env = calloc(PASSED_ON + 1, sizeof(*env));
+	char **env = calloc(PASSED_ON + MORE_ENV + 1, sizeof(*env));
 	size_t n = 0;
 
 	for (size_t i = 0; env && i < PASSED_ON; i++) {
@@ -104,6 +107,45 @@ void sm_rig_close(struct sm_rig *rig)
 	free(rig->env);
 	free(rig->buf);
 	free(rig->strangers);
+}
+
+int sm_rig_setenv(struct sm_rig *rig, const char *name, const char *value)
+{
+	size_t len = strlen(name), i = 0;
+	char *entry;
+
+	while (rig->env[i] && (strncmp(rig->env[i], name, len) || rig->env[i][len] != '='))
+		i++;
+	if (i == PASSED_ON + MORE_ENV || asprintf(&entry, "%s=%s", name, value) < 0)
+		return -ENOMEM;
+	free(rig->env[i]);
+	rig->env[i] = entry;
+	return 0;
+}
+
+int sm_rig_take_signals(struct sm_rig *rig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, &rig->old_mask) < 0)
+		return -errno;
+	rig->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (rig->signal_fd >= 0)
+		return 0;
+	sigprocmask(SIG_SETMASK, &rig->old_mask, NULL);
+	return -errno;
+}
+
+void sm_rig_leave_signals(struct sm_rig *rig)
+{
+	if (rig->signal_fd < 0)
+		return;
+	close(rig->signal_fd);
+	rig->signal_fd = -1;
+	sigprocmask(SIG_SETMASK, &rig->old_mask, NULL);
 }
 
 bool sm_rig_interrupted(struct sm_rig *rig)

@@ -3,11 +3,9 @@
 #include "driver.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +30,6 @@ struct state {
 	struct sm_folder folder;
 	struct sm_progress progress;
 	json_t *attached;
-	sigset_t old_mask;
 	int64_t saved_ns;
 };
 
@@ -131,30 +128,6 @@ static int measure(struct state *s)
 	return visits(s);
 }
 
-static int open_signals(struct state *s)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &set, &s->old_mask) < 0)
-		return -errno;
-	s->rig.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->rig.signal_fd >= 0)
-		return 0;
-	sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
-	return -errno;
-}
-
-/* From here on nothing runs that must be killed: a second signal ends the program. */
-static void close_signals(struct state *s)
-{
-	close(s->rig.signal_fd);
-	s->rig.signal_fd = -1;
-	sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
-}
-
 static int write_results(struct state *s, int err, struct sm_error *error)
 {
 	int wrong;
@@ -208,7 +181,7 @@ static int run_in(struct state *s, struct sm_error *error)
 	int err = sm_rig_open(&s->rig), code;
 
 	if (!err) {
-		err = open_signals(s);
+		err = sm_rig_take_signals(&s->rig);
 		if (err)
 			sm_rig_close(&s->rig);
 	}
@@ -224,7 +197,8 @@ static int run_in(struct state *s, struct sm_error *error)
 	}
 	sm_rig_close(&s->rig);
 	code = write_results(s, err, error) ? SM_EXIT_USAGE : verdict(s, err, error);
-	close_signals(s);
+	/* Nothing runs now that must be killed: from here on a second signal ends the program. */
+	sm_rig_leave_signals(&s->rig);
 	if (code == SM_EXIT_GOOD || code == SM_EXIT_FAILED)
 		sm_report(&s->folder, s->opt);
 	sm_folder_hand_over(&s->folder);
