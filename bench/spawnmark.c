@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spawnmark.c - the command: run, try, list, probe. Everything it does is in harness/driver; here are
+ * spawnmark.c - the command: run, try, conform, list, probe. All that it does is in harness/driver; here are
  * only the steps, and where messages go (stderr, one line, with the exit status of design's table
  * in driver.h).
  */
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "driver/arena.h"
+#include "driver/conform.h"
 #include "driver/driver.h"
 #include "driver/list.h"
 #include "driver/options.h"
@@ -149,6 +150,31 @@ static int tell(const struct sm_options *o, const struct places *places, struct 
 	return err ? SM_EXIT_USAGE : SM_EXIT_GOOD;
 }
 
+static int conform(const struct sm_options *o, char **argv, const struct places *places,
+		   struct sm_error *error)
+{
+	const struct sm_conform_options options = {
+		.root = places->root,
+		.build = places->build,
+		.argv = argv,
+		.strategies = o->strategies,
+		.only = o->only,
+		.level = o->level,
+		.groups = o->group,
+		.hosts = o->host,
+		.json = o->json_file,
+		.seed = o->seed,
+		.repeat = o->repeat,
+		.thorough = o->thorough,
+		.list = o->list,
+		.features = o->features,
+	};
+	struct sm_suite suite;
+
+	sm_suite_builtin(&suite);
+	return sm_conform(&suite, &options, error);
+}
+
 int main(int argc, char **argv)
 {
 	struct sm_error error = { "" };
@@ -170,6 +196,8 @@ int main(int argc, char **argv)
 			code = tell(&o, &places, &error);
 		else if (o.command == SM_COMMAND_TRY)
 			code = try_code(&o, argv, &places, &error);
+		else if (o.command == SM_COMMAND_CONFORM)
+			code = conform(&o, argv, &places, &error);
 		else
 			code = measure(&o, argv, &places, o.args, o.set, &error);
 		if (error.text[0])

@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "conform.h"
+#include "json.h"
 #include "list.h"
 #include "probe.h"
 #include "scenario.h"
@@ -24,19 +26,6 @@ static const struct row payloads[] = {
 
 static const struct row sandboxes[] = {
 	{ "none", "no isolation beyond a process of its own" },
-};
-
-static const struct {
-	uint64_t bit;
-	const char *name;
-} traits[] = {
-	{ SM_CHILD_OF_PARENT, "CHILD_OF_PARENT" },
-	{ SM_FRESH_IMAGE, "FRESH_IMAGE" },
-	{ SM_RUNS_ATFORK, "RUNS_ATFORK" },
-	{ SM_OWN_SERVER, "OWN_SERVER" },
-	{ SM_PARENT_LOADS, "PARENT_LOADS" },
-	{ SM_NEGATIVE_CONTROL, "NEGATIVE_CONTROL" },
-	{ SM_METER, "METER" },
 };
 
 static void add_rows(json_t *list, const struct row *rows, size_t n)
@@ -66,14 +55,10 @@ static void add_strategies(json_t *list, struct sm_arena *arena, const char *roo
 	(void)root;
 	for (unsigned int i = 0; i < sm_strategy_count; i++) {
 		const struct sm_ops *ops = sm_strategies[i];
-		json_t *names = json_array();
 
-		for (size_t t = 0; t < sizeof(traits) / sizeof(*traits); t++) {
-			if (ops->traits & traits[t].bit)
-				json_array_append_new(names, json_string(traits[t].name));
-		}
 		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", ops->name,
-						      "summary", ops->summary, "traits", names));
+						      "summary", ops->summary, "traits",
+						      sm_json_traits(ops->traits)));
 	}
 }
 
@@ -152,6 +137,26 @@ static void add_features(json_t *list, struct sm_arena *arena, const char *root)
 	}
 }
 
+/* "name" and "summary" beside what a conformance run tells of each. */
+static void add_checks(json_t *list, struct sm_arena *arena, const char *root)
+{
+	struct sm_suite suite;
+
+	(void)arena;
+	(void)root;
+	sm_suite_builtin(&suite);
+	for (unsigned int g = 0; g < suite.ngroups; g++) {
+		for (unsigned int i = 0; i < suite.groups[g]->count; i++) {
+			const struct sm_row row = { &suite.groups[g]->checks[i], suite.groups[g] };
+			json_t *item = sm_json_check(&suite, &row);
+
+			json_object_set_new(item, "name", json_string(row.check->id));
+			json_object_set_new(item, "summary", json_string(row.check->claim));
+			json_array_append_new(list, item);
+		}
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*add)(json_t *list, struct sm_arena *arena, const char *root);
@@ -162,6 +167,7 @@ static const struct {
 	{ "scenarios", add_scenarios },
 	{ "keys", add_keys },
 	{ "features", add_features },
+	{ "checks", add_checks },
 };
 
 static const char *list_words(const void *set, int i)
@@ -203,6 +209,8 @@ static void write_text(FILE *out, const json_t *list)
 			fprintf(out, " (%s%s%s%s)", type,
 				json_is_true(json_object_get(item, "list")) ? "; list" : "",
 				fallback ? "; default " : "", fallback ? fallback : "");
+		if (text_of(item, "level"))
+			fprintf(out, " [%s %s]", text_of(item, "row"), text_of(item, "level"));
 		write_traits(out, json_object_get(item, "traits"));
 		fputc('\n', out);
 	}

@@ -12,15 +12,17 @@
 #include "options.h"
 #include "suggest.h"
 
-#define RUN   (1u << SM_COMMAND_RUN)
-#define TRY   (1u << SM_COMMAND_TRY)
-#define LIST  (1u << SM_COMMAND_LIST)
-#define PROBE (1u << SM_COMMAND_PROBE)
-#define ANY   (RUN | TRY | LIST | PROBE | 1u << SM_COMMAND_NONE)
+#define RUN     (1u << SM_COMMAND_RUN)
+#define TRY     (1u << SM_COMMAND_TRY)
+#define LIST    (1u << SM_COMMAND_LIST)
+#define PROBE   (1u << SM_COMMAND_PROBE)
+#define CONFORM (1u << SM_COMMAND_CONFORM)
+#define ANY     (RUN | TRY | LIST | PROBE | CONFORM | 1u << SM_COMMAND_NONE)
 
-enum option_type { FLAG, NO_FLAG, TEXT, SEED, TEXTS };
+/* OUTPUT: a file; without a word behind it, stdout. */
+enum option_type { FLAG, NO_FLAG, TEXT, SEED, COUNT, TEXTS, OUTPUT };
 
-static const char *const commands[] = { "run", "try", "list", "probe", NULL };
+static const char *const commands[] = { "run", "try", "list", "probe", "conform", NULL };
 
 #define AT(f)        offsetof(struct sm_options, f), 0
 #define ATN(f, n)    offsetof(struct sm_options, f), offsetof(struct sm_options, n)
@@ -35,15 +37,24 @@ static const struct option {
 } options[] = {
 	{ "--attach", RUN, TEXTS, ATN(attach, nattach), "NAME=FILE.json" },
 	{ "--check", TRY, TEXT, AT(check), "EXPR" },
+	{ "--features", CONFORM, FLAG, AT(features), NULL },
+	{ "--group", CONFORM, TEXTS, ATN(group, ngroup), "NAME" },
 	{ "--help", ANY, FLAG, AT(help), NULL },
+	{ "--host", CONFORM, TEXTS, ATN(host, nhost), "NAME=COMMAND" },
 	{ "--json", LIST | PROBE, FLAG, AT(json), NULL },
+	{ "--json", CONFORM, OUTPUT, AT(json_file), "FILE" },
+	{ "--level", CONFORM, TEXT, AT(level), "must|should|record" },
+	{ "--list", CONFORM, FLAG, AT(list), NULL },
+	{ "--long", CONFORM, FLAG, AT(thorough), NULL },
 	{ "--name", RUN | TRY, TEXT, AT(host_name), "HOST" },
 	{ "--no-report", RUN | TRY, NO_FLAG, AT(report), NULL },
-	{ "--only", RUN, TEXT, AT(only), "REGEX" },
+	{ "--only", RUN | CONFORM, TEXT, AT(only), "REGEX" },
 	{ "--python", TRY, TEXT, AT(python), "PATH" },
 	{ "--quick", RUN, FLAG, AT(quick), NULL },
-	{ "--seed", RUN | TRY, SEED, AT(seed), "N" },
+	{ "--repeat", CONFORM, COUNT, AT(repeat), "N" },
+	{ "--seed", RUN | TRY | CONFORM, SEED, AT(seed), "N" },
 	{ "--set", RUN | TRY, TEXTS, ATN(set, nset), "KEY=VALUE" },
+	{ "--strategy", CONFORM, TEXT, AT(strategies), "NAME,NAME..." },
 	{ "--version", ANY, FLAG, AT(version), NULL },
 	{ "--work", TRY, TEXT, AT(work), "EXPR" },
 	{ "-h", ANY, FLAG, AT(help), NULL },
@@ -75,20 +86,40 @@ const char *sm_options_help(enum sm_command command)
 		       "  --python PATH     your interpreter; default: .venv/bin/python\n"
 		       "  --set KEY=VALUE, --seed N, --name HOST, --no-report, -o DIR: as for run\n";
 	case SM_COMMAND_LIST:
-		return "usage: spawnmark list strategies|payloads|sandboxes|scenarios|keys|features\n"
-		       "                      [--json]\n"
+		return "usage: spawnmark list strategies|payloads|sandboxes|scenarios|keys\n"
+		       "                     |features|checks [--json]\n"
 		       "Lists what there is to choose from.\n";
+	case SM_COMMAND_CONFORM:
+		return "usage: spawnmark conform [options]\n"
+		       "Asks every check of every strategy, each in a fresh process, and tells KTAP.\n\n"
+		       "  --strategy LIST   these alone: popen,zygote (see `list strategies`)\n"
+		       "  --only REGEX      checks whose id or row matches (see `list checks`)\n"
+		       "  --level LEVEL     checks of this level or a stronger one: must, should,\n"
+		       "                    record\n"
+		       "  --group NAME      checks of this group\n"
+		       "  --host NAME=COMMAND\n"
+		       "                    your own spawner, as one strategy more\n"
+		       "  --repeat N        N rounds, which must agree\n"
+		       "  --long            in full what is shortened by default\n"
+		       "  --seed N          of what is random; default 1\n"
+		       "  --json FILE       write every cell with its evidence\n"
+		       "  --features        tell what was probed before\n"
+		       "  --list [--json]   the checks that would be asked, and stop\n\n"
+		       "Exit status: 0 all as expected, 1 a cell is not, 2 bad usage or input,\n"
+		       "3 this machine cannot do it, 4 cut short.\n";
 	case SM_COMMAND_PROBE:
 		return "usage: spawnmark probe [--json]\n"
 		       "Tries what kernel, libc and this user have of what checks need, and tells\n"
 		       "facts about this machine. Leaves nothing behind.\n";
 	default:
-		return "usage: spawnmark run NAME|FILE.ini... | try CODE | list WHAT | probe\n"
+		return "usage: spawnmark run NAME|FILE.ini... | try CODE | conform | list WHAT\n"
+		       "       spawnmark probe\n"
 		       "Measures ways to start a process on Linux.\n\n"
-		       "  run    measure scenarios: `spawnmark run startup`\n"
-		       "  try    measure your own Python imports: `spawnmark try 'import pandas'`\n"
-		       "  list   strategies, payloads, sandboxes, scenarios, keys, features\n"
-		       "  probe  what this machine's kernel, libc and user have\n\n"
+		       "  run      measure scenarios: `spawnmark run startup`\n"
+		       "  try      measure your own Python imports: `spawnmark try 'import pandas'`\n"
+		       "  conform  ask every strategy what it must and must not do\n"
+		       "  list     strategies, payloads, sandboxes, scenarios, keys, features, checks\n"
+		       "  probe    what this machine's kernel, libc and user have\n\n"
 		       "`spawnmark COMMAND --help` tells more; --version tells the version.\n";
 	}
 }
@@ -111,10 +142,11 @@ static const char *option_words(const void *set, int i)
 	return NULL;
 }
 
-static const struct option *find(const char *word, size_t n)
+static const struct option *find(const char *word, size_t n, unsigned int mask)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (strncmp(options[i].name, word, n) == 0 && !options[i].name[n])
+		if ((options[i].commands & mask) && strncmp(options[i].name, word, n) == 0 &&
+		    !options[i].name[n])
 			return &options[i];
 	}
 	return NULL;
@@ -133,6 +165,21 @@ static int store_seed(uint64_t *seed, const char *value, struct sm_error *error)
 	return 0;
 }
 
+static int store_count(int *n, const struct option *option, const char *value,
+		       struct sm_error *error)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(value, &end, 10);
+	*n = (int)v;
+	if (errno || end == value || *end || v < 1 || v > 1000)
+		return bad(error, option->name, value,
+			   " is not valid; expected a whole number from 1 to 1000");
+	return 0;
+}
+
 static int store(struct sm_options *o, const struct option *option, const char *value,
 		 struct sm_error *error)
 {
@@ -147,10 +194,13 @@ static int store(struct sm_options *o, const struct option *option, const char *
 		*(bool *)field = false;
 		break;
 	case TEXT:
+	case OUTPUT:
 		*(const char **)field = value;
 		break;
 	case SEED:
 		return store_seed(field, value, error);
+	case COUNT:
+		return store_count(field, option, value, error);
 	case TEXTS:
 		if (*count == SM_OPTION_LIST_MAX)
 			return bad(error, "too many options", option->name, "");
@@ -164,12 +214,12 @@ static int take_option(struct sm_options *o, char **argv, int *i, struct sm_erro
 {
 	const char *word = argv[*i];
 	size_t n = strncmp(word, "--", 2) ? strlen(word) : strcspn(word, "=");
-	const struct option *option = find(word, n);
 	unsigned int mask = 1u << o->command;
+	const struct option *option = find(word, n, mask);
 	const char *value = NULL;
 	char hint[240];
 
-	if (!option || !(option->commands & mask))
+	if (!option)
 		return bad(error,
 			   o->command ? "unknown option" : "before a command: unknown option", word,
 			   sm_hint(hint, sizeof(hint), word, option_words, &mask));
@@ -178,6 +228,8 @@ static int take_option(struct sm_options *o, char **argv, int *i, struct sm_erro
 			return bad(error, "option without value:", option->name, "");
 		return store(o, option, NULL, error);
 	}
+	if (option->type == OUTPUT && !word[n] && (!argv[*i + 1] || argv[*i + 1][0] == '-'))
+		return store(o, option, "-", error);
 	value = word[n] ? word + n + 1 : argv[++*i];
 	if (!value || !*value) {
 		snprintf(hint, sizeof(hint), " needs a value: %s %s", option->name, option->value);
@@ -203,10 +255,11 @@ static int take_command(struct sm_options *o, const char *word, struct sm_error 
 static int check(const struct sm_options *o, struct sm_error *error)
 {
 	static const char *const needs[] = {
-		"no command; expected run, try, list or probe (see --help)",
+		"no command; expected run, try, conform, list or probe (see --help)",
 		"run: no scenario; expected `run NAME...` (see `spawnmark list scenarios`)",
 		"try: no code; expected `try 'import pandas'`",
-		"list: expected one of strategies, payloads, sandboxes, scenarios, keys, features",
+		"list: expected one of strategies, payloads, sandboxes, scenarios, keys, "
+		"features, checks",
 	};
 	bool one = o->command == SM_COMMAND_TRY || o->command == SM_COMMAND_LIST;
 
@@ -215,6 +268,10 @@ static int check(const struct sm_options *o, struct sm_error *error)
 	if (o->command == SM_COMMAND_PROBE)
 		return o->nargs ? bad(error, "probe: unexpected", o->args[0],
 				      "; it takes --json alone")
+				: 0;
+	if (o->command == SM_COMMAND_CONFORM)
+		return o->nargs ? bad(error, "conform: unexpected", o->args[0],
+				      "; it takes options alone (see --help)")
 				: 0;
 	if (o->nargs == 0) {
 		snprintf(error->text, sizeof(error->text), "%s", needs[o->command]);

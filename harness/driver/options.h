@@ -14,20 +14,26 @@ enum sm_command {
 	SM_COMMAND_RUN,
 	SM_COMMAND_TRY,
 	SM_COMMAND_LIST,
-	SM_COMMAND_PROBE
+	SM_COMMAND_PROBE,
+	SM_COMMAND_CONFORM
 };
 
 struct sm_options {
 	enum sm_command command;
 	bool help, version;
 	bool quick, json, report;
+	bool list, thorough, features; /* conform */
 	const char *only, *host_name, *out_dir;
-	const char *work, *check, *python; /* try */
-	uint64_t seed;                     /* 0: not given */
+	const char *work, *check, *python;          /* try */
+	const char *strategies, *level, *json_file; /* conform */
+	int repeat;
+	uint64_t seed; /* 0: not given */
 	const char *args[SM_OPTION_LIST_MAX + 1];
 	const char *set[SM_OPTION_LIST_MAX + 1];
 	const char *attach[SM_OPTION_LIST_MAX + 1];
-	int nargs, nset, nattach;
+	const char *host[SM_OPTION_LIST_MAX + 1];
+	const char *group[SM_OPTION_LIST_MAX + 1];
+	int nargs, nset, nattach, nhost, ngroup;
 };
 
 /* 0, or -EINVAL with one line and a hint. Strings are argv's own. */

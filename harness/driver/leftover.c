@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* leftover.c - see leftover.h. */
+#include "leftover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../sys/sys.h"
+#include "meter.h"
+
+/* A process that is ending may take so long on a busy machine before it counts as left behind. */
+#define ENDING_MS   500
+#define MOUNT_BYTES (256 * 1024)
+
+__attribute__((format(printf, 2, 3))) static void add(struct sm_leftover *l, const char *format,
+						      ...)
+{
+	size_t used = strlen(l->text);
+	va_list args;
+
+	if (l->found++ && used + 3 < sizeof(l->text))
+		used += (size_t)snprintf(l->text + used, sizeof(l->text) - used, ", ");
+	va_start(args, format);
+	vsnprintf(l->text + used, sizeof(l->text) - used, format, args);
+	va_end(args);
+}
+
+static void read_mounts(char *text)
+{
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t got;
+
+	while (fd >= 0 && (got = read(fd, text + n, MOUNT_BYTES - 1 - n)) > 0)
+		n += (size_t)got;
+	text[n] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+int sm_leftover_open(struct sm_leftover *l)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	memset(l, 0, sizeof(*l));
+	/* Short: sockets are made below it, and sun_path has 108 bytes. */
+	snprintf(l->dir, sizeof(l->dir), "%s/spawnmark-XXXXXX",
+		 tmp && tmp[0] == '/' && strlen(tmp) < 40 ? tmp : "/tmp");
+	if (!mkdtemp(l->dir)) {
+		l->dir[0] = 0;
+		return -errno;
+	}
+	/* Children of other users have to get through. */
+	if (chmod(l->dir, 0711) < 0)
+		return -errno;
+	l->mounts = malloc(MOUNT_BYTES);
+	if (!l->mounts)
+		return -ENOMEM;
+	read_mounts(l->mounts);
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+	(void)st;
+	(void)flag;
+	(void)at;
+	if (remove(path) < 0 && errno == EBUSY && umount2(path, MNT_DETACH) == 0)
+		remove(path);
+	return 0;
+}
+
+static void remove_tree(const char *dir)
+{
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void sm_leftover_close(struct sm_leftover *l)
+{
+	if (l->dir[0])
+		remove_tree(l->dir);
+	free(l->mounts);
+	l->mounts = NULL;
+	l->dir[0] = 0;
+}
+
+int sm_leftover_next(struct sm_leftover *l, struct sm_rig *rig)
+{
+	l->found = 0;
+	l->text[0] = 0;
+	snprintf(l->tmp, sizeof(l->tmp), "%s/%d", l->dir, l->next++);
+	if (mkdir(l->tmp, 0700) < 0 || chmod(l->tmp, 01777) < 0)
+		return -errno;
+	return sm_rig_setenv(rig, "TMPDIR", l->tmp);
+}
+
+static void comm_of(pid_t pid, char comm[32])
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if (sm_slurp(path, comm, 32) < 0)
+		snprintf(comm, 32, "?");
+	comm[strcspn(comm, "\n")] = 0;
+}
+
+static void add_process(struct sm_leftover *l, pid_t pid, const char *whose)
+{
+	const char *kind = sm_proc_state(pid) == 'Z' ? "zombie" : "process";
+	char comm[32];
+
+	comm_of(pid, comm);
+	add(l, "%s %d (%s)%s", kind, (int)pid, comm, whose);
+}
+
+/* Children of a process, in a scan of /proc: PID/task/TID/children is a kernel option. */
+static int children_of(pid_t parent, const struct sm_rig *rig, pid_t *list, int room)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	int n = 0;
+
+	while (proc && n < room && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+
+		if (pid > 1 && sm_proc_ppid(pid) == parent && !(rig && sm_rig_stranger(rig, pid)))
+			list[n++] = pid;
+	}
+	if (proc)
+		closedir(proc);
+	return n;
+}
+
+void sm_leftover_children(struct sm_leftover *l, const struct sm_hostproc *host)
+{
+	pid_t pids[8];
+	int n = host->pid ? children_of(host->pid, NULL, pids, 8) : 0;
+
+	for (int i = 0; i < n; i++)
+		add_process(l, pids[i], " of the parent");
+}
+
+/* Nobody at all, by one system call: what is usual. */
+static bool no_child(const struct sm_rig *rig)
+{
+	siginfo_t info;
+
+	return !rig->nstrangers && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 &&
+	       errno == ECHILD;
+}
+
+/*
+ * Orphans came to us. Those that are dead are nobody's fault: init would have reaped them; one that
+ * the host itself had not reaped has been seen by sm_leftover_children().
+ */
+static void look_at_orphans(struct sm_leftover *l, const struct sm_rig *rig)
+{
+	int64_t until = sm_now_ns() + ENDING_MS * INT64_C(1000000);
+	pid_t pids[8];
+	int n = 0;
+
+	while (!no_child(rig)) {
+		int live = 0;
+
+		n = children_of(getpid(), rig, pids, 8);
+		for (int i = 0; i < n; i++)
+			if (waitpid(pids[i], NULL, WNOHANG) == 0)
+				pids[live++] = pids[i];
+		if (n == 0 || (live && sm_now_ns() >= until)) {
+			n = live;
+			break;
+		}
+		n = 0;
+		if (live)
+			usleep(1000);
+	}
+	for (int i = 0; i < n; i++)
+		add_process(l, pids[i], "");
+}
+
+static void look_below(struct sm_leftover *l, const char *dir, const char *kind, bool all)
+{
+	DIR *d = *dir ? opendir(dir) : NULL;
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		bool dots = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+
+		if (!dots && (all || e->d_type == DT_DIR))
+			add(l, "%s %s", kind, e->d_name);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* What others mount while we run: media, containers, sessions, homes. */
+static bool of_others(const char *point)
+{
+	static const char *const places[] = { "/run/",  "/var/",  "/media/",
+					      "/snap/", "/home/", "/mnt/" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (!strncmp(point, places[i], strlen(places[i])))
+			return true;
+	return false;
+}
+
+static void look_at_mounts(struct sm_leftover *l)
+{
+	char *now = malloc(MOUNT_BYTES), *line, *save = NULL, *copy;
+
+	if (!now)
+		return;
+	read_mounts(now);
+	copy = strcmp(now, l->mounts) ? strdup(now) : NULL;
+	for (line = copy ? strtok_r(copy, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char point[256];
+
+		if (strstr(l->mounts, line) || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1)
+			continue;
+		if (!strncmp(point, l->dir, strlen(l->dir)) || !of_others(point))
+			add(l, "mount on %s", point);
+	}
+	free(copy);
+	free(l->mounts);
+	l->mounts = now; /* told once */
+}
+
+void sm_leftover_look(struct sm_leftover *l, struct sm_rig *rig, const struct sm_hostproc *host)
+{
+	look_at_orphans(l, rig);
+	look_below(l, host->cg.dir, "control group", false);
+	look_below(l, l->tmp, "file", true);
+	look_at_mounts(l);
+}
+
+void sm_leftover_remove(struct sm_leftover *l)
+{
+	remove_tree(l->tmp);
+	read_mounts(l->mounts);
+}

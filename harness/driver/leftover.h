@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * leftover.h - what a host leaves behind: processes, control groups, files, mounts. The driver is
+ * the subreaper of all that a host starts, gives it a $TMPDIR of its own, and looks from outside.
+ */
+#ifndef SM_LEFTOVER_H
+#define SM_LEFTOVER_H
+
+#include "hostproc.h"
+
+/* The places of a run. */
+struct sm_leftover {
+	char dir[64];   /* below it each host has its $TMPDIR */
+	char tmp[96];   /* of the host at hand */
+	int next;       /* number of the next one */
+	char *mounts;   /* /proc/self/mountinfo as it should be */
+	int found;      /* things that the host at hand left */
+	char text[600]; /* which ones: "a process 12 (sleep), a file x" */
+};
+
+/* Makes the folder of the run; dir has $TMPDIR, else /tmp. 0 or -errno. */
+int sm_leftover_open(struct sm_leftover *l);
+/* Removes it with all that is in it. */
+void sm_leftover_close(struct sm_leftover *l);
+
+/* Makes the $TMPDIR of the next host and sets it for the rig's hosts. 0 or -errno. */
+int sm_leftover_next(struct sm_leftover *l, struct sm_rig *rig);
+
+/* While the host still lives and has done its command: what children has it not reaped? */
+void sm_leftover_children(struct sm_leftover *l, const struct sm_hostproc *host);
+/*
+ * After the host was reaped, before anything is swept: adds what is left to found and text. Gives
+ * processes that are just ending a moment to do so.
+ */
+void sm_leftover_look(struct sm_leftover *l, struct sm_rig *rig, const struct sm_hostproc *host);
+/* After the sweep: removes the $TMPDIR, and what is mounted in it. */
+void sm_leftover_remove(struct sm_leftover *l);
+
+#endif
