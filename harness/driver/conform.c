@@ -69,6 +69,17 @@ static void show(struct state *s, const char *what, const char *of)
 	sm_progress_line(&s->progress, s->done, total, left, name);
 }
 
+/* As long as nobody has looked: a killed run must not tell what it does not know. */
+static void know_nothing(struct sm_conform_run *run)
+{
+	for (int f = 1; f < SM_F_COUNT; f++) {
+		run->features[f].presence = SM_UNKNOWN;
+		snprintf(run->features[f].text, sizeof(run->features[f].text), "%s",
+			 run->suite->features[f].probe ? "not probed yet"
+						       : "found by each check itself");
+	}
+}
+
 static int probe(struct state *s)
 {
 	const struct sm_suite *suite = s->run.suite;
@@ -278,6 +289,7 @@ static int with_rig(struct state *s, struct sm_error *error)
 		return SM_EXIT_UNABLE;
 	}
 	s->asker.run = &s->run;
+	know_nothing(&s->run);
 	sm_progress_begin(&s->progress, "cells");
 	code = in_rig(s, error);
 	sm_rig_close(rig);

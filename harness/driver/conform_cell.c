@@ -177,8 +177,9 @@ static void weigh(const struct sm_conform_run *run, struct sm_conform_cell *cell
 	if (h->messages >= MESSAGES_MAX) {
 		broken(run, cell, "the host does not stop talking");
 	} else if (err) {
-		snprintf(text, sizeof(text), "%s: %s", sm_stage_name(fault->stage),
-			 fault->text[0] ? fault->text : strerror(fault->err));
+		/* Its own fault has a stage; that it died says enough. */
+		snprintf(text, sizeof(text), "%s%s%s", err == 1 ? sm_stage_name(fault->stage) : "",
+			 err == 1 ? ": " : "", fault->text[0] ? fault->text : strerror(fault->err));
 		broken(run, cell, text);
 	} else if (h->strange || h->verdicts != 1) {
 		snprintf(text, sizeof(text),

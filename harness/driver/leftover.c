@@ -98,6 +98,7 @@ int sm_leftover_next(struct sm_leftover *l, struct sm_rig *rig)
 {
 	l->found = 0;
 	l->text[0] = 0;
+	memset(l->seen, 0, sizeof(l->seen));
 	snprintf(l->tmp, sizeof(l->tmp), "%s/%d", l->dir, l->next++);
 	if (mkdir(l->tmp, 0700) < 0 || chmod(l->tmp, 01777) < 0)
 		return -errno;
@@ -118,7 +119,13 @@ static void add_process(struct sm_leftover *l, pid_t pid, const char *whose)
 {
 	const char *kind = sm_proc_state(pid) == 'Z' ? "zombie" : "process";
 	char comm[32];
+	int i = 0;
 
+	while (i < SM_LEFTOVER_SEEN && l->seen[i] && l->seen[i] != pid)
+		i++;
+	if (i == SM_LEFTOVER_SEEN || l->seen[i] == pid)
+		return;
+	l->seen[i] = pid;
 	comm_of(pid, comm);
 	add(l, "%s %d (%s)%s", kind, (int)pid, comm, whose);
 }
@@ -143,8 +150,8 @@ static int children_of(pid_t parent, const struct sm_rig *rig, pid_t *list, int 
 
 void sm_leftover_children(struct sm_leftover *l, const struct sm_hostproc *host)
 {
-	pid_t pids[8];
-	int n = host->pid ? children_of(host->pid, NULL, pids, 8) : 0;
+	pid_t pids[SM_LEFTOVER_SEEN];
+	int n = host->pid ? children_of(host->pid, NULL, pids, SM_LEFTOVER_SEEN) : 0;
 
 	for (int i = 0; i < n; i++)
 		add_process(l, pids[i], " of the parent");
@@ -166,13 +173,13 @@ static bool no_child(const struct sm_rig *rig)
 static void look_at_orphans(struct sm_leftover *l, const struct sm_rig *rig)
 {
 	int64_t until = sm_now_ns() + ENDING_MS * INT64_C(1000000);
-	pid_t pids[8];
+	pid_t pids[SM_LEFTOVER_SEEN];
 	int n = 0;
 
 	while (!no_child(rig)) {
 		int live = 0;
 
-		n = children_of(getpid(), rig, pids, 8);
+		n = children_of(getpid(), rig, pids, SM_LEFTOVER_SEEN);
 		for (int i = 0; i < n; i++)
 			if (waitpid(pids[i], NULL, WNOHANG) == 0)
 				pids[live++] = pids[i];

@@ -8,14 +8,18 @@
 
 #include "hostproc.h"
 
+/* The most processes that are named. */
+#define SM_LEFTOVER_SEEN 8
+
 /* The places of a run. */
 struct sm_leftover {
-	char dir[64];   /* below it each host has its $TMPDIR */
-	char tmp[96];   /* of the host at hand */
-	int next;       /* number of the next one */
-	char *mounts;   /* /proc/self/mountinfo as it should be */
-	int found;      /* things that the host at hand left */
-	char text[600]; /* which ones: "a process 12 (sleep), a file x" */
+	char dir[64];                 /* below it each host has its $TMPDIR */
+	char tmp[96];                 /* of the host at hand */
+	int next;                     /* number of the next one */
+	char *mounts;                 /* /proc/self/mountinfo as it should be */
+	pid_t seen[SM_LEFTOVER_SEEN]; /* processes that have been told; 0: none */
+	int found;                    /* things that the host at hand left */
+	char text[600];               /* which ones: "a process 12 (sleep), a file x" */
 };
 
 /* Makes the folder of the run; dir has $TMPDIR, else /tmp. 0 or -errno. */

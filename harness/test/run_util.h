@@ -37,6 +37,8 @@ json_t *tiny_case(json_t *results, int i);
 /* Asserts that this process has no child, dead or alive, beyond pid (0: none at all). */
 void assert_no_child(void);
 
+/* Asserts that the schema accepts the file, where the checkout's interpreter is there. */
+void assert_valid_as(const char *path, const char *schema_path);
 /* Asserts that run.schema.json accepts the file, where the checkout's interpreter is there. */
 void assert_valid(const char *dir);
 
