@@ -3,6 +3,7 @@
 #include "conform.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ struct state {
 	struct sm_asker asker;
 	struct sm_progress progress;
 	FILE *out;
-	int asked, done; /* cells: of hosts, and altogether */
+	bool out_is_terminal; /* which the progress line shares */
+	int asked, done;      /* cells: of hosts, and altogether */
 	int64_t asking_since_ns, saved_ns;
 };
 
@@ -110,7 +112,8 @@ static int one_cell(struct state *s, int round, int target, int row, struct sm_e
 	if (err)
 		return err;
 	s->done++;
-	sm_progress_clear(&s->progress);
+	if (s->out_is_terminal)
+		sm_progress_clear(&s->progress);
 	sm_ktap_cell(s->out, &s->run, round, target, row);
 	if (ferror(s->out))
 		return -EPIPE;
@@ -273,13 +276,29 @@ static int in_rig(struct state *s, struct sm_error *error)
 	return code;
 }
 
+/*
+ * `conform | head`: to write is to fail, not to die before hosts and files are gone. The mask of
+ * the user comes back with the signals; not an ignored signal, which hosts would inherit.
+ */
+static int take_signals(struct sm_rig *rig)
+{
+	sigset_t pipes;
+	int err = sm_rig_take_signals(rig);
+
+	sigemptyset(&pipes);
+	sigaddset(&pipes, SIGPIPE);
+	if (!err)
+		sigprocmask(SIG_BLOCK, &pipes, NULL);
+	return err;
+}
+
 static int with_rig(struct state *s, struct sm_error *error)
 {
 	struct sm_rig *rig = &s->asker.rig;
 	int err = sm_rig_open(rig), code;
 
 	if (!err) {
-		err = sm_rig_take_signals(rig);
+		err = take_signals(rig);
 		if (err)
 			sm_rig_close(rig);
 	}
@@ -304,6 +323,7 @@ int sm_conform(const struct sm_suite *suite, const struct sm_conform_options *op
 			   .out = opt->out ? opt->out : stdout };
 	int code, err;
 
+	s.out_is_terminal = isatty(fileno(s.out));
 	error->text[0] = 0;
 	err = sm_conform_select(&s.run, error);
 	if (!err && !opt->list && opt->json && !strcmp(opt->json, "-")) {

@@ -144,6 +144,11 @@ static void judge(const struct sm_conform_run *run, struct sm_conform_cell *cell
 	cell->feature = v->observed == SM_SKIPS ? v->feature : SM_F_NONE;
 	cell->verdict = sm_conform_judge(cell->expectation.expected, v->observed);
 	cell->evidence = line_of(run->arena, v->text, strnlen(v->text, sizeof(v->text)));
+	/* The verdict does not tell which one it was. */
+	if (cell->expectation.expected == SM_EXPECT_RECORD && v->observed <= SM_FAILS)
+		cell->evidence =
+			sm_arena_printf(run->arena, "%s: %s", sm_observed_name(v->observed),
+					cell->evidence ? cell->evidence : "");
 	if (!cell->evidence)
 		cell->evidence = "no memory";
 	cell->took_ns = v->took_ns > 0 ? v->took_ns : cell->took_ns;

@@ -73,6 +73,8 @@ void sm_ktap_cell(FILE *out, const struct sm_conform_run *run, int round, int ta
 	fputc('\n', out);
 	if (sm_verdict_bad(cell->verdict))
 		diagnose(out, run, target, row, cell);
+	else if (cell->verdict == SM_VERDICT_PASS && check->level == SM_RECORD)
+		fprintf(out, "  # %s\n", cell->evidence);
 	fflush(out);
 }
 

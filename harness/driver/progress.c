@@ -127,9 +127,10 @@ void sm_progress_visit(struct sm_progress *p, int i)
 
 void sm_progress_clear(struct sm_progress *p)
 {
-	if (p->terminal)
-		fputs("\r\033[K", stderr);
-	p->said_ns = p->terminal ? 0 : p->said_ns;
+	if (!p->terminal || !p->said_ns)
+		return;
+	fputs("\r\033[K", stderr);
+	p->said_ns = 0;
 }
 
 void sm_progress_spent(struct sm_progress *p, int i, int64_t ns)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../check/call.h"
@@ -48,6 +49,7 @@ static _Noreturn void hang(void)
 
 static void make_child(int lives, int session)
 {
+	siginfo_t info;
 	int ready[2];
 	char c;
 
@@ -63,7 +65,7 @@ static void make_child(int lives, int session)
 			hang();
 	}
 	close(ready[1]);
-	if (read(ready[0], &c, 1) < 0) /* end of file: it has ended */
+	if (lives ? read(ready[0], &c, 1) != 1 : waitid(P_ALL, 0, &info, WEXITED | WNOWAIT))
 		exit(92);
 }
 
@@ -214,7 +216,7 @@ void fake_host_main(int argc, char **argv)
 		if (f.type == SM_CMD_HELLO) {
 			hello(argc > 3 ? strtoull(argv[3], NULL, 0) : SM_CHILD_OF_PARENT);
 		} else if (f.type == SM_CMD_CHECK) {
-			answer(argv[2], argc > 4 ? argv[4] : NULL);
+			answer(argv[2], argc > 4 ? argv[4] : "");
 		} else if (f.type == SM_CMD_CLOSE) {
 			done();
 			exit(!strcmp(argv[2], "close") ? 7 : 0);
