@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 import units
@@ -18,8 +16,8 @@ from runfile import METRICS, Case, Run
 from sentence import about, sentence
 from summary import error_lines, incomplete_lines
 from tables import swept_key
+from template import template
 
-TEMPLATES = Path(__file__).resolve().parent / "templates"
 #: The pictures' own colours → the page's, which follow prefers-color-scheme.
 PAGE_COLOURS = {"#1b1f24": "var(--ink)", "#667080": "var(--muted)", "#e2e5e9": "var(--rule)",
                 "#ffffff": "var(--card)", "#0072b2": "var(--blue)"}
@@ -109,11 +107,7 @@ def _calibration(run: Run) -> list[tuple[str, str, int]]:
 
 def page(run: Run, drawn: dict[str, str]) -> str:
     """The whole document."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True,
-                                     trim_blocks=True, lstrip_blocks=True,
-                                     undefined=jinja2.StrictUndefined)
-    environment.globals.update(units=units, rate=rate, noise=_noise)
-    return environment.get_template("report.html").render(
+    return template("report.html", units=units, rate=rate, noise=_noise).render(
         run=run, sentence=unbroken(sentence(run)), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attacker(run), inherited=inherited(run),

@@ -9,19 +9,12 @@ the folder; everything comes from its run.json alone. Exit 0: done; 2: bad argum
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from runfile import Run, RunError, load
 from summary import markdown, summary
-
-
-def write(path: Path, text: str) -> None:
-    """Whole or not at all: a temporary name, then a rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+from template import write
 
 
 def draw_all(run: Run, folder: Path) -> dict[str, str]:

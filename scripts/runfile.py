@@ -147,20 +147,21 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, expected: str = "a results folder with run.json",
+              writer: str = "spawnmark run") -> Any:
     """Strict JSON: NaN and Infinity are refused, as any other parser would."""
     try:
         with path.open(encoding="utf-8") as file:
             return json.load(file, parse_constant=_no_constant)
     except OSError as err:
-        raise RunError(f"{path}: {err.strerror}; expected a results folder with run.json") from err
+        raise RunError(f"{path}: {err.strerror}; expected {expected}") from err
     except ValueError as err:
-        raise RunError(f"{path}: {err}; expected JSON as `spawnmark run` writes it") from err
+        raise RunError(f"{path}: {err}; expected JSON as `{writer}` writes it") from err
 
 
-def check(raw: Any, name: str = "run.json") -> list[str]:
+def check(raw: Any, name: str = "run.json", schema: Path = SCHEMA) -> list[str]:
     """What contradicts the schema, one line each; empty: nothing."""
-    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    validator = jsonschema.Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
     found = sorted(validator.iter_errors(raw), key=lambda e: [str(p) for p in e.absolute_path])
     return [f"{name}: {_told(_innermost(e))}" for e in found]
 
@@ -178,13 +179,17 @@ def _innermost(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
     return _innermost(inner[0]) if inner else error
 
 
+def refuse(faults: list[str]) -> None:
+    """RunError with the first of them, if there are any."""
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise RunError(faults[0] + more)
+
+
 def load(folder: Path) -> Run:
     """Reads FOLDER/run.json. RunError names the file, the place and what is wrong."""
     folder = folder.resolve()
     path = folder / "run.json"
     raw = read_json(path)
-    faults = check(raw, str(path))
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise RunError(faults[0] + more)
+    refuse(check(raw, str(path)))
     return Run(raw, folder)
