@@ -40,7 +40,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: install all tests setup bench bench-quick test report lint clean help soak
+.PHONY: install all tests setup bench bench-quick conformance test report lint clean help soak
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(B)/micro ## build everything
@@ -124,6 +124,9 @@ bench: all ## measure for five minutes, report, print the summary
 
 bench-quick: all ## the same in 45 seconds
 	$(Q)scripts/bench.sh --quick
+
+conformance: all ## ask every check of every strategy, draw the matrix (CONFORM= more options)
+	$(Q)scripts/conformance.sh $(CONFORM)
 
 soak: all ## 100 000 spawns of each strategy: descriptors, zombies and memory stay flat
 	$(Q)$(B)/spawnmark run soak
