@@ -36,7 +36,7 @@ SIGNS = {
     "XPASS": Sign("!", "XPASS", "bad", "a documented difference has vanished"),
     "BROKEN": Sign("?", "BROKEN", "bad", "the suite's own fault: could not be asked"),
     "TIMEOUT": Sign("◷", "TIMEOUT", "bad", "no answer in time"),
-    "NA": Sign("·", "n/a", "none", "does not apply, or not asked of this strategy"),
+    "NA": Sign("·", "n/a", "none", "does not apply, or is asked of another strategy"),
 }
 #: As what cells are counted: of what is only recorded, both outcomes together.
 TALLY = {
@@ -100,9 +100,10 @@ class Cell:
     @property
     def said(self) -> str:
         """Everything beside the sign: feature, reason, evidence."""
-        skipped = f"needs {self.feature}" if self.verdict == "SKIP" and self.feature else None
-        parts = [p for p in (skipped, self.reason, self.evidence) if p]
-        return " · ".join(dict.fromkeys(parts)) or "no evidence"
+        reason = (self.reason or "").removeprefix("n/a: ")
+        if self.feature:  # which the writer's reason begins with
+            reason = f"needs {self.feature}{reason.removeprefix(self.feature)}"
+        return " · ".join(p for p in (reason, self.evidence) if p) or "no evidence"
 
     @property
     def outcome(self) -> tuple[str, str]:

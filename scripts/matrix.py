@@ -38,15 +38,8 @@ def tally(counts: dict[str, int]) -> str:
                      for k, n in counts.items()) or "–"
 
 
-def tooltip(row: Row, strategy: str, cell: Cell) -> str:
-    return f"{strategy}: {cell.word}: {cell.said} · {row.check['source']}"
-
-
-def unasked(row: Row) -> tuple[str, str]:
-    """Word and tooltip of a cell that is not in the file."""
-    if row.check["alone"]:
-        return "once", "asks the kernel or libc, not the strategy: asked of one strategy alone"
-    return "not run", "this file has no such cell"
+def tooltip(row: Row, cell: Cell) -> str:
+    return f"{cell.strategy}: {cell.word}: {cell.said} · {row.check['source']}"
 
 
 def flat(value: Any) -> str:
@@ -69,7 +62,7 @@ def facts(pivot: Pivot) -> list[tuple[str, list[str]]]:
 
 def render(name: str, pivot: Pivot) -> str:
     lines = [f"{d.label}: incomplete: {d.incomplete}" for d in pivot.documents if d.incomplete]
-    text = template(name, md=escaped, tally=tally, tooltip=tooltip, unasked=unasked).render(
+    text = template(name, md=escaped, tally=tally, tooltip=tooltip).render(
         pivot=pivot, signs=SIGNS, counted=TALLY, bad=BAD, presence=PRESENCE, alarms=lines, facts=facts(pivot),
         spans=[(d, len(d.strategies)) for d in pivot.documents],
         groups=[(g, pivot.titles[g], rows) for g in pivot.groups if (rows := pivot.group(g))])

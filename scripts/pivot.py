@@ -12,8 +12,8 @@ from typing import Any
 from conformfile import BAD, SIGNS, TALLY, Cell, Document
 
 #: What the sentence says of each verdict that is no error.
-TOLD = {"PASS": "hold", "XFAIL": "differ by design", "RECORD": "are recorded",
-        "SKIP": "are skipped"}
+TOLD = {"PASS": ("holds", "hold"), "XFAIL": ("differs by design", "differ by design"),
+        "RECORD": ("is recorded", "are recorded"), "SKIP": ("is skipped", "are skipped")}
 NAMED = 3  # cells that the sentence names, of several files one each; the rest is counted
 
 
@@ -211,7 +211,7 @@ class Pivot:
 
     def _rest(self, document: Document) -> str:
         seen = Counter(c.counted_as for c in document.cells.values())
-        return ", ".join(f"{seen[k]} {word}" for k, word in TOLD.items() if seen[k])
+        return ", ".join(f"{seen[k]} {verb[seen[k] > 1]}" for k, verb in TOLD.items() if seen[k])
 
     def _about(self, document: Document) -> str:
         rest = self._rest(document)
