@@ -153,7 +153,7 @@ class Pivot:
         found = []
         for strategy in document.strategies:
             cells = (document.cell(r.id, strategy["name"]) for r in rows)
-            seen = Counter(c.counted_as for c in cells if c and c.applies)
+            seen = Counter(c.counted_as for c in cells if c)
             found.append({k: seen[k] for k in TALLY if seen[k]})
         return found
 

@@ -142,7 +142,9 @@ def test_sentence_of_a_good_run(raw: Raw) -> None:
 def test_sentence_of_one_failure_needs_no_kinds(raw: Raw) -> None:
     calm(raw)
     cell_of(raw, "exit.core", "fork").update(verdict="FAIL", observed="fails")
-    assert ": 1 cell failed: exit.core in fork; 12 hold," in pivot_of(raw).sentence
+    cell_of(raw, "identity.exe", "fork").update(verdict="PASS", observed="holds")
+    assert (": 1 cell failed: exit.core in fork; 13 hold, 1 differs by design, 3 are recorded, "
+            in pivot_of(raw).sentence)
 
 
 def test_sentence_of_several_files(raw: Raw, other: Raw) -> None:
@@ -228,6 +230,12 @@ def test_strategies_in_the_known_order(raw: Raw) -> None:
     assert [s for _, s in pivot_of(raw).columns] == ["fork", "popen", "zygote"]
 
 
+def test_record_says_what_was_seen(raw: Raw) -> None:
+    row = next(r for r in pivot_of(raw).rows if r.id == "exit.rusage")
+    assert [c and (c.observed, c.word) for c in row.cells] == [("fails", "no"), ("holds", "yes"),
+                                                               None]
+
+
 # ---- the page ----
 
 def test_page_is_whole(raw: Raw, other: Raw) -> None:
@@ -244,8 +252,11 @@ def test_page_is_whole(raw: Raw, other: Raw) -> None:
             assert c["source"] in tips
         assert "differs by design: the child is a clone of the parent" in page.text
         assert "needs clear_sighand: refused · " in page.text
+        failed = page.text[page.text.rindex("What failed"):
+                           page.text.rindex("Where strategies differ")]
         for c in raw["conformance"]:
             assert (c["repeat"] in page.text) == (c["verdict"] in conformfile.BAD)
+            assert (c["repeat"] in failed) == (c["verdict"] in conformfile.BAD)
 
 
 def test_page_keeps_evidence_harmless(raw: Raw) -> None:
@@ -337,6 +348,8 @@ def test_labels(raw: Raw, tmp_path: Path) -> None:
     later = "2026-11-25T19:00:00Z"
     assert [d.label for d in labelled(files, ["x"])] == [
         "x", f"vm, Linux 6.18.44, {later} (1)", f"vm, Linux 6.18.44, {later} (2)"]
+    assert [d.label for d in labelled(files[:2], ["vm, Linux 6.18.44"])] == [
+        "vm, Linux 6.18.44", f"vm, Linux 6.18.44, {later}"]
     assert [d.label for d in labelled(files[:1], [])] == ["vm, Linux 6.18.44"]
 
 
