@@ -10,6 +10,8 @@
 extern const struct sm_check_group sm_group_identity;
 extern const struct sm_check_group sm_group_identity_kernel;
 extern const struct sm_check_group sm_group_identity_watch;
+extern const struct sm_check_group sm_group_identity_pidns;
+extern const struct sm_check_group sm_group_identity_reaper;
 extern const struct sm_check_group sm_group_exit;
 extern const struct sm_check_group sm_group_signal;
 extern const struct sm_check_group sm_group_fd;
