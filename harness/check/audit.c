@@ -43,6 +43,8 @@ void sm_audit_server(struct sm_cell *c)
 	if (!c->ops->server || c->ops->server(c->self) != c->server)
 		return; /* it was replaced: another server, another count */
 	for (;;) {
+		if (sm_stat_of(c->server, 3) == 'Z')
+			return; /* it has ended: as root one can see that it has no descriptors */
 		fds = sm_count_fds(c->server);
 		children = fds == was ? sm_count_children(c->server, NULL) : 0;
 		if (fds < 0 || (fds == was && !children))
