@@ -8,6 +8,7 @@
 #include "check/check.h"
 
 extern const struct sm_check_group sm_group_identity;
+extern const struct sm_check_group sm_group_identity_session;
 extern const struct sm_check_group sm_group_identity_kernel;
 extern const struct sm_check_group sm_group_identity_watch;
 extern const struct sm_check_group sm_group_identity_pidns;

@@ -7,13 +7,22 @@
 #include "group.h"
 
 const struct sm_check_group *const sm_check_groups[] = {
-	&sm_group_identity,        &sm_group_identity_kernel,
-	&sm_group_identity_watch,  &sm_group_identity_pidns,
-	&sm_group_identity_reaper, &sm_group_exit,
-	&sm_group_signal,          &sm_group_fd,
-	&sm_group_protocol,        &sm_group_env,
-	&sm_group_memory,          &sm_group_thread,
-	&sm_group_random,          &sm_group_sandbox,
-	&sm_group_limit,           &sm_group_life,
+	&sm_group_identity,
+	&sm_group_identity_session,
+	&sm_group_identity_kernel,
+	&sm_group_identity_watch,
+	&sm_group_identity_pidns,
+	&sm_group_identity_reaper,
+	&sm_group_exit,
+	&sm_group_signal,
+	&sm_group_fd,
+	&sm_group_protocol,
+	&sm_group_env,
+	&sm_group_memory,
+	&sm_group_thread,
+	&sm_group_random,
+	&sm_group_sandbox,
+	&sm_group_limit,
+	&sm_group_life,
 };
 const unsigned int sm_check_group_count = sizeof(sm_check_groups) / sizeof(sm_check_groups[0]);
