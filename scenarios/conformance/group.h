@@ -21,6 +21,8 @@ extern const struct sm_check_group sm_group_signal;
 extern const struct sm_check_group sm_group_fd;
 extern const struct sm_check_group sm_group_protocol;
 extern const struct sm_check_group sm_group_env;
+extern const struct sm_check_group sm_group_env_place;
+extern const struct sm_check_group sm_group_env_inherit;
 extern const struct sm_check_group sm_group_memory;
 extern const struct sm_check_group sm_group_thread;
 extern const struct sm_check_group sm_group_random;

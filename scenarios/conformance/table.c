@@ -6,6 +6,7 @@
  */
 #include "group.h"
 
+/* clang-format off */
 const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_identity,
 	&sm_group_identity_session,
@@ -21,6 +22,8 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_fd,
 	&sm_group_protocol,
 	&sm_group_env,
+	&sm_group_env_place,
+	&sm_group_env_inherit,
 	&sm_group_memory,
 	&sm_group_thread,
 	&sm_group_random,
@@ -28,4 +31,5 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_limit,
 	&sm_group_life,
 };
+/* clang-format on */
 const unsigned int sm_check_group_count = sizeof(sm_check_groups) / sizeof(sm_check_groups[0]);
