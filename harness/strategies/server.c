@@ -72,7 +72,7 @@ int sm_server_start(struct sm_server *server, const struct sm_setup *setup,
 	const char *more[2] = { NULL, spec->env };
 	const char **env = NULL;
 	char job[128];
-	int null, err;
+	int null, flags, err;
 
 	server->pid = 0;
 	server->end = sm_now_ns() + (int64_t)setup->timeout_ms * 1000000;
@@ -88,7 +88,9 @@ int sm_server_start(struct sm_server *server, const struct sm_setup *setup,
 	}
 	launch.envp = env;
 	launch.stdio[0] = launch.stdio[1] = null;
-	launch.stdio[2] = fcntl(2, F_GETFD) < 0 ? null : 2;
+	/* Without a stderr 2 may be anything of ours, even the channel whose end stops the server. */
+	flags = fcntl(2, F_GETFD);
+	launch.stdio[2] = flags < 0 || (flags & FD_CLOEXEC) ? null : 2;
 	memcpy(launch.pass, spec->pass, (size_t)spec->npass * sizeof(launch.pass[0]));
 	sigemptyset(&launch.mask); /* whatever the parent blocks, a server needs its SIGCHLD */
 	err = launch_server(&launch, milliseconds_left(server->end), fault);
