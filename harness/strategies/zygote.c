@@ -24,13 +24,7 @@
 #include "common.h"
 #include "request.h"
 #include "server.h"
-
-enum { MSG_READY = 1, MSG_SPAWN, MSG_REPLY };
-
-/* pid > 0 and the other ends of the child's pipes, or stage and err. */
-struct reply {
-	int32_t pid, stage, err;
-};
+#include "zygote.h"
 
 /* The parent's half. */
 struct zygote {
@@ -59,7 +53,8 @@ static void close_fds(struct sm_frame *frame)
 }
 
 /* Clones a child for the request in nest. Fills reply; io's parent ends go with it. */
-static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, struct reply *reply)
+static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io,
+		  struct sm_zygote_reply *reply)
 {
 	struct sm_birth birth = { .received_ns = received_ns };
 	const struct sm_req *attr = &nest->request.attr;
@@ -100,7 +95,7 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, s
 }
 
 /* Takes what was received, or tells in reply why not. */
-static int take(struct nest *nest, const struct sm_frame *frame, struct reply *reply)
+static int take(struct nest *nest, const struct sm_frame *frame, struct sm_zygote_reply *reply)
 {
 	int err = sm_request_unpack(&nest->request, nest->buf, frame->bytes);
 
@@ -115,11 +110,11 @@ static int take(struct nest *nest, const struct sm_frame *frame, struct reply *r
 static int answer(struct nest *nest, const struct sm_frame *frame, int err, int64_t received_ns)
 {
 	struct sm_stdio io = { .child = { -1, -1, -1 }, .parent = { -1, -1, -1 } };
-	struct reply reply = { .stage = SM_STAGE_ARGUMENT, .err = -err };
+	struct sm_zygote_reply reply = { .stage = SM_STAGE_ARGUMENT, .err = -err };
 	int fds[3];
 	unsigned int n = 0;
 
-	if (!err && frame->type != MSG_SPAWN)
+	if (!err && frame->type != SM_ZYGOTE_SPAWN)
 		reply.err = EPROTO;
 	else if (!err && !take(nest, frame, &reply))
 		hatch(nest, received_ns, &io, &reply);
@@ -127,7 +122,7 @@ static int answer(struct nest *nest, const struct sm_frame *frame, int err, int6
 		if (io.parent[i] >= 0)
 			fds[n++] = io.parent[i];
 	}
-	err = sm_frame_send(nest->sock, MSG_REPLY, &reply, sizeof(reply), fds, n);
+	err = sm_frame_send(nest->sock, SM_ZYGOTE_REPLY, &reply, sizeof(reply), fds, n);
 	sm_stdio_close_parent(&io);
 	return err;
 }
@@ -151,7 +146,7 @@ static int zygote_serve(const char *where, const struct sm_payload *payload)
 	sm_signals_handled(&nest->handled);
 	err = sm_server_take_fds(where, &nest->sock, 1);
 	if (!err)
-		err = sm_frame_send(nest->sock, MSG_READY, NULL, 0, NULL, 0);
+		err = sm_frame_send(nest->sock, SM_ZYGOTE_READY, NULL, 0, NULL, 0);
 	while (!err) {
 		err = sm_frame_recv(nest->sock, &frame, nest->buf, sizeof(nest->buf), -1);
 		if (err && err != -EMSGSIZE && err != -EMFILE)
@@ -173,7 +168,7 @@ static int await_ready(struct zygote *z, struct sm_fault *fault)
 	struct sm_frame frame;
 	int err = sm_frame_recv(z->sock, &frame, NULL, 0, sm_server_patience_ms(&z->server));
 
-	if (!err && (frame.type != MSG_READY || frame.nfds)) {
+	if (!err && (frame.type != SM_ZYGOTE_READY || frame.nfds)) {
 		close_fds(&frame);
 		err = -EPROTO;
 	}
@@ -221,7 +216,7 @@ out:
 static void give_up(struct zygote *z)
 {
 	struct sm_frame frame;
-	struct reply late = { 0 };
+	struct sm_zygote_reply late = { 0 };
 	int err;
 
 	sm_server_kill(&z->server);
@@ -244,7 +239,8 @@ static int send_request(struct zygote *z, const struct sm_req *req, int bytes,
 
 	if (n < 0)
 		return sm_fail_field(fault, SM_REQ_FDS, -n, "more than one message can carry");
-	err = sm_frame_send(z->sock, MSG_SPAWN, z->buf, (uint32_t)bytes, fds, (unsigned int)n);
+	err = sm_frame_send(z->sock, SM_ZYGOTE_SPAWN, z->buf, (uint32_t)bytes, fds,
+			    (unsigned int)n);
 	return err ? sm_fail(fault, SM_STAGE_SEND, -err, "the zygote takes no request") : 0;
 }
 
@@ -260,7 +256,7 @@ static unsigned int count_pipes(const struct zygote *z, const struct sm_req *req
 
 /* Receives the answer. On error the stream may be out of step. */
 static int receive(struct zygote *z, const struct sm_req *req, struct sm_frame *frame,
-		   struct reply *reply, struct sm_fault *fault)
+		   struct sm_zygote_reply *reply, struct sm_fault *fault)
 {
 	int err = sm_frame_recv(z->sock, frame, reply, sizeof(*reply), sm_poll_ms(req->timeout_ms));
 
@@ -273,7 +269,7 @@ static int receive(struct zygote *z, const struct sm_req *req, struct sm_frame *
 	}
 	if (err)
 		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the zygote died or talks nonsense");
-	if (frame->type != MSG_REPLY || frame->bytes != sizeof(*reply) ||
+	if (frame->type != SM_ZYGOTE_REPLY || frame->bytes != sizeof(*reply) ||
 	    (reply->pid > 0 ? frame->nfds != count_pipes(z, req)
 			    : frame->nfds || reply->err <= 0)) {
 		close_fds(frame);
@@ -308,7 +304,7 @@ static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *c
 {
 	struct zygote *z = self;
 	struct sm_frame frame;
-	struct reply reply = { 0 };
+	struct sm_zygote_reply reply = { 0 };
 	struct sm_req own;
 	int err = sm_check_spawn(&req, &own, &z->places, child, fault);
 	int bytes;
