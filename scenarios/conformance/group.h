@@ -22,6 +22,7 @@ extern const struct sm_check_group sm_group_fd;
 extern const struct sm_check_group sm_group_fd_count;
 extern const struct sm_check_group sm_group_fd_stdio;
 extern const struct sm_check_group sm_group_fd_kernel;
+extern const struct sm_check_group sm_group_fd_pass;
 extern const struct sm_check_group sm_group_protocol;
 extern const struct sm_check_group sm_group_env;
 extern const struct sm_check_group sm_group_env_place;

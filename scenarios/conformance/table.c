@@ -23,6 +23,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_fd_count,
 	&sm_group_fd_stdio,
 	&sm_group_fd_kernel,
+	&sm_group_fd_pass,
 	&sm_group_protocol,
 	&sm_group_env,
 	&sm_group_env_place,
