@@ -106,6 +106,18 @@ static int take(struct nest *nest, const struct sm_frame *frame, struct sm_zygot
 	return err;
 }
 
+/*
+ * The child's pipes cannot be sent: too many descriptors of this user are on their way (unix(7)).
+ * Without them the child is of no use; its pid is told, for it is the parent's to reap.
+ */
+static int tell_lost(struct nest *nest, struct sm_zygote_reply *reply, int err)
+{
+	kill(reply->pid, SIGKILL);
+	reply->stage = SM_STAGE_SEND;
+	reply->err = -err;
+	return sm_frame_send(nest->sock, SM_ZYGOTE_REPLY, reply, sizeof(*reply), NULL, 0);
+}
+
 /* Answers one request. 0, or -errno when there is nobody to answer. */
 static int answer(struct nest *nest, const struct sm_frame *frame, int err, int64_t received_ns)
 {
@@ -123,6 +135,8 @@ static int answer(struct nest *nest, const struct sm_frame *frame, int err, int6
 			fds[n++] = io.parent[i];
 	}
 	err = sm_frame_send(nest->sock, SM_ZYGOTE_REPLY, &reply, sizeof(reply), fds, n);
+	if (err == -ETOOMANYREFS && reply.pid > 0)
+		err = tell_lost(nest, &reply, err);
 	sm_stdio_close_parent(&io);
 	return err;
 }
@@ -269,6 +283,11 @@ static int receive(struct zygote *z, const struct sm_req *req, struct sm_frame *
 	}
 	if (err)
 		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the zygote died or talks nonsense");
+	if (frame->type == SM_ZYGOTE_REPLY && frame->bytes == sizeof(*reply) && !frame->nfds &&
+	    reply->pid > 0 && reply->err > 0) {
+		sm_kill_child(reply->pid);
+		return sm_fail(fault, (enum sm_stage)reply->stage, reply->err, "in the zygote");
+	}
 	if (frame->type != SM_ZYGOTE_REPLY || frame->bytes != sizeof(*reply) ||
 	    (reply->pid > 0 ? frame->nfds != count_pipes(z, req)
 			    : frame->nfds || reply->err <= 0)) {
