@@ -29,6 +29,7 @@ extern const struct sm_check_group sm_group_env_place;
 extern const struct sm_check_group sm_group_env_inherit;
 extern const struct sm_check_group sm_group_memory;
 extern const struct sm_check_group sm_group_thread;
+extern const struct sm_check_group sm_group_thread_lock;
 extern const struct sm_check_group sm_group_random;
 extern const struct sm_check_group sm_group_sandbox;
 extern const struct sm_check_group sm_group_limit;

@@ -30,6 +30,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_env_inherit,
 	&sm_group_memory,
 	&sm_group_thread,
+	&sm_group_thread_lock,
 	&sm_group_random,
 	&sm_group_sandbox,
 	&sm_group_limit,
