@@ -14,6 +14,9 @@ const struct sm_expect sm_expects[] = {
 	{ "thread.lock.malloc", "zygote", false, NO_REPAIR },
 	{ "thread.lock.stdio", "zygote", false, NO_REPAIR },
 	{ "thread.lock.loader", "zygote", false, NO_REPAIR },
+	{ "thread.openblas.two", "zygote", false,
+	  "a raw clone: OpenBLAS gives work to threads that the child has not; its fork handler, "
+	  "which would stop them first, does not run" },
 	{ "thread.tid.lock", "zygote", false, NO_TID },
 	{ "thread.tid.unlock", "zygote", false, NO_TID },
 	{ "thread.self.affinity", "zygote", false, NO_TID },

@@ -30,6 +30,8 @@ extern const struct sm_check_group sm_group_env_inherit;
 extern const struct sm_check_group sm_group_memory;
 extern const struct sm_check_group sm_group_thread;
 extern const struct sm_check_group sm_group_thread_lock;
+extern const struct sm_check_group sm_group_thread_pool;
+extern const struct sm_check_group sm_group_thread_spawn;
 extern const struct sm_check_group sm_group_random;
 extern const struct sm_check_group sm_group_sandbox;
 extern const struct sm_check_group sm_group_limit;

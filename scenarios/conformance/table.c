@@ -31,6 +31,8 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_memory,
 	&sm_group_thread,
 	&sm_group_thread_lock,
+	&sm_group_thread_pool,
+	&sm_group_thread_spawn,
 	&sm_group_random,
 	&sm_group_sandbox,
 	&sm_group_limit,

@@ -21,7 +21,7 @@ enum { WORD_GO, WORD_HELD, WORD_LET_GO };
 /* Between two looks at a child that may be stuck. */
 #define LOOK_MS 5
 /* A child's work here takes milliseconds of CPU time; under a sanitizer tens of them. */
-#define SPIN_MS 1500
+#define SPIN_MS 1000
 
 /* Whether the only thread of pid sleeps, without a time limit, on a futex of its own process. */
 static bool on_private_futex(pid_t pid)
