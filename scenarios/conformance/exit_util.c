@@ -33,14 +33,14 @@ _Noreturn static void end_by(int how)
 
 int sm_exit_at_once(struct sm_cell *c)
 {
-	end_by(atoi(c->arg));
+	end_by((int)strtol(c->arg, NULL, 10));
 }
 
 int sm_exit_when_told(struct sm_cell *c)
 {
 	sm_child_tell(c, "pid %d waits", getpid());
 	sm_child_await();
-	end_by(atoi(c->arg));
+	end_by((int)strtol(c->arg, NULL, 10));
 }
 
 int sm_exit_spawn(struct sm_cell *c, struct sm_kid *kid, const char *arg)

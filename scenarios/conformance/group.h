@@ -38,12 +38,12 @@ extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_life;
 
 /* The last lines of a group's file; symbol differs from name where a group has several files. */
-#define SM_GROUP_AS(symbol, name_, title_, table)          \
-	const struct sm_check_group sm_group_##symbol = {  \
-		.name = (name_),                           \
-		.title = (title_),                         \
-		.checks = (table),                         \
-		.count = sizeof(table) / sizeof(table[0]), \
+#define SM_GROUP_AS(symbol, name_, title_, table)            \
+	const struct sm_check_group sm_group_##symbol = {    \
+		.name = (name_),                             \
+		.title = (title_),                           \
+		.checks = (table),                           \
+		.count = sizeof(table) / sizeof((table)[0]), \
 	}
 #define SM_GROUP(name_, title_, table) SM_GROUP_AS(name_, #name_, title_, table)
 

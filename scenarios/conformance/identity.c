@@ -77,32 +77,43 @@ static int spawn_waiting(struct sm_cell *c, struct sm_kid *kid, const struct sm_
 	return err;
 }
 
-/* Processes other than pid whose group or session bears its number. */
-static int bearers_of(pid_t pid)
+/* Of a process that is none of the kids: does its group or session bear a kid's number? */
+static bool bears(pid_t pid, const struct sm_kid *kid, int n)
+{
+	int64_t group = sm_stat_of(pid, 5), session = sm_stat_of(pid, 6);
+	bool own = false, borne = false;
+
+	for (int i = 0; i < n; i++) {
+		own = own || pid == kid[i].child.pid;
+		borne = borne || group == kid[i].child.pid || session == kid[i].child.pid;
+	}
+	return borne && !own;
+}
+
+static int count_bearers(const struct sm_kid *kid, int n)
 {
 	DIR *proc = opendir("/proc");
-	int n = 0;
+	int found = 0;
 
 	if (!proc)
 		return -1;
 	for (const struct dirent *e; (e = readdir(proc));) {
-		pid_t one = (pid_t)atoi(e->d_name);
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
 
-		if (one > 0 && one != pid)
-			n += sm_stat_of(one, 5) == pid || sm_stat_of(one, 6) == pid;
+		found += pid > 0 && bears(pid, kid, n);
 	}
 	closedir(proc);
-	return n;
+	return found;
 }
 
 /* A04 */
 static int pids_are_new(struct sm_cell *c)
 {
-	enum { KIDS = 6 };
+	enum { KIDS = 4 };
 	struct sm_req req = sm_cell_req(c, NULL);
 	struct sm_kid kid[KIDS];
 	struct sm_answer a;
-	int err = 0, n = 0, alike = 0, borne = 0;
+	int err = 0, n = 0, alike = 0, borne;
 
 	while (n < KIDS && !(err = spawn_waiting(c, &kid[n], &req, &a))) {
 		pid_t pid = kid[n].child.pid;
@@ -110,16 +121,16 @@ static int pids_are_new(struct sm_cell *c)
 		alike += pid == getpid() || pid == getppid() || pid == c->server;
 		for (int i = 0; i < n; i++)
 			alike += pid == kid[i].child.pid;
-		borne += bearers_of(pid);
 		n++;
 	}
+	borne = count_bearers(kid, n);
 	for (int i = 0; i < n; i++)
 		sm_kid_kill(c, &kid[i]);
 	if (err)
-		return sm_trouble(c, err, "six children at a time");
+		return sm_trouble(c, err, "four children at a time");
 	return sm_judge(c, !alike && !borne,
-			"%d live children: %d pids are somebody's already, %d are a group or "
-			"session of others",
+			"%d live children: %d pids are somebody's already, %d others have one as "
+			"group or session",
 			n, alike, borne);
 }
 
