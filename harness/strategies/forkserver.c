@@ -5,7 +5,12 @@
  * A named socket (mode 0600, in a directory of mode 0700) that listens before the server is
  * exec'd; an alive pipe, by whose end of file the server knows that its last client has gone; one
  * connection per spawn. The child is the server's: its pid and its status are relayed. The server
- * half is forkserver_serve.c.
+ * half is forkserver_serve.c; what starts it is in forkserver_start.c.
+ *
+ * A server that has died is replaced at the next spawn, as CPython's ensure_running() does
+ * (bpo-31308). Nothing looks for it before: that connecting is refused says it, and then nothing
+ * has been sent. A request under way gets its error, and the statuses of the old one's children
+ * are lost with it.
  *
  * CPython hands the alive pipe's write end to every child too, so that children count as clients.
  * Ours close all but 0, 1, 2 at birth, hence it is not sent.
@@ -15,126 +20,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../wire/frame.h"
 #include "common.h"
-#include "request.h"
-#include "server.h"
+#include "forkserver_client.h"
 
 /* pipe(7): a write of up to PIPE_BUF bytes does not block when poll(2) says POLLOUT. */
 #define PIPE_CHUNK 4096
 
-struct forkserver {
-	struct sm_server server;
-	struct sockaddr_un address;
-	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int alive;               /* write end */
-	struct sm_places places; /* of the request in hand; untouched by those without */
-	char buf[sizeof(uint32_t) + SM_REQUEST_BYTES_MAX]; /* length and request */
-};
-
-static void close_fds(int *fds, int n)
-{
-	for (int i = 0; i < n; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-		fds[i] = -1;
-	}
-}
-
-static void remove_names(struct forkserver *f)
-{
-	if (f->address.sun_path[0])
-		unlink(f->address.sun_path);
-	if (f->dir[0])
-		rmdir(f->dir);
-}
-
-/* Makes the private directory and the socket in it, listening. Returns it or -errno. */
-static int listen_named(struct forkserver *f)
-{
-	const char *tmp = getenv("TMPDIR");
-	int sock, n;
-
-	n = snprintf(f->dir, sizeof(f->dir), "%s/spawnmark-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (n < 0 || n + sizeof("/socket") > sizeof(f->dir)) {
-		f->dir[0] = '\0';
-		return -ENAMETOOLONG;
-	}
-	if (!mkdtemp(f->dir)) { /* mode 0700 by itself */
-		f->dir[0] = '\0';
-		return -errno;
-	}
-	/* Non-blocking: accept() must not wait for a client that has changed its mind. */
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sock < 0)
-		return -errno;
-	f->address.sun_family = AF_UNIX;
-	memcpy(f->address.sun_path, f->dir, (size_t)n);
-	memcpy(f->address.sun_path + n, "/socket", sizeof("/socket"));
-	/* bind() takes the socket's own mode (net/unix/af_unix.c:unix_bind_bsd). */
-	if (fchmod(sock, S_IRUSR | S_IWUSR) < 0 ||
-	    bind(sock, (struct sockaddr *)&f->address, sizeof(f->address)) < 0 ||
-	    chmod(f->address.sun_path, S_IRUSR | S_IWUSR) < 0 || listen(sock, SOMAXCONN) < 0) {
-		n = -errno;
-		close(sock);
-		return n;
-	}
-	return sock;
-}
-
-static int await_ready(struct forkserver *f, int ready, struct sm_fault *fault)
-{
-	int64_t word = 0;
-	int err = sm_read_all(ready, &word, sizeof(word), sm_server_patience_ms(&f->server));
-
-	if (!err && word)
-		err = -EPROTO;
-	return err ? sm_server_failed(&f->server, err, fault) : 0;
-}
-
-/* pass: listener, alive pipe, ready pipe of the server; all are closed on return. */
-static int exec_server(struct forkserver *f, const struct sm_setup *setup, int listener,
-		       struct sm_fault *fault)
-{
-	struct sm_server_spec spec = { .strategy = "forkserver", .where = "3,4,5", .npass = 3 };
-	int alive[2] = { -1, -1 }, ready[2] = { -1, -1 };
-	int pass[3];
-	int err;
-
-	if (pipe2(alive, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0) {
-		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no pipes for the fork server");
-		goto out;
-	}
-	pass[0] = listener;
-	pass[1] = alive[0];
-	pass[2] = ready[1];
-	spec.pass = pass;
-	err = sm_server_start(&f->server, setup, &spec, fault);
-	close_fds(&ready[1], 1);
-	if (!err)
-		err = await_ready(f, ready[0], fault);
-	if (!err) {
-		f->alive = alive[1];
-		alive[1] = -1;
-	}
-out:
-	close_fds(ready, 2);
-	close_fds(alive, 2);
-	return err;
-}
-
 static int forkserver_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
-	struct forkserver *f;
-	int listener;
+	struct sm_forkserver *f;
 	int err = sm_check_setup(setup, fault);
 
 	if (err)
@@ -142,21 +42,13 @@ static int forkserver_start(void **self, const struct sm_setup *setup, struct sm
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	listener = listen_named(f);
-	if (listener < 0) {
-		err = sm_fail(fault, SM_STAGE_SOCKET, -listener,
-			      "the fork server's socket: is $TMPDIR short and writable?");
-		goto out;
-	}
-	err = exec_server(f, setup, listener, fault);
-	close(listener); /* the server's alone: when it dies, connecting is refused */
-out:
-	if (err) {
-		remove_names(f);
+	f->setup = *setup;
+	f->alive = -1;
+	err = sm_forkserver_begin(f, fault);
+	if (err)
 		free(f);
-	} else {
+	else
 		*self = f;
-	}
 	return err;
 }
 
@@ -189,17 +81,41 @@ static int open_ends(struct ends *e, struct sm_places *places)
 	return 0;
 }
 
-static int connect_to(struct forkserver *f, struct ends *e, struct sm_fault *fault)
+/* A socket that is connected, or -errno: -ECONNREFUSED when nobody listens any more. */
+static int try_connect(const struct sm_forkserver *f)
 {
-	e->conn = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (e->conn < 0)
-		return sm_fail(fault, SM_STAGE_CONNECT, errno, "no socket");
+	int err = -ECONNREFUSED;
+	int sock;
+
+	if (f->alive < 0) /* one was to take the place of another, and failed */
+		return err;
 	/* Non-blocking: a full backlog, of a server that has stopped, is EAGAIN (connect(2)). */
-	if (connect(e->conn, (struct sockaddr *)&f->address, sizeof(f->address)) < 0)
-		return sm_fail(fault, SM_STAGE_CONNECT, errno == ECONNREFUSED ? EPIPE : errno,
-			       errno == ECONNREFUSED ? "the fork server has died"
-						     : "the fork server takes no connection");
-	return 0;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
+		return -errno;
+	if (connect(sock, (const struct sockaddr *)&f->address, sizeof(f->address)) == 0)
+		return sock;
+	if (errno != ENOENT) /* a server that ends in order takes its socket's name along */
+		err = -errno;
+	close(sock);
+	return err;
+}
+
+static int connect_to(struct sm_forkserver *f, struct ends *e, struct sm_fault *fault)
+{
+	int err = 0;
+
+	e->conn = try_connect(f);
+	if (e->conn == -ECONNREFUSED) { /* once: another that dies is an error */
+		sm_forkserver_end(f);
+		err = sm_forkserver_begin(f, fault);
+		if (!err)
+			e->conn = try_connect(f);
+	}
+	if (!err && e->conn < 0)
+		err = sm_fail(fault, SM_STAGE_CONNECT, e->conn == -ECONNREFUSED ? EPIPE : -e->conn,
+			      "the fork server takes no connection");
+	return err;
 }
 
 /*
@@ -243,7 +159,7 @@ static int refused(struct ends *e, int timeout_ms, struct sm_fault *fault)
 	int err = sm_frame_recv(e->conn, &frame, &no, sizeof(no), timeout_ms);
 
 	if (!err)
-		close_fds(frame.fds, frame.nfds);
+		sm_forkserver_close(frame.fds, frame.nfds);
 	if (!err && frame.type == SM_FORKSERVER_REFUSED && frame.bytes == sizeof(no))
 		return sm_fail(fault, (enum sm_stage)no.stage, no.err, "in the fork server");
 	return sm_fail(fault, SM_STAGE_RECEIVE, EPIPE, "the fork server has died");
@@ -266,8 +182,8 @@ static int send_fds(struct ends *e, const struct sm_req *req)
 }
 
 /* Sends the descriptors and writes the request; then closes what is the server's and the child's. */
-static int hand_over(struct forkserver *f, struct ends *e, const struct sm_req *req, size_t bytes,
-		     int timeout_ms, struct sm_fault *fault)
+static int hand_over(struct sm_forkserver *f, struct ends *e, const struct sm_req *req,
+		     size_t bytes, int timeout_ms, struct sm_fault *fault)
 {
 	int err = send_fds(e, req);
 
@@ -284,7 +200,7 @@ static int hand_over(struct forkserver *f, struct ends *e, const struct sm_req *
 	if (err)
 		return sm_fail(fault, SM_STAGE_SEND, -err, "the pipe for the request");
 	/* From here on the server's death is an end of file. */
-	close_fds(e->send, SM_FORKSERVER_IN);
+	sm_forkserver_close(e->send, SM_FORKSERVER_IN);
 	sm_stdio_close_child(&e->io);
 	return 0;
 }
@@ -310,7 +226,7 @@ static int read_pid(struct ends *e, int timeout_ms, pid_t *pid, struct sm_fault 
 static int forkserver_spawn(void *self, const struct sm_req *req, struct sm_child *child,
 			    struct sm_fault *fault)
 {
-	struct forkserver *f = self;
+	struct sm_forkserver *f = self;
 	struct ends e = { .send = { -1, -1, -1, -1, -1 }, .request = -1, .status = -1, .conn = -1 };
 	int timeout_ms, bytes;
 	uint32_t length;
@@ -340,12 +256,12 @@ static int forkserver_spawn(void *self, const struct sm_req *req, struct sm_chil
 		child->priv = e.status;
 		e.status = -1;
 	}
-	close_fds(e.send, SM_FORKSERVER_IN);
+	sm_forkserver_close(e.send, SM_FORKSERVER_IN);
 	sm_stdio_close_child(&e.io);
 	sm_stdio_close_parent(&e.io);
-	close_fds(&e.request, 1);
-	close_fds(&e.status, 1);
-	close_fds(&e.conn, 1);
+	sm_forkserver_close(&e.request, 1);
+	sm_forkserver_close(&e.status, 1);
+	sm_forkserver_close(&e.conn, 1);
 	return err;
 }
 
@@ -373,17 +289,13 @@ static int forkserver_wait(void *self, struct sm_child *child, int timeout_ms, s
 
 static void forkserver_stop(void *self)
 {
-	struct forkserver *f = self;
-
-	close(f->alive); /* its last client goes: the server returns */
-	sm_server_stop(&f->server);
-	remove_names(f);
-	free(f);
+	sm_forkserver_end(self);
+	free(self);
 }
 
 static pid_t forkserver_server(void *self)
 {
-	return ((struct forkserver *)self)->server.pid;
+	return ((struct sm_forkserver *)self)->server.pid;
 }
 
 const struct sm_ops sm_forkserver_ops = {

@@ -130,21 +130,168 @@ static void a_preload_that_hangs_times_out(void **state)
 	nothing_left(&s);
 }
 
-static void a_dead_server_is_an_error_at_once(void **state)
+static void find_socket(struct sockaddr_un *address, char *dir, size_t size)
+{
+	assert_int_equal(entries(dir, size), 1);
+	address->sun_family = AF_UNIX;
+	snprintf(address->sun_path, sizeof(address->sun_path), "%.80s/socket", dir);
+}
+
+static void kill_server(struct su *s)
+{
+	pid_t server = s->ops->server(s->self);
+
+	assert_int_equal(kill(server, SIGKILL), 0);
+	assert_int_equal(su_await_end(server), 0);
+}
+
+static void a_dead_zygote_is_an_error_at_once(void **state)
 {
 	struct su s;
 	struct su_run run;
 	int64_t began;
 
-	assert_int_equal(su_start(&s, *state, NULL), 0);
+	(void)state;
+	assert_int_equal(su_start(&s, "zygote", NULL), 0);
 	su_good(&s, &run, NULL);
-	kill(s.ops->server(s.self), SIGKILL);
-	assert_int_equal(su_await_end(s.ops->server(s.self)), 0);
+	kill_server(&s);
 	for (int i = 0; i < 2; i++) {
 		began = su_now_ms();
 		assert_int_equal(su_spawn(&s, &run, NULL, NULL, NULL, SU_WAIT_MS), -EPIPE);
 		assert_in_range(su_now_ms() - began, 0, 1000);
 		assert_true(s.fault.text[0]);
+	}
+	stop(&s);
+}
+
+static void a_dead_fork_server_is_replaced(void **state)
+{
+	const char *hold[] = { "SM_JOB=child/hold", NULL };
+	char before[512], after[512];
+	struct su s;
+	struct su_run run, old;
+	pid_t server;
+	int fds;
+
+	(void)state;
+	assert_int_equal(su_start(&s, "forkserver", NULL), 0);
+	fds = su_count_fds(getpid());
+	for (int i = 0; i < 3; i++) {
+		server = s.ops->server(s.self);
+		assert_int_equal(entries(before, sizeof(before)), 1);
+		assert_int_equal(su_spawn(&s, &old, NULL, hold, NULL, SU_WAIT_MS), 0);
+		su_read_record(&old);
+		kill_server(&s);
+		su_good(&s, &run, NULL);
+		assert_int_not_equal(s.ops->server(s.self), server);
+		assert_int_equal(run.rec.ppid, s.ops->server(s.self));
+		assert_int_equal(entries(after, sizeof(after)), 1); /* the old name is gone */
+		assert_string_not_equal(before, after);
+		/* The child of the old one lives; its status has died with who knew it. */
+		assert_int_equal(kill(old.child.pid, 0), 0);
+		assert_int_equal(s.ops->wait(s.self, &old.child, SU_WAIT_MS, &old.exit), -EPIPE);
+		close(old.child.in);
+		close(old.child.out);
+		close(old.child.err);
+		assert_int_equal(su_await_end(old.child.pid), 0);
+		assert_int_equal(su_count_fds(getpid()), fds);
+		assert_int_equal(su_count_children(getpid()), s.children + 1);
+	}
+	stop(&s);
+}
+
+/* One that ends in order, or whose socket somebody has removed, cannot be reached by its name. */
+static void a_fork_server_without_its_name_is_replaced(void **state)
+{
+	struct sockaddr_un address = { 0 };
+	char dir[512];
+	struct su s;
+	struct su_run run;
+	pid_t server;
+
+	(void)state;
+	assert_int_equal(su_start(&s, "forkserver", NULL), 0);
+	server = s.ops->server(s.self);
+	find_socket(&address, dir, sizeof(dir));
+	assert_int_equal(unlink(address.sun_path), 0);
+	su_good(&s, &run, NULL);
+	assert_int_not_equal(s.ops->server(s.self), server);
+	assert_int_equal(su_count_children(getpid()), s.children + 1);
+	stop(&s);
+}
+
+/* A payload that can be loaded once alone: no endless trying, and later it may work again. */
+static void a_fork_server_that_cannot_be_replaced_is_told(void **state)
+{
+	char path[64], link[80];
+	const char *argv[] = { link, NULL };
+	struct su s;
+	struct su_run run;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s.program", tmp);
+	snprintf(link, sizeof(link), "%s", path);
+	assert_int_equal(symlink(su_argv()[0], link), 0);
+	assert_int_equal(su_start_argv(&s, "forkserver", argv, NULL, SU_WAIT_MS), 0);
+	kill_server(&s);
+	assert_int_equal(unlink(link), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(su_spawn(&s, &run, NULL, NULL, NULL, SU_WAIT_MS), -ENOENT);
+		assert_int_equal(s.fault.stage, SM_STAGE_EXEC);
+		nothing_left(&s);
+	}
+	assert_int_equal(symlink(su_argv()[0], link), 0);
+	su_good(&s, &run, NULL);
+	assert_int_equal(unlink(link), 0);
+	stop(&s);
+}
+
+static int sleeps(pid_t pid)
+{
+	char stat[512];
+	size_t n = slurp(pid, "stat", stat, sizeof(stat));
+
+	return memmem(stat, n, ") S ", 4) != NULL;
+}
+
+/* Kills the server of a request under way: its client sleeps, with so many descriptors. */
+static pid_t kill_under_way(pid_t server, int fds)
+{
+	pid_t client = getpid(), pid = fork();
+	int64_t end = su_now_ms() + SU_WAIT_MS;
+	const struct timespec nap = { .tv_nsec = 1000000 };
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	while ((su_count_fds(client) != fds || !sleeps(client)) && su_now_ms() < end)
+		nanosleep(&nap, NULL);
+	_exit(kill(server, SIGKILL) ? 1 : 0);
+}
+
+static void a_request_under_way_gets_its_error(void **state)
+{
+	struct su s;
+	struct su_run run;
+	struct sm_exit exit = { .size = sizeof(exit) };
+	pid_t server, killer;
+	int fds;
+	int64_t began;
+
+	assert_int_equal(su_start(&s, *state, NULL), 0);
+	server = s.ops->server(s.self);
+	fds = su_count_fds(getpid());
+	assert_int_equal(kill(server, SIGSTOP), 0);
+	/* The fork server's client has three pipes, those for request and status, a connection. */
+	killer = kill_under_way(server, strcmp(*state, "zygote") ? fds + 6 : fds);
+	began = su_now_ms();
+	assert_int_equal(su_spawn(&s, &run, NULL, NULL, NULL, SU_WAIT_MS), -EPIPE);
+	assert_in_range(su_now_ms() - began, 0, SU_WAIT_MS / 2);
+	assert_int_equal(sm_wait_child(killer, SU_WAIT_MS, &exit), 0);
+	assert_int_equal(exit.status, 0);
+	if (strcmp(*state, "zygote")) {
+		assert_int_equal(su_await_end(server), 0);
+		su_good(&s, &run, NULL);
 	}
 	stop(&s);
 }
@@ -312,13 +459,6 @@ static void the_server_goes_with_its_last_client(void **state)
 	assert_int_equal(entries(NULL, 0), 0);
 }
 
-static void find_socket(struct sockaddr_un *address, char *dir, size_t size)
-{
-	assert_int_equal(entries(dir, size), 1);
-	address->sun_family = AF_UNIX;
-	snprintf(address->sun_path, sizeof(address->sun_path), "%.80s/socket", dir);
-}
-
 static void the_named_socket_is_private(void **state)
 {
 	struct sockaddr_un address = { 0 };
@@ -446,7 +586,11 @@ int main(int argc, char **argv)
 		BOTH(the_server_has_nothing_of_the_parent),
 		BOTH(a_preload_that_dies_is_told_with_its_status),
 		BOTH(a_preload_that_hangs_times_out),
-		BOTH(a_dead_server_is_an_error_at_once),
+		cmocka_unit_test(a_dead_zygote_is_an_error_at_once),
+		cmocka_unit_test(a_dead_fork_server_is_replaced),
+		cmocka_unit_test(a_fork_server_without_its_name_is_replaced),
+		cmocka_unit_test(a_fork_server_that_cannot_be_replaced_is_told),
+		BOTH(a_request_under_way_gets_its_error),
 		BOTH(children_outlive_their_server),
 		BOTH(a_stopped_server_is_a_timeout),
 		BOTH(a_full_table_in_the_server_is_a_clean_error),
