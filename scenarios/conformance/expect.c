@@ -11,6 +11,8 @@
 #define NO_TID    "a raw clone: libc goes on with the thread id of the server in its cache"
 
 const struct sm_expect sm_expects[] = {
+	{ "signal.tty.interrupt", "zygote", false,
+	  "its model's server leaves SIGINT at the default, so ^C ends it" },
 	{ "thread.lock.malloc", "zygote", false, NO_REPAIR },
 	{ "thread.lock.stdio", "zygote", false, NO_REPAIR },
 	{ "thread.lock.loader", "zygote", false, NO_REPAIR },

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signal_util.h - a parent that may die: a fork of the host which starts the strategy.
+ *
+ * It is not the check's own process, and not in its group: so it can be killed, and what happens
+ * to its server and child then be watched from outside.
+ */
+#ifndef SM_CONFORMANCE_SIGNAL_UTIL_H
+#define SM_CONFORMANCE_SIGNAL_UTIL_H
+
+#include "check/check.h"
+
+struct sm_stand_in {
+	pid_t pid;      /* the parent that stands in for the host */
+	pid_t server;   /* 0: none */
+	pid_t child;    /* of the strategy, up and waiting on its stdin */
+	pid_t ppid;     /* of the child */
+	char path[128]; /* a file for what the child has to say when nobody reads its stdout */
+	int fd;
+};
+
+/*
+ * Starts it; spawns one child with SM_ARG = its path, whose first answer has arrived (n[0] its
+ * parent's pid). 0, or what sm_trouble() takes.
+ */
+int sm_stand_in_start(struct sm_cell *c, struct sm_stand_in *s);
+/* SIGKILL to the parent, and its reaping. Idempotent. */
+void sm_stand_in_kill(struct sm_stand_in *s);
+/* Ends all that is left: parent, server, child. Whether they were gone already does not matter. */
+void sm_stand_in_end(struct sm_stand_in *s);
+
+/*
+ * Runs half in a fork of the host that leads a session with a terminal of its own, whose master is
+ * given. The verdict is the cell's own. Its strategy is stopped when half returns.
+ */
+int sm_in_session(struct sm_cell *c, int (*half)(struct sm_cell *c, int master));
+
+/* Waits until no process of the group is left but zombies. 0 or -ETIMEDOUT. */
+int sm_await_no_group(pid_t group, int timeout_ms);
+
+#endif
