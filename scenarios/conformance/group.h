@@ -39,6 +39,7 @@ extern const struct sm_check_group sm_group_thread_lock;
 extern const struct sm_check_group sm_group_thread_pool;
 extern const struct sm_check_group sm_group_thread_spawn;
 extern const struct sm_check_group sm_group_random;
+extern const struct sm_check_group sm_group_random_python;
 extern const struct sm_check_group sm_group_sandbox;
 extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_life;

@@ -40,6 +40,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_thread_pool,
 	&sm_group_thread_spawn,
 	&sm_group_random,
+	&sm_group_random_python,
 	&sm_group_sandbox,
 	&sm_group_limit,
 	&sm_group_life,
