@@ -45,7 +45,7 @@ AFTER := $(filter setup,$(MAKECMDGOALS))
 
 all: $(PROGRAMS) $(B)/micro ## build everything
 
-tests: $(TESTS) $(B)/test/bad-checks.so ## build the test programs
+tests: $(TESTS) $(B)/test/bad-checks.so $(B)/test/contain ## build the test programs
 
 $(B)/o/%.o: %.c | $(AFTER)
 	$(call say,CC,$<)
@@ -101,6 +101,10 @@ $(B)/o/harness/test/checks/bad.o: CSTD += -fvisibility=hidden
 $(B)/test/bad-checks.so: $(B)/o/harness/test/checks/bad.o $(filter $(B)/o/harness/%,$(CHECK_OBJ)) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
+
+$(B)/test/contain: $(B)/o/harness/test/tools/contain.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^
 
 # An archive, so that a test gets only those helpers that it calls.
 $(B)/test/help.a: $(call obj,$(TEST_HELP))

@@ -37,11 +37,15 @@ san_options() { # TEST
 # The table of steps: name | kind | seconds | tool or file it needs | command.
 # A kind says how the output is counted: cmocka, pytest, or status (the exit status, as one test).
 steps() {
-	local program name lint
+	local program name lint way
 	echo "build|status|900|make|make -k -j$JOBS B=$B all tests"
 	for program in "${programs[@]}"; do
 		echo "${program##*/}|cmocka|180||$program"
 	done
+	for way in plain user contained; do
+		echo "conform-$way|ktap|600||scripts/test-conform.sh $way"
+	done
+	echo "mutants|pytest|1800|.venv/bin/python|.venv/bin/python scripts/mutants.py"
 	echo "python|pytest|300|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test"
 	echo "links|status|10|readelf|scripts/test-links.sh $B/libspawnmark.so"
 	for lint in format:clang-format tidy:clang-tidy cppcheck:cppcheck shell:shellcheck \
@@ -91,6 +95,20 @@ count_pytest() { # LOG STATUS
 				failed = status != 0 || !passed
 			print passed + 0, failed + 0, skipped + 0
 		}'
+}
+
+# Of KTAP: every cell that was asked is a test; those that do not apply are none.
+count_ktap() { # LOG STATUS
+	awk -v status="$2" '
+		/^ *(not )?ok [0-9]+ .*# SKIP n\/a/ { next }
+		/^ +ok [0-9]+ .*# SKIP/ { skipped++; next }
+		/^ +ok [0-9]+ / { ok++ }
+		/^ *not ok [0-9]+ / && !/# XFAIL/ { failed += /^ / || /left behind/ }
+		END {
+			if (!failed)
+				failed = status != 0 || !ok
+			print ok + 0, failed, skipped + 0
+		}' "$1"
 }
 
 count_status() { # LOG STATUS

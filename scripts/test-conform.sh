@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# test-conform.sh plain|user|contained [ARGUMENT…]: the whole conformance suite on this machine,
+# as KTAP, and a look from outside at what it left behind: processes, mounts, control groups,
+# sockets, files.
+#
+#   plain      as whoever calls
+#   user       as an ordinary user (nobody): more cells are skipped, none fails
+#   contained  under a filter like a container engine's: no clone3, no namespaces
+#
+# Exit status: conform's own; 1 something was left behind; 3 this machine cannot do it.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+BUILD=$(realpath "${B:-build}") || exit
+readonly BUILD WAY=${1:-}
+shift || true
+
+die() { # STATUS MESSAGE
+	echo "test-conform: $2" >&2
+	exit "$1"
+}
+
+# One line for each thing of ours that is still there.
+look() { # PID
+	local exe
+	for exe in /proc/[0-9]*/exe; do
+		case $(readlink "$exe") in
+		"$BUILD"/*) echo "process $exe" ;;
+		esac
+	done
+	grep -F "$TMPDIR" /proc/self/mountinfo | sed 's/^/mount /'
+	find /sys/fs/cgroup -maxdepth 8 -type d -name "spawnmark*$1*" 2>/dev/null | sed 's/^/cgroup /'
+	grep -oE "${TMPDIR}[^ ]*" /proc/net/unix | sed 's/^/socket /'
+	find "$TMPDIR" -mindepth 1 | sed 's/^/file /'
+}
+
+main() {
+	local -a as=()
+	local status=0 left pid
+	TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX") || exit
+	export TMPDIR
+	trap 'rm -rf "$TMPDIR"' EXIT
+	case $WAY in
+	plain) ;;
+	user)
+		[ "$(id -u)" = 0 ] || die 3 "user: needs root, to become nobody"
+		chmod 1777 "$TMPDIR"
+		as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+		"${as[@]}" test -x "$BUILD/spawnmark" ||
+			die 3 "user: nobody cannot reach $BUILD; chmod o+x what is above it"
+		;;
+	contained) as=("$BUILD/test/contain") ;;
+	*) die 2 "expected plain, user or contained" ;;
+	esac
+	"${as[@]}" "$BUILD/spawnmark" conform "$@" &
+	pid=$!
+	wait "$pid" || status=$?
+	left=$(look "$pid")
+	[ -z "$left" ] || {
+		printf '%s\n' "$left" | sed 's/^/# left behind: /'
+		echo "not ok 99 nothing is left behind"
+		status=1
+	}
+	return $status
+}
+
+main "$@"
