@@ -280,13 +280,15 @@ int su_await_end(pid_t pid)
 int su_start_argv(struct su *s, const char *name, const char *const *argv, const char *extra,
 		  unsigned int timeout_ms)
 {
-	const char *const envp[] = { "PATH=/usr/bin:/bin", "SU_SERVER=1",
-				     "ASAN_OPTIONS=detect_leaks=0", extra, NULL };
 	struct sm_setup setup = {
-		.size = sizeof(setup), .timeout_ms = timeout_ms, .argv = argv, .envp = envp
+		.size = sizeof(setup), .timeout_ms = timeout_ms, .argv = argv, .envp = s->envp
 	};
 
 	memset(s, 0, sizeof(*s));
+	s->envp[0] = "PATH=/usr/bin:/bin";
+	s->envp[1] = "SU_SERVER=1";
+	s->envp[2] = "ASAN_OPTIONS=detect_leaks=0";
+	s->envp[3] = extra;
 	s->ops = sm_strategy(name);
 	assert_non_null(s->ops);
 	s->fault.size = sizeof(s->fault);

@@ -21,6 +21,7 @@ struct su {
 	void *self;
 	int fds, children;
 	struct sm_fault fault;
+	const char *envp[5]; /* of the server: valid until su_stop(), for one that replaces it */
 };
 
 /* One spawn and all that came of it. */
