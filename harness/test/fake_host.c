@@ -190,6 +190,8 @@ static void answer(const char *mode, const char *file)
 		verdict(SM_SKIPS, SM_F_REQUEST_FIELD, "no umask");
 	else if (strcmp(mode, "mute") != 0)
 		verdict(SM_HOLDS, 0, "it\ndoes\x1b[31m");
+	if (!strcmp(mode, "chatty"))
+		say(SM_MSG_NOTE, "aside", 5);
 	if (!strcmp(mode, "twice"))
 		verdict(SM_FAILS, 0, "no");
 	done();

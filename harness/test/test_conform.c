@@ -128,6 +128,25 @@ static void test_told(void **state)
 	trial_free(&t);
 }
 
+/* What the kernel answers alike is asked by the first who may. */
+static void test_asked_once(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_make(&t);
+	trial_host(&t, "zero", "fails", SM_OWN_SERVER);
+	trial_host(&t, "one", "good", SM_CHILD_OF_PARENT);
+	trial_host(&t, "two", "fails", SM_CHILD_OF_PARENT);
+	t.opt.only = "T02";
+	assert_int_equal(trial_run(&t), SM_EXIT_GOOD);
+	has(t.told, "  ok 1 t.alone # SKIP n/a: not for OWN_SERVER\nok 1 zero # SKIP no check");
+	has(t.told, "  ok 1 t.alone\nok 2 one\n");
+	has(t.told, "  ok 1 t.alone # SKIP n/a: asks the kernel: see one\nok 3 two # SKIP");
+	assert_string_equal(text_of(cell_of(&t, "two", "t.alone"), "verdict"), "NA");
+	trial_free(&t);
+}
+
 /* TAP readers take the strategies' lines for the tests. */
 static void test_prove(void **state)
 {
@@ -171,6 +190,7 @@ static void test_bad_hosts(void **state)
 		{ "short", "BROKEN", "broken", "0 verdicts and 1 other" },
 		{ "mute", "BROKEN", "broken", "0 verdicts" },
 		{ "twice", "BROKEN", "broken", "2 verdicts" },
+		{ "chatty", "BROKEN", "broken", "1 verdicts and 1 other" },
 		{ "flood", "BROKEN", "broken", "does not stop talking" },
 		{ "lie", "BROKEN", "broken", "observed 99" },
 		{ "feature", "BROKEN", "broken", "feature 1000" },
@@ -387,18 +407,21 @@ static void test_reader_gone(void **state)
 	assert_int_equal(sm_wait_child(pid, PATIENCE_MS, &end), 0);
 	assert_true(WIFSIGNALED(end.status));
 	assert_int_equal(WTERMSIG(end.status), SIGPIPE);
+	t.top = json_load_file(t.json, 0, NULL);
+	assert_non_null(t.top);
+	has(text_of(t.top, "incomplete"), "Broken pipe");
 	trial_free(&t);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),    cmocka_unit_test(test_expectations),
-		cmocka_unit_test(test_told),        cmocka_unit_test(test_prove),
-		cmocka_unit_test(test_bad_hosts),   cmocka_unit_test(test_forgiven),
-		cmocka_unit_test(test_exit_status), cmocka_unit_test(test_rounds),
-		cmocka_unit_test(test_interrupted), cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_reader_gone),
+		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_expectations),
+		cmocka_unit_test(test_told),     cmocka_unit_test(test_asked_once),
+		cmocka_unit_test(test_prove),    cmocka_unit_test(test_bad_hosts),
+		cmocka_unit_test(test_forgiven), cmocka_unit_test(test_exit_status),
+		cmocka_unit_test(test_rounds),   cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_killed),   cmocka_unit_test(test_reader_gone),
 	};
 
 	fake_host_main(argc, argv);

@@ -113,7 +113,7 @@ static void test_bad_foreigners(void **state)
 		{ "a=no-such-program", "PATH" },
 		{ "a=/nonexistent/x", "cannot be executed" },
 		{ "a=x | y", "quote" },
-		{ "a=$(reboot)", "quote" },
+		{ "a=$(true)", "quote" },
 		{ "a=sh -c 'exit 9'", "status 9" },
 		{ "a= ", "no command" },
 	};
