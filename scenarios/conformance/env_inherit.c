@@ -246,7 +246,7 @@ static int cpu_child(struct sm_cell *c)
 	c->answer.n[0] = cpu_ns();
 	getrusage(RUSAGE_CHILDREN, &kids);
 	c->answer.n[1] = kids.ru_utime.tv_sec + kids.ru_utime.tv_usec + kids.ru_stime.tv_sec +
-			 kids.ru_stime.tv_usec + kids.ru_minflt;
+			 kids.ru_stime.tv_usec + kids.ru_minflt + kids.ru_maxrss;
 	return sm_holds(c, "seen");
 }
 

@@ -227,6 +227,7 @@ static int pending_creator(struct sm_cell *c)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGRTMIN + 2);
+	sigaddset(&set, SIGURG); /* for one that the child would have got since */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	raise_some();
 	if (pthread_atfork(raise_some, NULL, NULL))

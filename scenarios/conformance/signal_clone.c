@@ -317,7 +317,7 @@ static const struct sm_check checks[] = {
 		.claim =
 			"a server that is killed while it makes children leaves none that lives on",
 		.source = "linux:kernel/fork.c:copy_process, fatal_signal_pending; signal(7)",
-		.level = SM_MUST,
+		.level = SM_SHOULD,
 		.only = SM_OWN_SERVER,
 		.in_parent = fatal_server,
 		.in_creator = fatal_creator,

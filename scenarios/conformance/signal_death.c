@@ -356,7 +356,7 @@ static const struct sm_check checks[] = {
 		.claim =
 			"PDEATHSIG goes by the thread that started the server, not by the one that asks",
 		.source = "linux:kernel/fork.c:copy_process: real_parent = current->real_parent",
-		.level = SM_MUST,
+		.level = SM_SHOULD,
 		.only = SM_OWN_SERVER,
 		.in_parent = death_other_thread,
 		.in_child = death_armed,
