@@ -28,6 +28,8 @@ extern const struct sm_check_group sm_group_fd_stdio;
 extern const struct sm_check_group sm_group_fd_kernel;
 extern const struct sm_check_group sm_group_fd_pass;
 extern const struct sm_check_group sm_group_protocol;
+extern const struct sm_check_group sm_group_protocol_foe;
+extern const struct sm_check_group sm_group_protocol_load;
 extern const struct sm_check_group sm_group_env;
 extern const struct sm_check_group sm_group_env_kernel;
 extern const struct sm_check_group sm_group_env_request;

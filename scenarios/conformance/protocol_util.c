@@ -205,7 +205,7 @@ bool sm_foe_at_rest(const struct sm_cell *c, const struct sm_foe *foe, int *now)
 		*now = sm_count_fds(c->server);
 		if (*now == foe->server_fds)
 			return true;
-	} while (sm_now_ns() < end);
+	} while (sm_now_ns() < end && sm_foe_alive(c));
 	return false;
 }
 
@@ -214,11 +214,11 @@ int sm_foe_unharmed(struct sm_cell *c, const struct sm_foe *foe, const char *wha
 	struct sm_answer a;
 	int now, err;
 
-	if (!sm_foe_alive(c))
-		return sm_fails(c, "%s: the server has ended", what);
-	if (!sm_foe_at_rest(c, foe, &now))
+	if (!sm_foe_at_rest(c, foe, &now) && sm_foe_alive(c))
 		return sm_fails(c, "%s: the server had %d descriptors and has %d", what,
 				foe->server_fds, now);
+	if (!sm_foe_alive(c))
+		return sm_fails(c, "%s: the server has ended", what);
 	err = sm_kid_ask(c, NULL, &a, NULL);
 	return err ? sm_trouble(c, err, what) : 0;
 }

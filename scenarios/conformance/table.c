@@ -28,7 +28,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_fd_stdio,
 	&sm_group_fd_kernel,
 	&sm_group_fd_pass,
-	&sm_group_protocol,
+	&sm_group_protocol, &sm_group_protocol_foe, &sm_group_protocol_load,
 	&sm_group_env,
 	&sm_group_env_place,
 	&sm_group_env_inherit,
