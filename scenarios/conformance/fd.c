@@ -294,7 +294,7 @@ static int without_stdio(struct sm_cell *c, bool start_before)
 		if (!err)
 			err = stdio_works(c);
 		if (!err)
-			err = look_at_server(c, set, saved);
+			err = look_at_server(c, start_before ? 0 : set, saved);
 		if (!start_before)
 			sm_cell_stop(c);
 		restore_stdio(set, saved);
