@@ -10,6 +10,7 @@
 #include "../sys/sys.h"
 #include "conform_cell.h"
 #include "driver.h"
+#include "probe.h"
 #include "progress.h"
 
 /* A killed run loses no more than this, and never a whole file. */
@@ -94,6 +95,8 @@ static int probe(struct state *s)
 		show(s, "probing", sm_suite_feature(suite, f));
 		suite->probe((enum sm_feature)f, &s->run.features[f]);
 	}
+	show(s, "probing", sm_suite_feature(suite, SM_F_NUMPY));
+	sm_probe_numpy(s->run.opt->root, &s->run.features[SM_F_NUMPY]);
 	return 0;
 }
 

@@ -106,12 +106,12 @@ static const struct sm_target *spokesman(const struct sm_conform_run *run,
 	return NULL;
 }
 
-/* What a check finds by itself has no probe, and never stops it from being asked. */
+/* What a check finds by itself has no probe, is not known, and never stops it from being asked. */
 static int first_missing(const struct sm_conform_run *run, uint64_t needs)
 {
 	for (int f = 1; f < SM_F_COUNT; f++)
-		if ((needs & SM_NEED(f)) && run->suite->features[f].probe &&
-		    run->features[f].presence != SM_PRESENT)
+		if ((needs & SM_NEED(f)) && run->features[f].presence != SM_PRESENT &&
+		    (run->suite->features[f].probe || run->features[f].presence == SM_MISSING))
 			return f;
 	return SM_F_NONE;
 }

@@ -88,10 +88,11 @@ json_t *sm_json_check(const struct sm_suite *suite, const struct sm_row *row)
 	for (int f = 1; f < SM_F_COUNT; f++)
 		if (c->needs & SM_NEED(f))
 			json_array_append_new(needs, json_string(sm_suite_feature(suite, f)));
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:b}", "id", c->id, "row", c->row,
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:b,s:b}", "id", c->id, "row", c->row,
 			 "group", row->group->name, "claim", c->claim, "level",
 			 sm_level_name(c->level), "source", c->source, "needs", needs, "why",
-			 sm_json_text(c->why), "alone", (c->flags & SM_CHECK_ALONE) != 0);
+			 sm_json_text(c->why), "alone", (c->flags & SM_CHECK_ALONE) != 0, "slow",
+			 (c->flags & SM_CHECK_SLOW) != 0);
 }
 
 static json_t *strategies(const struct sm_conform_run *run)

@@ -210,12 +210,14 @@ static void look_below(struct sm_leftover *l, const char *dir, const char *kind,
 		closedir(d);
 }
 
-/* What others mount while we run: media, containers, sessions, homes. */
-static bool of_others(const char *point)
+/* What others mount while we run: media, containers, sessions, homes, and other runs of ours. */
+static bool of_others(const struct sm_leftover *l, const char *point)
 {
 	static const char *const places[] = { "/run/",  "/var/",  "/media/",
 					      "/snap/", "/home/", "/mnt/" };
 
+	if (strstr(point, "/spawnmark-") && !strstr(point, l->dir))
+		return true;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		if (!strncmp(point, places[i], strlen(places[i])))
 			return true;
@@ -236,7 +238,7 @@ static void look_at_mounts(struct sm_leftover *l)
 
 		if (strstr(l->mounts, line) || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1)
 			continue;
-		if (!strncmp(point, l->dir, strlen(l->dir)) || !of_others(point))
+		if (!strncmp(point, l->dir, strlen(l->dir)) || !of_others(l, point))
 			add(l, "mount on %s", point);
 	}
 	free(copy);

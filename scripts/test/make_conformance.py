@@ -43,7 +43,7 @@ def check(at: int) -> dict[str, Any]:
     return {"id": name, "row": f"A{at + 1:02}", "group": name.partition(".")[0],
             "claim": f"what {name} claims is so", "level": level,
             "source": f"clone(2); linux:kernel/fork.c:{at}", "needs": needs, "why": why,
-            "alone": alone}
+            "alone": alone, "slow": False}
 
 
 def cell(check_id: str, strategy: str, kind: str, why: str | None = None, round_no: int = 0
