@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../sys/sys.h"
@@ -21,6 +23,8 @@
 /* A process that is ending may take so long on a busy machine before it counts as left behind. */
 #define ENDING_MS   500
 #define MOUNT_BYTES (256 * 1024)
+#define FOLDER      "spawnmark-run-"
+#define YOUNG_S     60
 
 __attribute__((format(printf, 2, 3))) static void add(struct sm_leftover *l, const char *format,
 						      ...)
@@ -48,28 +52,6 @@ static void read_mounts(char *text)
 		close(fd);
 }
 
-int sm_leftover_open(struct sm_leftover *l)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	memset(l, 0, sizeof(*l));
-	/* Short: sockets are made below it, and sun_path has 108 bytes. */
-	snprintf(l->dir, sizeof(l->dir), "%s/spawnmark-XXXXXX",
-		 tmp && tmp[0] == '/' && strlen(tmp) < 40 ? tmp : "/tmp");
-	if (!mkdtemp(l->dir)) {
-		l->dir[0] = 0;
-		return -errno;
-	}
-	/* Children of other users have to get through. */
-	if (chmod(l->dir, 0711) < 0)
-		return -errno;
-	l->mounts = malloc(MOUNT_BYTES);
-	if (!l->mounts)
-		return -ENOMEM;
-	read_mounts(l->mounts);
-	return 0;
-}
-
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
 {
 	(void)st;
@@ -85,10 +67,76 @@ static void remove_tree(const char *dir)
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* A descriptor that holds the lock of a run's folder, or -1: it is another's, or alive. */
+static int lock(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static void tidy(const char *tmp)
+{
+	DIR *d = opendir(tmp);
+	struct dirent *e;
+	struct stat st;
+	char path[400];
+
+	while (d && (e = readdir(d))) {
+		int fd;
+
+		if (strncmp(e->d_name, FOLDER, strlen(FOLDER)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", tmp, e->d_name);
+		fd = lock(path);
+		if (fd < 0)
+			continue;
+		/* A young one may be between its making and its lock. */
+		if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+		    time(NULL) - st.st_mtime > YOUNG_S)
+			remove_tree(path);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+int sm_leftover_open(struct sm_leftover *l)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	memset(l, 0, sizeof(*l));
+	l->lock = -1;
+	/* Short: sockets are made below it, and sun_path has 108 bytes. */
+	if (!tmp || tmp[0] != '/' || strlen(tmp) > 40)
+		tmp = "/tmp";
+	tidy(tmp);
+	snprintf(l->dir, sizeof(l->dir), "%s/" FOLDER "XXXXXX", tmp);
+	if (!mkdtemp(l->dir)) {
+		l->dir[0] = 0;
+		return -errno;
+	}
+	l->lock = lock(l->dir);
+	/* Children of other users have to get through. */
+	if (chmod(l->dir, 0711) < 0)
+		return -errno;
+	l->mounts = malloc(MOUNT_BYTES);
+	if (!l->mounts)
+		return -ENOMEM;
+	read_mounts(l->mounts);
+	return 0;
+}
+
 void sm_leftover_close(struct sm_leftover *l)
 {
 	if (l->dir[0])
 		remove_tree(l->dir);
+	if (l->lock >= 0)
+		close(l->lock);
 	free(l->mounts);
 	l->mounts = NULL;
 	l->dir[0] = 0;

@@ -13,7 +13,8 @@
 
 /* The places of a run. */
 struct sm_leftover {
-	char dir[64];                 /* below it each host has its $TMPDIR */
+	int lock;                     /* held on dir for as long as the run lives */
+	char dir[72];                 /* below it each host has its $TMPDIR */
 	char tmp[96];                 /* of the host at hand */
 	int next;                     /* number of the next one */
 	char *mounts;                 /* /proc/self/mountinfo as it should be */
@@ -22,7 +23,10 @@ struct sm_leftover {
 	char text[600];               /* which ones: "a process 12 (sleep), a file x" */
 };
 
-/* Makes the folder of the run; dir has $TMPDIR, else /tmp. 0 or -errno. */
+/*
+ * Makes the folder of the run below $TMPDIR, else /tmp, and removes those of runs that were killed:
+ * nobody holds their locks. 0 or -errno.
+ */
 int sm_leftover_open(struct sm_leftover *l);
 /* Removes it with all that is in it. */
 void sm_leftover_close(struct sm_leftover *l);

@@ -3,6 +3,8 @@
  * test_conform.c - conformance runs: verdicts, what they tell, hosts of every bad kind, and ends
  * before the end.
  */
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -370,6 +374,46 @@ static void test_interrupted(void **state)
 	assert_no_child();
 }
 
+/* The folder of a killed run, once it is a minute old; never one that somebody holds. */
+static void the_next_run_tidies(struct trial *killed)
+{
+	const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	char path[400], held[128];
+	struct dirent *e;
+	struct trial t;
+	int fd, left = 0;
+	DIR *d;
+
+	snprintf(held, sizeof(held), "%s/spawnmark-run-held", killed->dir);
+	assert_int_equal(mkdir(held, 0700), 0);
+	for (int round = 0; round < 2; round++) {
+		d = opendir(killed->dir);
+		assert_non_null(d);
+		for (left = 0; (e = readdir(d));) {
+			if (strncmp(e->d_name, "spawnmark-run-", 14) != 0)
+				continue;
+			left++;
+			snprintf(path, sizeof(path), "%s/%s", killed->dir, e->d_name);
+			assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+		}
+		closedir(d);
+		if (round)
+			break;
+		assert_int_equal(left, 2);
+		fd = open(held, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+		trial_make(&t);
+		setenv("TMPDIR", killed->dir, 1);
+		trial_host(&t, "one", "good", SM_CHILD_OF_PARENT);
+		t.opt.only = "T01";
+		assert_int_equal(trial_run(&t), SM_EXIT_GOOD);
+		trial_free(&t);
+		close(fd);
+	}
+	assert_int_equal(left, 1);
+	assert_int_equal(access(held, F_OK), 0);
+}
+
 static void test_killed(void **state)
 {
 	struct sm_exit end = { .size = sizeof(end) };
@@ -380,6 +424,7 @@ static void test_killed(void **state)
 	pid = start_hanging(&t);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(sm_wait_child(pid, PATIENCE_MS, &end), 0);
+	the_next_run_tidies(&t);
 	check_incomplete(&t, "killed", 0);
 }
 
