@@ -36,6 +36,8 @@ extern const struct sm_check_group sm_group_env_request;
 extern const struct sm_check_group sm_group_env_place;
 extern const struct sm_check_group sm_group_env_inherit;
 extern const struct sm_check_group sm_group_memory;
+extern const struct sm_check_group sm_group_memory_secret;
+extern const struct sm_check_group sm_group_memory_reach;
 extern const struct sm_check_group sm_group_thread;
 extern const struct sm_check_group sm_group_thread_lock;
 extern const struct sm_check_group sm_group_thread_pool;
