@@ -29,6 +29,8 @@ const struct sm_expect sm_expects[] = {
 	  "a raw clone: libc believes in its timer thread, which the child has not" },
 	{ "random.python.module", "zygote", false,
 	  "a raw clone runs no fork handlers: the module's state is the server's" },
+	{ "memory.cost.parent", "popen", false,
+	  "it forks before it execs, and fork copies the parent's page tables" },
 	{ NULL, NULL, false, NULL },
 };
 const unsigned int sm_expect_count = sizeof(sm_expects) / sizeof(sm_expects[0]) - 1;

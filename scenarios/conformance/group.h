@@ -38,6 +38,8 @@ extern const struct sm_check_group sm_group_env_inherit;
 extern const struct sm_check_group sm_group_memory;
 extern const struct sm_check_group sm_group_memory_secret;
 extern const struct sm_check_group sm_group_memory_reach;
+extern const struct sm_check_group sm_group_memory_cost;
+extern const struct sm_check_group sm_group_memory_end;
 extern const struct sm_check_group sm_group_thread;
 extern const struct sm_check_group sm_group_thread_lock;
 extern const struct sm_check_group sm_group_thread_pool;

@@ -37,6 +37,8 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_memory,
 	&sm_group_memory_secret,
 	&sm_group_memory_reach,
+	&sm_group_memory_cost,
+	&sm_group_memory_end,
 	&sm_group_thread,
 	&sm_group_thread_lock,
 	&sm_group_thread_pool,

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory_cost.c - what memory costs: faults, sharing, and the parent's size.
+ */
+#include "group.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memory_util.h"
+
+#define PAGE     4096u
+#define PAGES    256u
+#define IDLE_MIB 8u
+
+/* Anonymous memory of 4 KiB pages, every one of them there. NULL: none. */
+static void *ballast(size_t bytes)
+{
+	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	madvise(at, bytes, MADV_NOHUGEPAGE); /* a kernel without huge pages says EINVAL */
+	for (size_t i = 0; i < bytes; i += PAGE)
+		at[i] = 1;
+	return at;
+}
+
+/* ---- faults ---- */
+
+/* The creator's pages. Global: a clone has them from its creator, a fresh image has none. */
+static char *pages;
+
+static int fill_pages(struct sm_cell *c)
+{
+	pages = ballast((size_t)PAGES * PAGE);
+	return pages ? sm_holds(c, "filled") : sm_broken(c, "mmap: %s", strerror(errno));
+}
+
+static long minor_faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+static int count_faults(struct sm_cell *c)
+{
+	const bool cloned = pages;
+	const size_t bytes = (size_t)PAGES * PAGE;
+	long before, faults;
+
+	if (!cloned) {
+		pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
+		if (pages == MAP_FAILED)
+			return sm_broken(c, "mmap: %s", strerror(errno));
+		madvise(pages, bytes, MADV_NOHUGEPAGE);
+	}
+	before = minor_faults();
+	for (size_t i = 0; i < bytes; i += PAGE)
+		((volatile char *)pages)[i] = 2;
+	faults = minor_faults() - before;
+	return sm_judge(c, faults >= PAGES && faults <= PAGES + 4,
+			"%u %s pages written, %ld minor faults", PAGES, cloned ? "cloned" : "new",
+			faults);
+}
+
+/* ---- sharing ---- */
+
+static int fill_idle(struct sm_cell *c)
+{
+	return ballast((size_t)IDLE_MIB << 20) ? sm_holds(c, "filled")
+					       : sm_broken(c, "mmap: %s", strerror(errno));
+}
+
+/* KiB behind a key of /proc/self/smaps_rollup; -1: not there. */
+static int64_t rollup(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtoll(at + strlen(key), NULL, 10) : -1;
+}
+
+static int tell_share(struct sm_cell *c)
+{
+	char text[4096];
+	int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	c->answer.n[0] = rollup(text, "\nAnonymous:");
+	c->answer.n[1] = rollup(text, "\nPss_Anon:");
+	if (sm_child_tell(c, "told"))
+		return sm_broken(c, "cannot tell");
+	sm_child_await(); /* for end of file: the sibling is to count with it */
+	return sm_holds(c, "ended");
+}
+
+static int idle_is_shared(struct sm_cell *c)
+{
+	struct sm_req req = sm_cell_req(c, NULL);
+	struct sm_kid one = { .reaped = true }, two = { .reaped = true };
+	struct sm_answer a;
+	int err = sm_kid_spawn(c, &one, &req);
+
+	if (!err)
+		err = sm_kid_answer(c, &one, &a);
+	if (!err)
+		err = sm_kid_spawn(c, &two, &req);
+	if (!err)
+		err = sm_kid_answer(c, &two, &a);
+	sm_kid_kill(c, &two);
+	sm_kid_kill(c, &one);
+	if (err)
+		return sm_trouble(c, err, "two siblings");
+	if (a.n[0] <= 0 || a.n[1] < 0)
+		return sm_skips(c, SM_F_NONE, "this kernel tells no Pss_Anon in smaps_rollup");
+	return sm_judge(
+		c, 2 * a.n[1] < a.n[0],
+		"an idle child beside a sibling has %lld KiB of anonymous memory, its share "
+		"of them is %lld KiB",
+		(long long)a.n[0], (long long)a.n[1]);
+}
+
+/* ---- the parent's size ---- */
+
+#define SPAWNS      9
+#define BALLAST_MIB 96u
+
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* The least CPU time that spawn() takes of the parent, in us. Or -errno. */
+static int64_t spawn_cpu_us(struct sm_cell *c, const struct sm_req *req)
+{
+	int64_t least = INT64_MAX;
+
+	for (int i = 0; i < SPAWNS; i++) {
+		struct sm_kid kid;
+		int64_t began = thread_cpu_ns(), took;
+		int err = sm_kid_spawn(c, &kid, req);
+
+		took = thread_cpu_ns() - began;
+		if (!err)
+			err = sm_kid_wait(c, &kid);
+		sm_kid_kill(c, &kid);
+		if (err)
+			return err;
+		least = took < least ? took : least;
+	}
+	return least / 1000;
+}
+
+static int size_of_parent(struct sm_cell *c)
+{
+	const size_t bytes = (size_t)BALLAST_MIB << 20;
+	const struct sm_req req = sm_cell_req(c, NULL);
+	int64_t small = sm_cell_start(c), big = -ENOMEM;
+	void *more;
+
+	if (!small)
+		small = spawn_cpu_us(c, &req);
+	if (small < 0)
+		return sm_trouble(c, (int)small, "spawn");
+	more = ballast(bytes);
+	if (!more)
+		return sm_broken(c, "no memory for the ballast");
+	big = spawn_cpu_us(c, &req);
+	munmap(more, bytes);
+	if (big < 0)
+		return sm_trouble(c, (int)big, "spawn");
+	return sm_judge(c, big < 2 * small + 300,
+			"spawn() takes %lld us of the parent's CPU time, with %u MiB more in the "
+			"parent %lld us",
+			(long long)small, BALLAST_MIB, (long long)big);
+}
+
+/* ---- an address space of 16 TiB ---- */
+
+static int reserve(struct sm_cell *c)
+{
+	void *at = mmap(NULL, (size_t)16 << 40, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? sm_skips(c, SM_F_NONE, "16 TiB: %s", strerror(errno))
+				: sm_holds(c, "reserved");
+}
+
+static int with_reservation(struct sm_cell *c)
+{
+	struct sm_answer a;
+	int err = sm_kid_ask(c, NULL, &a, NULL);
+
+	return sm_judge(c, !err, "with 16 TiB reserved in the creator, a spawn: %s",
+			err ? strerrorname_np(-err) : "done");
+}
+
+static const struct sm_check checks[] = {
+	{
+		.id = "memory.cost.faults",
+		.row = "G18",
+		.claim = "a child takes one minor fault for each page that it writes first",
+		.source = "linux:mm/memory.c:do_wp_page, do_anonymous_page",
+		.level = SM_SHOULD,
+		.in_creator = fill_pages,
+		.in_child = count_faults,
+	},
+	{
+		.id = "memory.cost.share",
+		.row = "G19",
+		.claim = "an idle child shares its anonymous memory: Pss_Anon is below half of it",
+		.source = "proc(5) smaps_rollup; linux:fs/proc/task_mmu.c",
+		.level = SM_SHOULD,
+		.fails_with = SM_FRESH_IMAGE,
+		.why = "an exec'd child has built its memory by itself, and shares files alone",
+		.in_parent = idle_is_shared,
+		.in_creator = fill_idle,
+		.in_child = tell_share,
+	},
+	{
+		.id = "memory.cost.parent",
+		.row = "G20",
+		.claim = "a spawn costs a large parent no more than a small one",
+		.source = "vfork(2); linux:mm/memory.c:copy_page_range",
+		.level = SM_SHOULD,
+		.fails_with = SM_PARENT_LOADS,
+		.why = "fork copies the parent's page tables",
+		.in_parent = size_of_parent,
+	},
+	{
+		.id = "memory.cost.reservation",
+		.row = "G23",
+		.claim = "a creator with 16 TiB of reserved addresses can be cloned",
+		.source = "LTP fork14; linux:kernel/fork.c:dup_mmap",
+		.level = SM_RECORD,
+		.only = SM_PARENT_LOADS,
+		.in_parent = with_reservation,
+		.in_creator = reserve,
+	},
+};
+
+SM_GROUP_AS(memory_cost, "memory", "Memory isolation and secrets", checks);
