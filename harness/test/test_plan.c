@@ -587,7 +587,7 @@ static void test_options(void **state)
 		const char *argv[6];
 		const char *message;
 	} bad[] = {
-		{ { "spawnmark" }, "no command; expected run, try, conform or list" },
+		{ { "spawnmark" }, "no command; expected run, try, conform, list or probe" },
 		{ { "spawnmark", "rnu" }, "unknown command 'rnu'; did you mean 'run'?" },
 		{ { "spawnmark", "run" }, "run: no scenario" },
 		{ { "spawnmark", "run", "x", "--onyl", "a" },
