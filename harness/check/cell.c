@@ -176,7 +176,10 @@ int sm_cell_start_env(struct sm_cell *c, const char *const *more)
 		return err;
 	c->started = true;
 	c->server = c->ops->server ? c->ops->server(c->self) : 0;
-	c->inside->server_fds = c->server > 0 ? sm_count_fds(c->server) : -1;
+	if (c->server > 0) { /* it may have more to do after it has said that it is ready */
+		sm_await_state(c->server, 'S', SM_STEP_MS);
+		c->inside->server_fds = sm_count_fds(c->server);
+	}
 	return heed_creator(c);
 }
 

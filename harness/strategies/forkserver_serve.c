@@ -364,11 +364,11 @@ int sm_forkserver_serve(const char *where, const struct sm_payload *payload)
 	h->listener = fds[0];
 	h->alive = fds[1];
 	h->reserve = -1;
+	h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	err = catch_signals(h);
-	if (!err)
+	if (!err) /* ready means so: nothing is left to open */
 		err = write_word(fds[2], 0);
 	close(fds[2]);
-	h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (!err)
 		err = loop(h);
 	remove_names(h->listener);
