@@ -39,9 +39,10 @@ void sm_birth_fields(struct sm_birth *birth, const struct sm_req *req, struct sm
 
 /*
  * A cloned child's whole life: takes `entered` first of all, puts its stdio onto 0, 1, 2, closes
- * every other descriptor, takes the environment and the request's fields, and runs the order that $SM_JOB in it names (none:
- * the plain one). A step that fails is told to the parent as an SM_RECORD_FAULT {stage, errno} on
- * the stdout that was meant for it. To be called with all signals blocked.
+ * every other descriptor, takes the environment and the request's fields, and runs the order that
+ * $SM_JOB in it names (none: the plain one). A step that fails is told to the parent as an
+ * SM_RECORD_FAULT {stage, errno, detail} on the stdout that was meant for it. To be called with all
+ * signals blocked.
  */
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth);
 

@@ -52,7 +52,10 @@ const struct sm_order *sm_order(const char *word);
 void sm_record_stamp(struct sm_record *rec);
 /* Stamps rec and writes it to stdout in one write. Returns 0 or -errno. */
 int sm_record_write(struct sm_record *rec);
-/* Turns rec (but for its detail) into an SM_RECORD_FAULT and writes it to fd, the child's stdout to be. err >= 0. */
+/*
+ * Turns rec, but for its detail, into an SM_RECORD_FAULT and writes it to fd, the child's stdout to
+ * be. err >= 0.
+ */
 int sm_record_fault(struct sm_record *rec, int fd, enum sm_stage stage, int err);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * launch.h - fork or vfork, then exec: for the strategies popen and vfork, and for servers.
  *
- * A close-on-exec pipe carries {stage, errno, detail} of a step that failed between the two: so a failed
- * exec is an errno for the caller, never a child that exits with 127.
+ * A close-on-exec pipe carries {stage, errno, detail} of a step that failed between the two: so a
+ * failed exec is an errno for the caller, never a child that exits with 127.
  */
 #ifndef SM_STRATEGIES_LAUNCH_H
 #define SM_STRATEGIES_LAUNCH_H

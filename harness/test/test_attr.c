@@ -378,6 +378,7 @@ static int ask_as_nobody(void *arg)
 	struct sm_req req = fields(0);
 	struct su s;
 
+	unsetenv("TMPDIR"); /* which may be closed to the user that this becomes */
 	if (!geteuid() && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
 			   setresuid(NOBODY, NOBODY, NOBODY)))
 		return 1;
