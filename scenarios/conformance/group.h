@@ -49,6 +49,7 @@ extern const struct sm_check_group sm_group_random_python;
 extern const struct sm_check_group sm_group_sandbox;
 extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_limit_fds;
+extern const struct sm_check_group sm_group_limit_kernel;
 extern const struct sm_check_group sm_group_life;
 
 /* The last lines of a group's file; symbol differs from name where a group has several files. */

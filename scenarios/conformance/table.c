@@ -48,6 +48,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_sandbox,
 	&sm_group_limit,
 	&sm_group_limit_fds,
+	&sm_group_limit_kernel,
 	&sm_group_life,
 };
 /* clang-format on */
