@@ -3,7 +3,7 @@
  * limit.c - limits and failure injection: a creator that may make no more processes, or has no
  * memory, and programs that cannot be run.
  *
- * Part of the group; the others are limit_fds.c and limit_kernel.c.
+ * Part of the group; the others are limit_*.c.
  */
 #include "group.h"
 
@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup_util.h"

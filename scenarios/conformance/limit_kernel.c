@@ -296,7 +296,7 @@ static const struct sm_check checks[] = {
 	{
 		.id = "limit.nesting",
 		.row = "K09",
-		.claim = "user namespaces nest 32 deep and no deeper",
+		.claim = "user namespaces nest to a bound, which is told as ENOSPC",
 		.source = "clone(2) ENOSPC, EUSERS before Linux 4.9; user_namespaces(7)",
 		.level = SM_SHOULD,
 		.flags = SM_CHECK_ALONE,

@@ -2,14 +2,13 @@
 /*
  * protocol.c - requests and SCM_RIGHTS: what a server does with messages that it cannot serve.
  *
- * Part of the group; the others are protocol_foe.c and protocol_load.c. That a descriptor has been
+ * Part of the group; the others are protocol_*.c. That a descriptor has been
  * closed is seen by end of file on a pipe whose only other writing ends were sent.
  */
 #include "group.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>

@@ -5,21 +5,16 @@
 #include "group.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "protocol_util.h"
 #include "strategies/request.h"
 #include "strategies/zygote.h"
-#include "sys/sys.h"
 #include "wire/frame.h"
 
 /* ---- E14: many requests before the first answer is read ---- */
@@ -129,73 +124,6 @@ static int back_pressure(struct sm_cell *c)
 			"%d requests sent as fast as the socket takes them: %d "
 			"answers, %s",
 			sent, heard, err ? strerror(-err) : "the server serves on");
-}
-
-/* ---- E13: too many descriptors on their way ---- */
-
-#define USED_MAX 64
-
-/* Puts n copies of a descriptor into a socket that nobody reads. */
-static int send_away(int sock, int n)
-{
-	int fds[USED_MAX];
-
-	for (int i = 0; i < n; i++)
-		fds[i] = STDERR_FILENO;
-	return sm_foe_send(sock, "", 1, fds, (unsigned int)n) == 1 ? 0 : -errno;
-}
-
-/*
- * In a process of its own, whose user may have no more in flight than descriptors open. Exit 0: it
- * was told, and then served; 1: not told; 2: not served afterwards; 3, 5: could not be asked.
- */
-static int in_flight(void *arg)
-{
-	const uid_t uid = 1000000000u + (uid_t)getpid();
-	struct sm_cell *c = arg;
-	const struct rlimit low = { USED_MAX, USED_MAX };
-	struct sm_req req = sm_cell_req(c, NULL);
-	struct sm_kid kid;
-	struct sm_answer a;
-	int pair[2], err;
-
-	if (setrlimit(RLIMIT_NOFILE, &low) < 0 || setresuid(uid, uid, uid) < 0)
-		return 3;
-	if (sm_cell_start(c))
-		return 5; /* programs or $TMPDIR are not for other users */
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    send_away(pair[0], USED_MAX) || send_away(pair[0], 1))
-		return 3;
-	err = sm_kid_spawn(c, &kid, &req);
-	if (err != -ETOOMANYREFS)
-		return err ? 4 : 1;
-	close(pair[0]);
-	close(pair[1]); /* they are released with the socket */
-	err = sm_kid_spawn(c, &kid, &req);
-	if (!err)
-		err = sm_kid_answer(c, &kid, &a);
-	if (!err)
-		err = sm_kid_wait(c, &kid);
-	if (!err)
-		err = sm_count_children(getpid(), NULL) == 1 ? 0 : -EBUSY;
-	sm_cell_stop(c);
-	return err ? 2 : 0;
-}
-
-static int flight_is_bounded(struct sm_cell *c)
-{
-	int rc = sm_in_fork(in_flight, c, SM_STEP_MS);
-
-	if (rc == 5)
-		return sm_skips(c, SM_F_ROOT, "as another user the strategy does not start");
-	if (rc == 3 || rc < 0)
-		return sm_broken(c, "the flood could not be made: %d", rc);
-	return sm_judge(
-		c, rc == 0, "with %d descriptors in flight, the limit: %s", USED_MAX,
-		rc == 0   ? "ETOOMANYREFS is told, the next spawn works, no child is left"
-		: rc == 1 ? "a spawn went well"
-		: rc == 4 ? "a spawn failed with another errno"
-			  : "ETOOMANYREFS is told, but the next spawn fails or a child is left");
 }
 
 static int child_idles(struct sm_cell *c)
@@ -365,18 +293,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER | SM_CHILD_OF_PARENT,
 		.in_parent = back_pressure,
-		.in_child = child_idles,
-	},
-	{
-		.id = "protocol.rights.in-flight",
-		.row = "E13",
-		.claim =
-			"too many descriptors in flight are told as ETOOMANYREFS, and no child is left",
-		.source = "unix(7) ETOOMANYREFS; linux:net/unix/garbage.c, scm.c:too_many_unix_fds",
-		.level = SM_MUST,
-		.needs = SM_NEED(SM_F_ROOT),
-		.only = SM_OWN_SERVER,
-		.in_parent = flight_is_bounded,
 		.in_child = child_idles,
 	},
 	{
