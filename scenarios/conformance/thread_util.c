@@ -21,7 +21,7 @@ enum { WORD_GO, WORD_HELD, WORD_LET_GO };
 /* Between two looks at a child that may be stuck. */
 #define LOOK_MS 5
 /* A child's work here takes milliseconds of CPU time; under a sanitizer tens of them. */
-#define SPIN_MS 1000
+#define SPIN_MS 1500
 
 /* Whether the only thread of pid sleeps, without a time limit, on a futex of its own process. */
 static bool on_private_futex(pid_t pid)
@@ -55,12 +55,12 @@ static int64_t cpu_ms(pid_t pid)
 static bool stuck(pid_t pid, char *why, size_t size)
 {
 	if (on_private_futex(pid)) {
-		snprintf(why, size, "sleeps on a futex that no thread is left to wake");
+		snprintf(why, size, "it sleeps on a futex that no thread is left to wake");
 		return true;
 	}
 	if (cpu_ms(pid) < SPIN_MS)
 		return false;
-	snprintf(why, size, "spins: %d ms of CPU time and no answer", SPIN_MS);
+	snprintf(why, size, "it spins: %d ms of CPU time and no answer", SPIN_MS);
 	return true;
 }
 
@@ -94,7 +94,7 @@ int sm_verdict_or_stuck(struct sm_cell *c, const struct sm_req *req, const char 
 		err = sm_kid_wait(c, &kid);
 	sm_kid_kill(c, &kid);
 	if (err == -EDEADLK)
-		return sm_fails(c, "%s: the child hung: it %s", while_, why);
+		return sm_fails(c, "%s: the child hung: %s", while_, why);
 	if (err)
 		return sm_trouble(c, err, "the child's answer");
 	if (kid.exit.status)
