@@ -55,6 +55,7 @@ extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_limit_fds;
 extern const struct sm_check_group sm_group_limit_kernel;
 extern const struct sm_check_group sm_group_life;
+extern const struct sm_check_group sm_group_life_parent;
 
 /* The last lines of a group's file; symbol differs from name where a group has several files. */
 #define SM_GROUP_AS(symbol, name_, title_, table)            \

@@ -56,6 +56,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_limit_fds,
 	&sm_group_limit_kernel,
 	&sm_group_life,
+	&sm_group_life_parent,
 };
 /* clang-format on */
 const unsigned int sm_check_group_count = sizeof(sm_check_groups) / sizeof(sm_check_groups[0]);
