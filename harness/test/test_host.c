@@ -400,7 +400,7 @@ static void a_child_that_hangs_does_not_outlive_the_driver(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-/* Zygote: the rest of the block fails. Fork server: another takes over; one request may fail. */
+/* Zygote: the rest of the block fails. Fork server: another takes over; few requests fail. */
 static void a_server_killed_in_mid_block_is_told_or_replaced(void **state)
 {
 	static const char *const names[] = { "zygote", "forkserver" };
@@ -427,7 +427,8 @@ static void a_server_killed_in_mid_block_is_told_or_replaced(void **state)
 			assert_true(host.a.samples[1999].flags & SM_SAMPLE_FAILED);
 			assert_true(host.a.samples[1999].stage != SM_STAGE_NONE);
 		} else {
-			assert_true(host.a.done.failed <= 1);
+			/* While it dies, connections to it may still succeed, and break. */
+			assert_true(host.a.done.failed <= 16);
 			assert_int_equal(host.a.samples[1999].flags & SM_SAMPLE_FAILED, 0);
 			assert_int_not_equal(host.a.done.server_pid, server);
 		}
