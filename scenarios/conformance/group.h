@@ -14,6 +14,7 @@ extern const struct sm_check_group sm_group_identity_watch;
 extern const struct sm_check_group sm_group_identity_pidns;
 extern const struct sm_check_group sm_group_identity_reaper;
 extern const struct sm_check_group sm_group_exit;
+extern const struct sm_check_group sm_group_exit_core;
 extern const struct sm_check_group sm_group_exit_wait;
 extern const struct sm_check_group sm_group_exit_parent;
 extern const struct sm_check_group sm_group_exit_pidfd;

@@ -298,7 +298,7 @@ static const struct sm_check checks[] = {
 		.source = "clone(2) EINVAL, to the contrary; linux:kernel/fork.c:copy_process",
 		.level = SM_MUST,
 		.flags = SM_CHECK_ALONE,
-		.needs = SM_NEED(SM_F_USER_NS) | SM_NEED(SM_F_PID_NS),
+		.needs = SM_NEED(SM_F_USER_NS), /* which brings what CLONE_NEWPID needs */
 		.only = SM_LAB_ONLY,
 		.in_parent = beside_newuser,
 	},

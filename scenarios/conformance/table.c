@@ -15,6 +15,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_identity_pidns,
 	&sm_group_identity_reaper,
 	&sm_group_exit,
+	&sm_group_exit_core,
 	&sm_group_exit_wait,
 	&sm_group_exit_parent,
 	&sm_group_exit_pidfd,
