@@ -168,7 +168,8 @@ static int count_must_fit(struct sm_cell *c)
 		close(ends[0]);
 		sm_foe_end(&foe);
 		sm_cell_stop(c);
-		if (!ended || word.pid || (!word.err && word.no <= 0))
+		/* A server of its parent alone may end; the other tells its client. */
+		if (!ended || word.pid || (word.err ? foe.named : word.no <= 0))
 			return sm_fails(c, "5 descriptors, %u said: pid %d, errno %d, they are %s",
 					said[i], word.pid, word.no, ended ? "closed" : "kept");
 	}
