@@ -52,6 +52,7 @@ static int child_asks(struct sm_cell *c)
 static int record_lock_stays(struct sm_cell *c)
 {
 	struct sm_answer first = { .observed = 0 }, second = { .observed = 0 };
+	pid_t creator = 0;
 	int err = sm_cell_start(c); /* the board is made: a request knows of it from now on */
 
 	if (!err)
@@ -59,18 +60,18 @@ static int record_lock_stays(struct sm_cell *c)
 	if (!err)
 		err = sm_kid_ask(c, NULL, &second, NULL);
 	if (c->board) {
+		creator = c->board->creator_pid;
 		unlink(c->board->bytes);
-		if (c->board->creator_pid == getpid())
+		if (creator == getpid())
 			close((int)c->board->n[0]);
 	}
 	if (err)
 		return sm_trouble(c, err, "a child");
 	if (first.observed != SM_HOLDS)
 		return sm_broken(c, "%s", first.text);
-	return sm_judge(c,
-			first.n[0] == c->board->creator_pid && second.n[0] == c->board->creator_pid,
+	return sm_judge(c, first.n[0] == creator && second.n[0] == creator,
 			"the creator %d has the lock; a child is told %lld, the next one %lld",
-			c->board->creator_pid, (long long)first.n[0], (long long)second.n[0]);
+			creator, (long long)first.n[0], (long long)second.n[0]);
 }
 
 /* ---- D22 ---- */

@@ -144,12 +144,12 @@ static int kernel_bounds(struct sm_cell *c)
 static int count_must_fit(struct sm_cell *c)
 {
 	static const uint16_t said[] = { 0, 4, 6, 300 };
-	struct sm_foe foe;
+	struct sm_foe foe = { .sock = -1 };
 
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
 		struct sm_foe_header head = { .magic = SM_FOE_MAGIC, .nfds = said[i] };
 		struct sm_foe_word word;
-		int fds[5], ends[2], sock;
+		int fds[5], ends[2] = { -1, -1 }, sock;
 		bool ended;
 
 		if (!c->started && sm_foe_begin(c, &foe))

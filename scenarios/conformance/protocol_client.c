@@ -126,7 +126,7 @@ static int early_child_is_clean(struct sm_cell *c)
 	struct sm_answer a;
 	struct sm_kid kid;
 	struct sm_foe foe;
-	struct ends e;
+	struct ends e = { .request = -1, .status = -1 };
 	char text[600] = "";
 	int64_t pid = 0;
 	int err, n = -1;
@@ -171,7 +171,7 @@ static int bad_request_ends_child(struct sm_cell *c)
 		return c->observed;
 	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
 		int64_t pid, status = 0;
-		struct ends e;
+		struct ends e = { .request = -1, .status = -1 };
 		int err = open_ends(&e);
 
 		if (err)
@@ -203,7 +203,7 @@ static int gone_before_reply(struct sm_cell *c)
 {
 	int64_t end = sm_now_ns() + (int64_t)SM_STEP_MS * 1000000;
 	struct sm_foe foe;
-	struct ends e;
+	struct ends e = { .request = -1, .status = -1 };
 	int sock, err, children;
 
 	if (sm_foe_begin(c, &foe))
