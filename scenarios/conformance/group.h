@@ -42,6 +42,7 @@ extern const struct sm_check_group sm_group_env_place;
 extern const struct sm_check_group sm_group_env_inherit;
 extern const struct sm_check_group sm_group_memory;
 extern const struct sm_check_group sm_group_memory_secret;
+extern const struct sm_check_group sm_group_memory_layout;
 extern const struct sm_check_group sm_group_memory_reach;
 extern const struct sm_check_group sm_group_memory_cost;
 extern const struct sm_check_group sm_group_memory_end;

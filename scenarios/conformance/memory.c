@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memory.c - memory isolation: writes, mappings and advice. Secrets are in memory_secret.c, what
- * siblings share of their layout and can reach of one another in memory_reach.c, costs in
- * memory_cost.c.
+ * siblings share of their layout in memory_layout.c, can reach of one another in memory_reach.c,
+ * costs in memory_cost.c, bad ends in memory_end.c.
  */
 #include "group.h"
 

@@ -213,20 +213,31 @@ static int request_of_another(struct sm_cell *c)
 
 /* ---- what a sibling reads, what the creator has freed ---- */
 
+/* Heap memory that stays in use to the process's end: hence not a local. */
+static char *kept;
+
+/* Makes a canary in place; n gets a mask and its masked form. 0 or -errno. */
+static int make_masked(char *at, int64_t n[4])
+{
+	struct sm_masked mask;
+	int err = sm_random_bytes(&mask, sizeof(mask));
+
+	if (!err)
+		err = sm_canary_make(at);
+	memcpy(&n[0], &mask, sizeof(mask));
+	sm_canary_mask(&n[2], at, &mask);
+	return err;
+}
+
 /* "keep": makes a canary, tells its masked form and ends without tidying up. */
 static int keep_or_hunt(struct sm_cell *c)
 {
-	struct sm_masked mask;
-	char *heap;
-
 	if (strcmp(c->arg, "keep") != 0)
 		return hunt(c);
-	heap = malloc(4096);
-	if (!heap || sm_random_bytes(&mask, sizeof(mask)) || sm_canary_make(heap + 2048))
+	kept = malloc(4096);
+	if (!kept || make_masked(kept + 2048, c->answer.n))
 		return sm_broken(c, "no canary");
-	memcpy(&c->answer.n[0], &mask, sizeof(mask));
-	sm_canary_mask(&c->answer.n[2], heap + 2048, &mask);
-	return sm_holds(c, "kept at %p", (void *)heap);
+	return sm_holds(c, "kept at %p", (void *)kept);
 }
 
 static int secret_of_another(struct sm_cell *c)
@@ -249,16 +260,15 @@ static int secret_of_another(struct sm_cell *c)
 
 static int free_a_secret(struct sm_cell *c)
 {
-	struct sm_masked mask;
-	char *heap = malloc(FREED_BYTES), *fence = malloc(64); /* or it would go to the kernel */
+	char *heap = malloc(FREED_BYTES);
+	int err;
 
-	if (!heap || !fence || sm_random_bytes(&mask, sizeof(mask)) ||
-	    sm_canary_make(heap + FREED_SECRET))
-		return sm_broken(c, "no canary");
-	memcpy(&c->board->n[0], &mask, sizeof(mask));
-	sm_canary_mask(&c->board->n[2], heap + FREED_SECRET, &mask);
+	if (!heap)
+		return sm_broken(c, "no memory");
+	kept = malloc(64); /* behind it, or it would go back to the kernel */
+	err = make_masked(heap + FREED_SECRET, c->board->n);
 	free(heap);
-	return sm_holds(c, "made and freed");
+	return err ? sm_broken(c, "no canary") : sm_holds(c, "made and freed");
 }
 
 static int secret_freed(struct sm_cell *c)

@@ -70,7 +70,7 @@ static int draw_random(struct sm_cell *c)
 	if (!seeded && seed())
 		return sm_broken(c, "getrandom: %s", strerror(errno));
 	c->answer.n[0] = random() ^ (int64_t)random() << 31;
-	c->answer.n[1] = rand() ^ (int64_t)rand() << 31;
+	c->answer.n[1] = random() ^ (int64_t)random() << 31;
 	return sm_holds(c, "drawn");
 }
 

@@ -43,6 +43,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_env_request,
 	&sm_group_memory,
 	&sm_group_memory_secret,
+	&sm_group_memory_layout,
 	&sm_group_memory_reach,
 	&sm_group_memory_cost,
 	&sm_group_memory_end,
