@@ -137,7 +137,7 @@ static int idle_is_shared(struct sm_cell *c)
 /* ---- the parent's size ---- */
 
 #define SPAWNS      9
-#define BALLAST_MIB 96u
+#define BALLAST_MIB 64u
 
 static int64_t thread_cpu_ns(void)
 {

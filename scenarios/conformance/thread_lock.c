@@ -49,6 +49,7 @@ static struct {
 
 static bool find_heap(struct heap *heap)
 {
+	*heap = (struct heap){ NULL, NULL };
 	*(void **)&heap->alloc = dlsym(RTLD_DEFAULT, "__libc_malloc");
 	*(void **)&heap->release = dlsym(RTLD_DEFAULT, "__libc_free");
 	return heap->alloc && heap->release;
