@@ -363,12 +363,10 @@ int sm_forkserver_serve(const char *where, const struct sm_payload *payload)
 	h->payload = payload;
 	h->listener = fds[0];
 	h->alive = fds[1];
-	h->reserve = -1;
-	h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	h->reserve = fds[2]; /* once it has said ready: then nothing is left to open or close */
 	err = catch_signals(h);
-	if (!err) /* ready means so: nothing is left to open */
-		err = write_word(fds[2], 0);
-	close(fds[2]);
+	if (!err)
+		err = write_word(h->reserve, 0);
 	if (!err)
 		err = loop(h);
 	remove_names(h->listener);
