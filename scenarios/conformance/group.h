@@ -58,6 +58,8 @@ extern const struct sm_check_group sm_group_limit_fds;
 extern const struct sm_check_group sm_group_limit_kernel;
 extern const struct sm_check_group sm_group_life;
 extern const struct sm_check_group sm_group_life_parent;
+extern const struct sm_check_group sm_group_life_many;
+extern const struct sm_check_group sm_group_life_odd;
 
 /* The last lines of a group's file; symbol differs from name where a group has several files. */
 #define SM_GROUP_AS(symbol, name_, title_, table)            \

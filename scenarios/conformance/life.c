@@ -16,7 +16,6 @@
 #include "life_util.h"
 #include "sys/sys.h"
 
-#define OF_SERVER (SM_CHILD_OF_PARENT | SM_OWN_SERVER)
 /* A stopped server is waited for so long. */
 #define STOPPED_MS 300
 
@@ -64,6 +63,7 @@ static void wait_after_death(struct sm_cell *c, int errs[2], int statuses[2])
 		return;
 	sm_life_kill_server(c);
 	kill(kids[1].child.pid, SIGTERM);
+	sm_life_quit(&kids[0]);
 	for (int i = 0; i < 2; i++) {
 		errs[i] = sm_kid_wait(c, &kids[i]);
 		statuses[i] = kids[i].exit.status;

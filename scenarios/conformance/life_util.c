@@ -16,13 +16,18 @@
 
 #include "sys/sys.h"
 
+/* Nobody may ask for a while, on a busy machine; nor may it stay for ever. */
+#define PATIENCE_MS 60000
+
 int sm_life_talks(struct sm_cell *c)
 {
+	char byte;
+
 	do {
 		c->answer.n[0] = getpid();
 		if (sm_child_tell(c, "pid %d", getpid()))
 			break;
-	} while (sm_child_await() >= 0);
+	} while (!sm_read_all(STDIN_FILENO, &byte, 1, PATIENCE_MS) && byte != 'q');
 	_exit(atoi(c->arg));
 }
 
@@ -49,10 +54,18 @@ int sm_life_ask(struct sm_cell *c, struct sm_kid *kid)
 	return err ? err : a.n[0] == kid->child.pid ? 0 : -EPROTO;
 }
 
+void sm_life_quit(struct sm_kid *kid)
+{
+	if (kid->reaped)
+		return;
+	sm_kid_say(kid, 'q'); /* its stdin need not end, where siblings hold the other end too */
+	sm_kid_close_in(kid);
+}
+
 void sm_life_end(struct sm_cell *c, struct sm_kid *kids, int n)
 {
 	for (int i = 0; i < n; i++)
-		sm_kid_close_in(&kids[i]);
+		sm_life_quit(&kids[i]);
 	for (int i = 0; i < n; i++) {
 		pid_t pid = kids[i].child.pid;
 

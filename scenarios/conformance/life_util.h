@@ -8,12 +8,14 @@
 
 #include "check/check.h"
 
-/* in_child: tells its pid once for each byte; at end of file it ends with status SM_ARG. */
+/* in_child: tells its pid for each byte; at 'q' or end of file it ends with status SM_ARG. */
 int sm_life_talks(struct sm_cell *c);
 /* Such a child, which has told once. 0 or -errno; then there is none. */
 int sm_life_spawn(struct sm_cell *c, struct sm_kid *kid, const char *arg);
 /* Asks it. 0: it is the one. */
 int sm_life_ask(struct sm_cell *c, struct sm_kid *kid);
+/* Lets it go. */
+void sm_life_quit(struct sm_kid *kid);
 /* Lets n of them go and waits until they are gone, whoever their parent is by now. */
 void sm_life_end(struct sm_cell *c, struct sm_kid *kids, int n);
 

@@ -59,6 +59,8 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_limit_kernel,
 	&sm_group_life,
 	&sm_group_life_parent,
+	&sm_group_life_many,
+	&sm_group_life_odd,
 };
 /* clang-format on */
 const unsigned int sm_check_group_count = sizeof(sm_check_groups) / sizeof(sm_check_groups[0]);
