@@ -53,6 +53,7 @@ extern const struct sm_check_group sm_group_thread_spawn;
 extern const struct sm_check_group sm_group_random;
 extern const struct sm_check_group sm_group_random_python;
 extern const struct sm_check_group sm_group_sandbox;
+extern const struct sm_check_group sm_group_sandbox_ns;
 extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_limit_fds;
 extern const struct sm_check_group sm_group_limit_kernel;

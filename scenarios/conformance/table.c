@@ -54,6 +54,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_random,
 	&sm_group_random_python,
 	&sm_group_sandbox,
+	&sm_group_sandbox_ns,
 	&sm_group_limit,
 	&sm_group_limit_fds,
 	&sm_group_limit_kernel,
