@@ -6,19 +6,24 @@
 
 Nothing is rebuilt here: popen is subprocess.Popen, forkserver is multiprocessing's.
 """
-import time; ENTERED = time.monotonic_ns()  # noqa: E702 - in the server: replaced in each child
-
 import errno
+import json
 import multiprocessing
 import multiprocessing.forkserver
-import multiprocessing.reduction
 import multiprocessing.resource_tracker
 import os
+import signal
 import subprocess
 import sys
+import threading
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import cpython_child  # noqa: E402
 import spawnmark as sm  # noqa: E402
+
+
+CONTEXT = multiprocessing.get_context("forkserver")
 
 
 class Popen(sm.Strategy):
@@ -27,11 +32,12 @@ class Popen(sm.Strategy):
     name = "cpython-popen"
     summary = f"subprocess.Popen of CPython {sys.version.split()[0]}"
     traits = sm.CHILD_OF_PARENT | sm.FRESH_IMAGE
-    offers = sm.SETSID | sm.PGID | sm.UMASK | sm.GROUPS | sm.GID | sm.UID
+    offers = sm.SETSID | sm.UMASK | sm.GROUPS | sm.GID | sm.UID
+    if sys.version_info >= (3, 11):
+        offers |= sm.PGID
 
     def start(self, setup):
         self.argv = sm.texts(setup.argv)
-        self.running = {}
 
     def spawn(self, request, child):
         has, args = request.fields, sm.texts(request.args)
@@ -43,42 +49,37 @@ class Popen(sm.Strategy):
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=sm.environment(request.envp), cwd=request.cwd,
                 start_new_session=bool(has & sm.SETSID),
-                process_group=request.pgid if has & sm.PGID else None,
                 umask=request.umask if has & sm.UMASK else -1,
                 extra_groups=request.groups[:request.ngroups] if has & sm.GROUPS else None,
                 group=request.gid if has & sm.GID else None,
-                user=request.uid if has & sm.UID else None)
+                user=request.uid if has & sm.UID else None,
+                **({"process_group": request.pgid} if has & sm.PGID else {}))
         except OSError as error:
-            at_cwd = request.cwd and error.filename == request.cwd
-            raise sm.Refused(sm.STAGE_CHDIR if at_cwd else sm.STAGE_EXEC, error.errno) from None
-        child.pid = made.pid
-        child.stdin, child.stdout, child.stderr = (
-            os.dup(f.fileno()) for f in (made.stdin, made.stdout, made.stderr))
-        for file in (made.stdin, made.stdout, made.stderr):
-            file.close()
-        self.running[made.pid] = made
-
-    def wait(self, child, timeout_s):
+            raise sm.Refused(self.stage(error, request), error.errno) from None
+        child.pid, files = made.pid, (made.stdin, made.stdout, made.stderr)
         try:
-            code = self.running[child.pid].wait(timeout_s)
+            child.stdin, child.stdout, child.stderr = sm.duplicates(files)
+        except OSError:
+            made.kill(), made.wait()
+            raise
+        finally:
+            for file in files:
+                file.close()
+        return made
+
+    @staticmethod
+    def stage(error, request):  # subprocess tells an errno and a file alone
+        if request.cwd and error.filename == request.cwd:
+            return sm.STAGE_CHDIR
+        if request.fields and error.errno == errno.EPERM:
+            return sm.STAGE_ATTR
+        return sm.STAGE_EXEC if error.filename else sm.STAGE_CLONE
+
+    def wait(self, made, timeout_s):
+        try:
+            return made.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
-        del self.running[child.pid]
-        return -code if code < 0 else code << 8
-
-
-def be_child(fds, env, cwd):
-    """In a child of the fork server: stdio as the parent wants it, then as every child."""
-    entered = time.monotonic_ns()
-    for number, fd in enumerate(fds):
-        os.dup2(fd.detach(), number)
-    os.closerange(3, 256)
-    os.environb.clear()
-    os.environb.update(env)
-    if cwd:
-        os.chdir(cwd)
-    sm.library().sm_entered_at(entered)
-    os._exit(sm.role())
 
 
 class ForkServer(sm.Strategy):
@@ -87,72 +88,72 @@ class ForkServer(sm.Strategy):
     name = "cpython-forkserver"
     summary = f"multiprocessing.forkserver of CPython {sys.version.split()[0]}"
     traits = sm.OWN_SERVER | sm.RUNS_ATFORK
+    lock, users = threading.Lock(), 0  # multiprocessing has one fork server, whoever starts it
 
     def start(self, setup):
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["__main__"])  # this file, and what it imports
-        first = self.context.Process(target=int, daemon=True)
-        first.start()  # the server has loaded when it has answered
-        first.join()
-        self.running = {}
+        with ForkServer.lock:
+            if not ForkServer.users:
+                self.launch(setup)
+            ForkServer.users += 1
+
+    def launch(self, setup):
+        argv = [os.fsdecode(word) for word in sm.texts(setup.argv)]
+        python = [os.path.basename(word) for word in argv[1:2]] == ["python.py"]
+        if not python and os.path.basename(argv[0]) != "none":
+            raise sm.Refused(sm.STAGE_ARGUMENT, errno.EOPNOTSUPP,
+                             "multiprocessing's children are Python: payload none or python")
+        os.environb.clear()  # the server's: it inherits it
+        os.environb.update(sm.environment(setup.envp))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.getenv("PYTHONPATH")]))
+        os.environ["SM_PAYLOAD"] = json.dumps(argv[1:] if python else [])
+        if python:
+            CONTEXT.set_executable(argv[0])
+        CONTEXT.set_forkserver_preload(["cpython", "cpython_child"])
+        first = CONTEXT.Process(target=int, daemon=True)
+        first.start()
+        first.join()  # the server has loaded
+        os.read(first.sentinel, 1)  # and has closed its end behind the exit status
+        if first.exitcode:
+            raise sm.Refused(sm.STAGE_PRELOAD, errno.EPROTO, "the server could not load")
 
     def spawn(self, request, child):
-        if request.fields:
+        if request.fields or request.cwd or sm.texts(request.args):
             raise sm.Refused(sm.STAGE_ATTR, errno.EOPNOTSUPP, "multiprocessing does not offer this")
-        if request.args and request.args[0] is not None:
-            raise sm.Refused(sm.STAGE_ATTR, errno.EOPNOTSUPP, "a function has no command line")
-        pipes = [os.pipe() for _ in range(3)]
+        pipes = [CONTEXT.Pipe(duplex=False) for _ in range(3)]  # what is left closes itself
         theirs = [pipe[i != 0] for i, pipe in enumerate(pipes)]
-        ours = [pipe[i == 0] for i, pipe in enumerate(pipes)]
-        process = self.context.Process(
-            target=be_child, daemon=True,
-            args=([Passed(fd) for fd in theirs], sm.environment(request.envp), request.cwd))
+        ends = sm.duplicates(pipe[i == 0] for i, pipe in enumerate(pipes))
+        made = CONTEXT.Process(target=cpython_child.be_child, daemon=True,
+                                    args=(theirs, sm.environment(request.envp)))
         try:
-            process.start()
+            made.start()
         except BaseException:
-            for fd in ours:
-                os.close(fd)
+            sm.close_all(ends)
             raise
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        child.pid, (child.stdin, child.stdout, child.stderr) = process.pid, ours
-        self.running[process.pid] = process
+        child.pid, (child.stdin, child.stdout, child.stderr) = made.pid, ends
+        return made
 
-    def wait(self, child, timeout_s):
-        process = self.running[child.pid]
-        process.join(timeout_s)
-        if process.exitcode is None:
+    def wait(self, made, timeout_s):
+        made.join(timeout_s)
+        if made.exitcode is None:
             raise TimeoutError
-        code = process.exitcode
-        del self.running[child.pid]
-        process.close()
-        return -code if code < 0 else code << 8
+        return made.exitcode
 
     def stop(self):
-        multiprocessing.forkserver._forkserver._stop()
-        multiprocessing.resource_tracker._resource_tracker._stop()  # which start() had started
+        with ForkServer.lock:
+            ForkServer.users -= 1
+            if ForkServer.users:
+                return
+            if self.server():  # which else would wait for its children, and we for it
+                os.kill(self.server(), signal.SIGTERM)
+            multiprocessing.forkserver._forkserver._stop()
+            multiprocessing.resource_tracker._resource_tracker._stop()
 
     def server(self):
         return multiprocessing.forkserver._forkserver._forkserver_pid or 0
-
-
-class Passed:
-    """A descriptor that travels with the request, by SCM_RIGHTS."""
-
-    def __init__(self, fd):
-        self.fd = fd
-
-    def __reduce__(self):
-        return Passed._rebuild, (multiprocessing.reduction.DupFd(self.fd),)
-
-    @staticmethod
-    def _rebuild(duplicate):
-        return duplicate
 
 
 if __name__ == "__main__":
     strategies = {"popen": Popen, "forkserver": ForkServer}
     if len(sys.argv) != 2 or sys.argv[1] not in strategies:
         sys.exit(f"usage: cpython.py {'|'.join(strategies)}")
-    sys.exit(sm.main(strategies[sys.argv[1]]()))
+    sys.exit(sm.main(strategies[sys.argv[1]]))

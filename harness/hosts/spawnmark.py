@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""spawnmark.h for Python: what a host or a payload in Python needs of libspawnmark.
-
-A host subclasses Strategy and calls main(); see cpython.py. The library is found beside this file's
-build tree or installation, or where $SPAWNMARK_LIB says.
-"""
+"""spawnmark.h for Python. A host subclasses Strategy and calls main(); see cpython.py."""
 
 from __future__ import annotations
 
 import ctypes as c
 import errno
 import os
-from pathlib import Path
 
 CHILD_OF_PARENT, FRESH_IMAGE, RUNS_ATFORK, OWN_SERVER = 1, 2, 4, 8
 SETSID, PGID, UMASK, SIGMASK, LIMITS, CGROUP, GROUPS, GID, UID, FDS = (1 << i for i in range(10))
 STAGE_PIPE, STAGE_CLONE, STAGE_CHDIR, STAGE_EXEC, STAGE_PRELOAD = 2, 4, 7, 8, 9
-STAGE_WAIT, STAGE_ATTR = 18, 20
+STAGE_ARGUMENT, STAGE_ATTR = 1, 20
 TEXTS = c.POINTER(c.c_char_p)
 
 
@@ -29,16 +24,12 @@ class Setup(c.Structure):
                 ("payload", c.c_void_p)]
 
 
-class Fd(c.Structure):
-    _fields_ = [("src", c.c_int32), ("dst", c.c_int32)]
-
-
 class Request(c.Structure):
     _fields_ = [("size", c.c_uint32), ("timeout_ms", c.c_uint32), ("args", TEXTS), ("envp", TEXTS),
                 ("cwd", c.c_char_p), ("fields", c.c_uint32), ("umask", c.c_uint32),
                 ("sigmask", c.c_uint64), ("pgid", c.c_int32), ("cgroup_fd", c.c_int32),
                 ("uid", c.c_uint32), ("gid", c.c_uint32), ("groups", c.POINTER(c.c_uint32)),
-                ("limits", c.c_void_p), ("fds", c.POINTER(Fd)), ("ngroups", c.c_uint32),
+                ("limits", c.c_void_p), ("fds", c.c_void_p), ("ngroups", c.c_uint32),
                 ("nlimits", c.c_uint32), ("nfds", c.c_uint32)]
 
 
@@ -52,12 +43,13 @@ class Exit(c.Structure):
                 *((n, c.c_int64) for n in "utime stime minflt majflt nvcsw nivcsw".split())]
 
 
-START = c.PYFUNCTYPE(c.c_int, c.POINTER(c.c_void_p), c.POINTER(Setup), c.POINTER(Fault))
-SPAWN = c.PYFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(Request), c.POINTER(Child), c.POINTER(Fault))
-WAIT = c.PYFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(Child), c.c_int, c.POINTER(Exit))
-STOP = c.PYFUNCTYPE(None, c.c_void_p)
-SERVER = c.PYFUNCTYPE(c.c_int, c.c_void_p)
-WORK = c.PYFUNCTYPE(c.c_int, c.c_void_p)
+# Each takes the GIL, on whichever thread of the library it is called.
+START = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_void_p), c.POINTER(Setup), c.POINTER(Fault))
+SPAWN = c.CFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(Request), c.POINTER(Child), c.POINTER(Fault))
+WAIT = c.CFUNCTYPE(c.c_int, c.c_void_p, c.POINTER(Child), c.c_int, c.POINTER(Exit))
+STOP = c.CFUNCTYPE(None, c.c_void_p)
+SERVER = c.CFUNCTYPE(c.c_int, c.c_void_p)
+WORK = c.CFUNCTYPE(c.c_int, c.c_void_p)
 
 
 class Ops(c.Structure):
@@ -90,33 +82,44 @@ def texts(vector) -> list[bytes]:
 
 
 def environment(vector) -> dict[bytes, bytes]:
-    return dict(entry.split(b"=", 1) for entry in texts(vector))
+    return dict(entry.split(b"=", 1) for entry in texts(vector) if b"=" in entry)
 
 
-def library() -> c.PyDLL:
-    """PyDLL keeps the GIL: the library calls back into Python."""
-    here = Path(__file__).resolve().parents
-    places = [os.environ.get("SPAWNMARK_LIB", ""), here[2] / "build" / "libspawnmark.so",
-              here[2] / "lib" / "libspawnmark.so", "libspawnmark.so"]
-    checks = os.environ.get("SM_CHECKS")  # beside it: the build that this run uses
-    if checks:
-        places[1:1] = [Path(checks).parent / "libspawnmark.so",
-                       Path(checks).parent.parent / "libspawnmark.so"]
-    for place in places[:-1]:
-        if place and os.path.exists(place):
-            return c.PyDLL(str(place))
-    return c.PyDLL(places[-1])
+def library() -> c.CDLL:
+    """libspawnmark.so of this run, of this file's build tree or installation, or of the system."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    checks = os.path.dirname(os.environ.get("SM_CHECKS", "/-/-"))
+    for folder in (checks, f"{here}/../../build", f"{here}/../../../../lib/spawnmark"):
+        if os.path.exists(f"{folder}/libspawnmark.so"):
+            return c.CDLL(f"{folder}/libspawnmark.so")
+    return c.CDLL("libspawnmark.so")
+
+
+def close_all(fds) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def duplicates(files) -> list[int]:
+    """The caller's own descriptors of files that close theirs. All, or none and OSError."""
+    ends: list[int] = []
+    try:
+        for file in files:
+            ends.append(os.dup(file.fileno()))
+    except OSError:
+        close_all(ends)
+        raise
+    return ends
 
 
 class Strategy:
     """One way to get a child. Override start, spawn, wait, stop; server where there is one."""
 
-    name = summary = ""
-    traits = 0
+    name, summary, traits = "", "", 0
 
     def start(self, setup: Setup) -> None: ...
-    def spawn(self, request: Request, child: Child) -> None: ...
-    def wait(self, child: Child, timeout_s: float | None) -> int: ...  # a wait status
+    def spawn(self, request: Request, child: Child): ...  # fills child, returns what wait() needs
+    def wait(self, made, timeout_s: float | None) -> int: ...  # 0.. or -signal
     def stop(self) -> None: ...
     def server(self) -> int: return 0
 
@@ -132,50 +135,55 @@ def _refuse(fault, error: BaseException, stage: int) -> int:
     return -err
 
 
-def main(strategy: Strategy) -> int:
+def main(strategy: type[Strategy]) -> int:
     """A host's whole life: obeys the driver whose socket $SM_JOB names. Returns the exit status."""
+    # No callback raises: ctypes would make success of it.
+    started = {}  # by the number that the library gets for it
+    running = {}  # by pid: what spawn() returned
 
-    def start(_out, setup, fault):
+    def start(me, setup, fault):
         try:
-            strategy.start(setup.contents)
-        except Exception as error:
+            one = strategy()
+            one.start(setup.contents)
+            me[0] = id(one)
+            started[id(one)] = one
+        except BaseException as error:
             return _refuse(fault, error, STAGE_PRELOAD)
         return 0
 
-    def spawn(_self, request, child, fault):
+    def spawn(me, request, child, fault):
         child.contents.stdin = child.contents.stdout = child.contents.stderr = -1
         try:
-            strategy.spawn(request.contents, child.contents)
-        except Exception as error:
+            made = started[me].spawn(request.contents, child.contents)
+            running[child.contents.pid] = made
+        except BaseException as error:
             return _refuse(fault, error, STAGE_CLONE)
         return 0
 
-    def wait(_self, child, timeout_ms, end):
+    def wait(me, child, timeout_ms, end):
         try:
-            status = strategy.wait(child.contents, None if timeout_ms < 0 else timeout_ms / 1000)
-        except TimeoutError:
-            return -errno.ETIMEDOUT
-        except OSError as error:
-            return -(error.errno or errno.EPROTO)
+            made = running[child.contents.pid]
+            code = started[me].wait(made, None if timeout_ms < 0 else timeout_ms / 1000)
+            del running[child.contents.pid]
+        except KeyError:  # none of ours, or waited for already
+            return -errno.ECHILD
+        except BaseException as error:
+            if isinstance(error, TimeoutError):
+                return -errno.ETIMEDOUT
+            return -((error.errno if isinstance(error, OSError) else 0) or errno.EPROTO)
         if end:
-            end.contents.status = status
+            end.contents.status = -code if code < 0 else code << 8  # as wait(2)
             for name in "utime stime minflt majflt nvcsw nivcsw".split():
                 setattr(end.contents, name, -1)
         return 0
 
     ops = Ops(size=c.sizeof(Ops), name=strategy.name.encode(), summary=strategy.summary.encode(),
               traits=strategy.traits, start=START(start), spawn=SPAWN(spawn), wait=WAIT(wait),
-              stop=STOP(lambda _self: strategy.stop()),
-              server=SERVER(lambda _self: strategy.server()))
+              stop=STOP(lambda me: started.pop(me).stop()),
+              server=SERVER(lambda me: started[me].server()))
     return library().sm_host_main(c.byref(ops), None)
 
 
-def role(work=lambda: None) -> int:
-    """A child's (or a payload's) whole life: does what $SM_JOB says. Returns the exit status."""
-
-    def safe(_arg):
-        work()
-        return 0
-
-    payload = Payload(size=c.sizeof(Payload), work=WORK(safe))
-    return library().sm_role(None, c.byref(payload))
+def nothing() -> Payload:
+    """For sm_role() of a child that has nothing to load."""
+    return Payload(size=c.sizeof(Payload), work=WORK(lambda _arg: 0))

@@ -117,10 +117,10 @@ def make_payload(space, work_code, check_code, check_text):
     )
 
 
-def main():
-    options, own_args = parse(sys.argv[1:])
+def load(argv):
+    """All that a child needs. Returns the library and the payload for its sm_role()."""
+    options, own_args = parse(argv)
     library = load_library(options["--lib"])
-    library.sm_entered_at(ENTERED)
 
     def request_args():
         if own_args:
@@ -139,11 +139,17 @@ def main():
     check_code = compile(options["--check"].strip() or "True", "<check>", "eval")
 
     flush()  # or every clone would print it again
-    payload = make_payload(space, work_code, check_code, options["--check"])
+    return library, make_payload(space, work_code, check_code, options["--check"])
+
+
+def main():
+    library, payload = load(sys.argv[1:])
+    library.sm_entered_at(ENTERED)
     status = library.sm_role(None, ctypes.byref(payload))
     if status < 0:
         usage("$SM_JOB names no job of this payload; see sm_role() in spawnmark.h")
     return status
 
 
-sys.exit(main())
+if __name__ == "__main__":  # a host may load it into a server of its own (hosts/cpython.py)
+    sys.exit(main())
