@@ -280,11 +280,10 @@ int su_await_end(pid_t pid)
 int su_start_argv(struct su *s, const char *name, const char *const *argv, const char *extra,
 		  unsigned int timeout_ms)
 {
-	struct sm_setup setup = {
-		.size = sizeof(setup), .timeout_ms = timeout_ms, .argv = argv, .envp = s->envp
-	};
+	struct sm_setup setup = { .size = sizeof(setup), .timeout_ms = timeout_ms, .argv = argv };
 
 	memset(s, 0, sizeof(*s));
+	setup.envp = s->envp;
 	s->envp[0] = "PATH=/usr/bin:/bin";
 	s->envp[1] = "SU_SERVER=1";
 	s->envp[2] = "ASAN_OPTIONS=detect_leaks=0";
