@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum sm_feature {
-	SM_F_NONE,
+	SM_F_NONE, /* of a skip: something of this machine or build that has no row; see its text */
 	/* clone */
 	SM_F_CLONE3,
 	SM_F_CLONE_PIDFD,
