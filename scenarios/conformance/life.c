@@ -85,12 +85,16 @@ static int statuses_survive(struct sm_cell *c)
 
 static int wait_ends(struct sm_cell *c)
 {
-	int errs[2], statuses[2] = { 0, 0 };
+	static const int want[2] = { 3 << 8, SIGTERM };
+	int errs[2], statuses[2] = { 0, 0 }, right = 0;
 
 	wait_after_death(c, errs, statuses);
-	return sm_judge(c, (!errs[0] || errs[0] == -EPIPE) && (!errs[1] || errs[1] == -EPIPE),
-			"waits for two children after the server's death: %s, %s",
-			strerror(-errs[0]), strerror(-errs[1]));
+	for (int i = 0; i < 2; i++)
+		right += errs[i] ? errs[i] == -EPIPE : statuses[i] == want[i];
+	return sm_judge(c, right == 2,
+			"waits for two children after the server's death: %s (%#x), %s (%#x)",
+			strerror(-errs[0]), (unsigned int)statuses[0], strerror(-errs[1]),
+			(unsigned int)statuses[1]);
 }
 
 /* L02, L03: a spawn when the server has died. */
@@ -361,7 +365,8 @@ static const struct sm_check checks[] = {
 	{
 		.id = "life.server-killed.wait",
 		.row = "L04",
-		.claim = "a wait for a child whose server was killed has its status, or EPIPE",
+		.claim =
+			"a wait for a child whose server was killed has the right status, or is EPIPE",
 		.source = "spawnmark.h: sm_ops.wait",
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
