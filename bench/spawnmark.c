@@ -17,6 +17,7 @@
 #include "driver/arena.h"
 #include "driver/conform.h"
 #include "driver/driver.h"
+#include "driver/foreign.h"
 #include "driver/list.h"
 #include "driver/options.h"
 #include "driver/probe.h"
@@ -81,7 +82,7 @@ static int cpu_count(void)
 static int measure(const struct sm_options *o, char **argv, const struct places *places,
 		   const char *const *names, const char *const *set, struct sm_error *error)
 {
-	const struct sm_plan_options plan_options = {
+	struct sm_plan_options plan_options = {
 		.names = names,
 		.set = set,
 		.only = o->only,
@@ -99,12 +100,20 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 		.attach = o->attach,
 		.report = o->report,
 	};
-	struct sm_plan *plan;
-	int code = SM_EXIT_USAGE;
+	struct sm_arena *arena = sm_arena_new();
+	struct sm_foreign *foreign;
+	struct sm_plan *plan = NULL;
+	int code = arena ? sm_foreign_meet(&foreign, &plan_options.nforeign, arena, o->host, error)
+			 : SM_EXIT_UNABLE;
 
-	if (sm_plan_make(&plan, &plan_options, error) == 0)
-		code = sm_run_all(plan, &run_options, error);
+	if (code == SM_EXIT_GOOD) {
+		plan_options.foreign = foreign;
+		code = sm_plan_make(&plan, &plan_options, error)
+			       ? SM_EXIT_USAGE
+			       : sm_run_all(plan, &run_options, error);
+	}
 	sm_plan_free(plan);
+	sm_arena_free(arena);
 	return code;
 }
 

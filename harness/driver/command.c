@@ -232,6 +232,17 @@ static int build_host(struct sm_planner *p, struct sm_case *c)
 		c->host_argv = c->argv;
 		return 0;
 	}
+	for (int i = 0; i < p->known.nforeign; i++) {
+		const struct sm_foreign *f = &p->known.foreign[i];
+
+		if (c->ops != &f->ops)
+			continue;
+		add(&w, f->path);
+		for (char **word = f->argv + 1; *word; word++)
+			add(&w, *word);
+		c->host_argv = finish(&w);
+		return w.err;
+	}
 	add(&w, sm_arena_printf(w.arena, "%s/sm-host", p->build));
 	c->host_argv = finish(&w);
 	return c->host_argv ? need_built(p, c->host_argv[0]) : w.err;

@@ -57,12 +57,13 @@ int sm_conform(const struct sm_suite *suite, const struct sm_conform_options *op
 
 /* ---- the box of cells ---- */
 
+struct sm_foreign;
+
 struct sm_target {
 	const char *name, *summary;
 	uint64_t traits;
-	const char *command; /* of a foreign host; NULL: built in */
-	char **argv;         /* the same in words */
-	const char *path;    /* its program, absolute; NULL: argv[0] */
+	const char *command;        /* of a foreign host; NULL: built in */
+	struct sm_foreign *foreign; /* the same, understood */
 };
 
 struct sm_row {

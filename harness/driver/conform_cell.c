@@ -2,7 +2,6 @@
 /* conform_cell.c - see conform_cell.h. */
 #include "conform_cell.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +10,11 @@
 #include "../check/call.h"
 #include "../sys/sys.h"
 #include "../wire/pack.h"
+#include "foreign.h"
 #include "planner.h"
 
 #define ASK_BYTES (128 * 1024)
 #define GRACE_MS  2000
-#define HELLO_MS  10000
 /* A question has one answer; a host that talks on is stopped. */
 #define MESSAGES_MAX 8
 
@@ -23,7 +22,6 @@
 struct heard {
 	struct sm_hostproc *host;
 	struct sm_msg_verdict verdict;
-	struct sm_msg_traits traits;
 	int verdicts, strange, messages;
 };
 
@@ -35,24 +33,11 @@ static void hear(void *arg, int from, uint16_t type, const void *data, uint32_t 
 	if (type == SM_MSG_VERDICT && bytes == sizeof(h->verdict)) {
 		memcpy(&h->verdict, data, bytes);
 		h->verdicts++;
-	} else if (type == SM_MSG_TRAITS && bytes == sizeof(h->traits)) {
-		memcpy(&h->traits, data, bytes);
 	} else {
 		h->strange++;
 	}
 	if (++h->messages == MESSAGES_MAX && h->host->pid)
 		kill(h->host->pid, SIGKILL);
-}
-
-/* One printable line; what a host says goes to a terminal and into KTAP. */
-static char *line_of(struct sm_arena *arena, const char *text, size_t size)
-{
-	char *line = sm_arena_printf(arena, "%.*s", (int)size, text);
-
-	for (unsigned char *c = (unsigned char *)line; c && *c; c++)
-		if (iscntrl(*c))
-			*c = ' ';
-	return line;
 }
 
 static char **payload_command(const struct sm_conform_run *run, const struct sm_check *check)
@@ -76,8 +61,8 @@ static char **host_command(const struct sm_conform_run *run, const struct sm_tar
 {
 	char **argv;
 
-	if (t->argv)
-		return t->argv;
+	if (t->foreign)
+		return t->foreign->argv;
 	if (t->traits & SM_PARENT_LOADS)
 		return payload;
 	argv = sm_arena_alloc(run->arena, 2, sizeof(*argv));
@@ -89,7 +74,9 @@ static char **host_command(const struct sm_conform_run *run, const struct sm_tar
 static int start(struct sm_asker *a, const struct sm_target *t, struct sm_hostproc *host,
 		 char **argv, struct sm_fault *fault)
 {
-	struct sm_hostspec spec = { .path = t->path, .argv = argv, .uid = SM_UID_STAY };
+	struct sm_hostspec spec = { .path = t->foreign ? t->foreign->path : NULL,
+				    .argv = argv,
+				    .uid = SM_UID_STAY };
 	struct sm_cpuset all;
 	char job[64];
 
@@ -133,7 +120,7 @@ static void broken(const struct sm_conform_run *run, struct sm_conform_cell *cel
 {
 	cell->observed = SM_BROKEN;
 	cell->verdict = SM_VERDICT_BROKEN;
-	cell->reason = line_of(run->arena, reason, strlen(reason));
+	cell->reason = sm_foreign_line(run->arena, reason, strlen(reason));
 	cell->evidence = cell->reason ? cell->reason : "no memory";
 }
 
@@ -143,7 +130,7 @@ static void judge(const struct sm_conform_run *run, struct sm_conform_cell *cell
 	cell->observed = v->observed;
 	cell->feature = v->observed == SM_SKIPS ? v->feature : SM_F_NONE;
 	cell->verdict = sm_conform_judge(cell->expectation.expected, v->observed);
-	cell->evidence = line_of(run->arena, v->text, strnlen(v->text, sizeof(v->text)));
+	cell->evidence = sm_foreign_line(run->arena, v->text, strnlen(v->text, sizeof(v->text)));
 	/* The verdict does not tell which one it was. */
 	if (cell->expectation.expected == SM_EXPECT_RECORD && v->observed <= SM_FAILS)
 		cell->evidence =
@@ -298,35 +285,13 @@ int sm_conform_ask(struct sm_asker *a, int target, int row, struct sm_conform_ce
 
 int sm_conform_hello(struct sm_asker *a, struct sm_target *t, struct sm_error *error)
 {
-	struct sm_fault fault = { .size = sizeof(fault) };
-	struct sm_hostproc host;
-	struct heard h = { .host = &host };
-	struct sm_msg_done done;
 	int err = sm_leftover_next(&a->left, &a->rig);
 
 	if (err)
 		return err;
-	err = start(a, t, &host, t->argv, &fault);
-	if (!err) {
-		err = sm_hostproc_send(&host, SM_CMD_HELLO, NULL, 0, &fault);
-		if (!err)
-			err = sm_hostproc_await(&a->rig, &host, 1, HELLO_MS, hear, &h, &done,
-						&fault);
-		sm_hostproc_end(&a->rig, &host, 1, !err);
-	}
+	err = sm_foreign_hello(t->foreign, &a->rig, a->run->arena, error);
 	sm_leftover_remove(&a->left);
-	if (a->rig.interrupted)
-		return -EINTR;
-	if (!err && !h.traits.name[0]) {
-		err = -EPROTO;
-		snprintf(fault.text, sizeof(fault.text), "it did not tell its traits");
-	}
-	if (err) {
-		snprintf(error->text, sizeof(error->text), "--host %s: %s", t->name, fault.text);
-		return err < 0 ? err : -EPROTO;
-	}
-	t->traits = h.traits.traits;
-	t->summary = line_of(a->run->arena, h.traits.summary,
-			     strnlen(h.traits.summary, sizeof(h.traits.summary)));
-	return t->summary ? 0 : -ENOMEM;
+	t->traits = t->foreign->ops.traits;
+	t->summary = t->foreign->ops.summary;
+	return err;
 }

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <wordexp.h>
 
 #include "conform.h"
-#include "planner.h"
+#include "foreign.h"
 #include "suggest.h"
 
 static const char *const levels[] = { "must", "should", "record", NULL };
@@ -41,62 +40,19 @@ static struct sm_target *find_target(const struct sm_conform_run *run, const cha
 	return NULL;
 }
 
-/* As a shell splits it, variables and quotes included, but without running anything. */
-static int split(struct sm_conform_run *run, struct sm_target *t, struct sm_error *error)
-{
-	wordexp_t words;
-	int err = wordexp(t->command, &words, WRDE_NOCMD);
-
-	if (err)
-		return bad(error,
-			   "--host %s: '%.200s' is not one command with arguments; quote what a "
-			   "shell would act on",
-			   t->name, t->command);
-	t->argv = sm_arena_alloc(run->arena, words.we_wordc + 1, sizeof(*t->argv));
-	for (size_t i = 0; t->argv && i < words.we_wordc; i++) {
-		t->argv[i] = sm_arena_copy(run->arena, words.we_wordv[i]);
-		if (!t->argv[i])
-			t->argv = NULL;
-	}
-	wordfree(&words);
-	if (!t->argv)
-		return -ENOMEM;
-	if (!t->argv[0] || !*t->argv[0])
-		return bad(error, "--host %s: no command", t->name);
-	t->path = strchr(t->argv[0], '/') ? t->argv[0] : sm_on_path(run->arena, t->argv[0]);
-	if (!t->path)
-		return bad(error, "--host %s: '%.200s' is not on PATH", t->name, t->argv[0]);
-	return 0;
-}
-
-static bool is_name(const char *name, size_t n)
-{
-	/* It goes into a job, into file names and into KTAP. */
-	return n > 0 && n < 32 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") >=
-		       n;
-}
-
 static int add_host(struct sm_conform_run *run, const char *text, struct sm_error *error)
 {
-	const char *equals = strchr(text, '=');
-	struct sm_target *t = &run->targets[run->ntargets];
-	size_t n = equals ? (size_t)(equals - text) : 0;
+	struct sm_foreign *f = sm_arena_alloc(run->arena, 1, sizeof(*f));
+	int err = f ? sm_foreign_parse(f, run->arena, text, error) : -ENOMEM;
 
-	if (!equals || !is_name(text, n) || !equals[1])
-		return bad(error,
-			   "--host '%.200s' is not valid; expected NAME=COMMAND, NAME of up to 31 "
-			   "letters, digits, '.', '_' and '-'",
-			   text);
-	if (find_target(run, text, n))
-		return bad(error, "--host '%.*s' is the name of another strategy", (int)n, text);
-	t->name = sm_arena_printf(run->arena, "%.*s", (int)n, text);
-	t->command = sm_arena_copy(run->arena, equals + 1);
-	t->summary = "";
-	if (!t->name || !t->command)
-		return -ENOMEM;
-	run->ntargets++;
-	return split(run, t, error);
+	if (err)
+		return err;
+	if (find_target(run, f->ops.name, strlen(f->ops.name)))
+		return bad(error, "--host '%s' is the name of another strategy", f->ops.name);
+	run->targets[run->ntargets++] = (struct sm_target){
+		.name = f->ops.name, .summary = f->ops.summary, .command = f->command, .foreign = f
+	};
+	return 0;
 }
 
 static int keep_named(struct sm_conform_run *run, bool *keep, struct sm_error *error)

@@ -126,7 +126,7 @@ static int set_dir(struct sm_scenario_file *file, struct sm_arena *arena, const 
 }
 
 int sm_scenario_load(struct sm_scenario_file **file, struct sm_arena *arena, const char *root,
-		     const char *name, int ncpus, struct sm_error *error)
+		     const char *name, const struct sm_known *known, struct sm_error *error)
 {
 	bool by_path = strchr(name, '/') || is_ini(name);
 	const char *base;
@@ -147,6 +147,6 @@ int sm_scenario_load(struct sm_scenario_file **file, struct sm_arena *arena, con
 	plain = sm_arena_printf(arena, "%.*s", (int)(strlen(base) - (is_ini(base) ? 4 : 0)), base);
 	if (!plain)
 		return -ENOMEM;
-	err = sm_scenario_parse(file, arena, plain, shown(path), text, ncpus, error);
+	err = sm_scenario_parse(file, arena, plain, shown(path), text, known, error);
 	return err ? err : set_dir(*file, arena, path);
 }

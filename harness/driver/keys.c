@@ -135,6 +135,10 @@ const char *sm_key_words(const void *set, int i)
 
 const char *sm_strategy_words(const void *set, int i)
 {
-	(void)set;
-	return (unsigned int)i < sm_strategy_count ? sm_strategies[i]->name : NULL;
+	const struct sm_known *known = set;
+	int more = i - (int)sm_strategy_count;
+
+	if (more < 0)
+		return sm_strategies[i]->name;
+	return more < known->nforeign ? known->foreign[more].ops.name : NULL;
 }

@@ -9,6 +9,7 @@
 #define SM_KEYS_H
 
 #include "arena.h"
+#include "foreign.h"
 #include "suggest.h"
 
 enum sm_key_type {
@@ -18,7 +19,7 @@ enum sm_key_type {
 	SM_KEY_BOOL,     /* yes, no */
 	SM_KEY_CHOICE,   /* one of row->words, kept as its index */
 	SM_KEY_NAME,     /* one of row->words, kept as the word */
-	SM_KEY_STRATEGY, /* kept as index into sm_strategies */
+	SM_KEY_STRATEGY, /* kept as its struct sm_ops */
 	SM_KEY_PAYLOAD,  /* none, heap, python, or a path with a slash */
 	SM_KEY_TEXT,     /* the rest of the line */
 	SM_KEY_WORDS,    /* words with spaces between them */
@@ -54,7 +55,7 @@ extern const int sm_key_count;
 int sm_key_find(const char *name);
 /* The names, for sm_hint(). */
 const char *sm_key_words(const void *set, int i);
-/* The strategies' names, likewise. */
+/* The strategies' names, likewise; set: a struct sm_known. */
 const char *sm_strategy_words(const void *set, int i);
 
 /* A key's value as written, and understood. */
@@ -62,15 +63,23 @@ struct sm_value {
 	bool given; /* by a file or the command line */
 	struct sm_origin at;
 	const char *text;
-	struct sm_list list; /* numbers, indices; unused for text */
+	struct sm_list list; /* numbers, indices, addresses; unused for text */
 };
 
-/*
- * Understands value->text by the row. ncpus: what `all` means; larger numbers are left out.
- * 0 or -EINVAL.
- */
-int sm_value_parse(const struct sm_key *key, struct sm_value *value, int ncpus,
+/* What values are understood by, beside their rows. */
+struct sm_known {
+	int ncpus;                        /* what `all` means; larger numbers are left out */
+	const struct sm_foreign *foreign; /* strategies beside the built-in ones */
+	int nforeign;
+};
+
+/* Understands value->text by the row. 0 or -EINVAL. */
+int sm_value_parse(const struct sm_key *key, struct sm_value *value, const struct sm_known *known,
 		   struct sm_error *error);
+/* Adds the strategy where it is not listed yet. 0; -E2BIG: there is no room. */
+int sm_value_add_strategy(struct sm_value *value, const struct sm_ops *ops);
+/* The strategy at i. */
+const struct sm_ops *sm_value_strategy(const struct sm_value *value, int i);
 
 /* Puts value i of the list (or the text) into its field of the case. */
 void sm_value_store(const struct sm_key *key, const struct sm_value *value, int i,

@@ -40,7 +40,7 @@ static const struct option {
 	{ "--features", CONFORM, FLAG, AT(features), NULL },
 	{ "--group", CONFORM, TEXTS, ATN(group, ngroup), "NAME" },
 	{ "--help", ANY, FLAG, AT(help), NULL },
-	{ "--host", CONFORM, TEXTS, ATN(host, nhost), "NAME=COMMAND" },
+	{ "--host", RUN | TRY | CONFORM, TEXTS, ATN(host, nhost), "NAME=COMMAND" },
 	{ "--json", LIST | PROBE, FLAG, AT(json), NULL },
 	{ "--json", CONFORM, OUTPUT, AT(json_file), "FILE" },
 	{ "--level", CONFORM, TEXT, AT(level), "must|should|record" },
@@ -70,6 +70,9 @@ const char *sm_options_help(enum sm_command command)
 		       "  --set KEY=VALUE   override a key in every section (see `list keys`)\n"
 		       "  --only REGEX      cases whose name matches (and their floors)\n"
 		       "  --quick           the short form that the scenarios define\n"
+		       "  --host NAME=COMMAND\n"
+		       "                    your own spawner: joins the strategies of every section,\n"
+		       "                    or those alone of --set strategy=popen,NAME\n"
 		       "  --seed N          order of visits; 1 and up\n"
 		       "  --name HOST       call this machine so\n"
 		       "  --attach NAME=FILE.json\n"
@@ -84,7 +87,8 @@ const char *sm_options_help(enum sm_command command)
 		       "  --work EXPR       the first unit of real work, such as 'mylib.f()'\n"
 		       "  --check EXPR      true when its result _ is right\n"
 		       "  --python PATH     your interpreter; default: .venv/bin/python\n"
-		       "  --set KEY=VALUE, --seed N, --name HOST, --no-report, -o DIR: as for run\n";
+		       "  --set KEY=VALUE, --host NAME=COMMAND, --seed N, --name HOST, --no-report,\n"
+		       "  -o DIR            as for run\n";
 	case SM_COMMAND_LIST:
 		return "usage: spawnmark list strategies|payloads|sandboxes|scenarios|keys\n"
 		       "                     |features|checks [--json]\n"

@@ -45,11 +45,56 @@ static int refuse_twin(struct sm_planner *p, int i)
 	return 0;
 }
 
+/*
+ * Strategies of --host join what a section compares, unless --set says what that is. A section of
+ * meters compares none; one of targets is about execs alone.
+ */
+static int join(struct sm_planner *p, struct sm_section *section)
+{
+	struct sm_value *value = &section->values[sm_key_find("strategy")];
+	const struct sm_value *target = &section->values[sm_key_find("target")];
+	bool ways = false, targets = target->list.n > 1;
+
+	for (int i = 0; i < value->list.n; i++)
+		ways = ways || !(sm_value_strategy(value, i)->traits & SM_METER);
+	for (int i = 0; ways && i < p->known.nforeign; i++) {
+		const struct sm_ops *ops = &p->known.foreign[i].ops;
+
+		if (targets && !(ops->traits & SM_FRESH_IMAGE))
+			continue;
+		if (sm_value_add_strategy(value, ops))
+			return sm_bad(p->error, value->at, "more than %d strategies with --host",
+				      SM_LIST_MAX);
+	}
+	return 0;
+}
+
+/* A host that no case would use is a mistake as well. */
+static int check_hosts(const struct sm_planner *p)
+{
+	for (int i = 0; i < p->known.nforeign; i++) {
+		const struct sm_ops *ops = &p->known.foreign[i].ops;
+		int k = 0;
+
+		while (k < p->plan->ncases && p->plan->cases[k].ops != ops)
+			k++;
+		if (k < p->plan->ncases)
+			continue;
+		snprintf(
+			p->error->text, sizeof(p->error->text),
+			"--host %s: no case of this run is of it; name it in --set strategy=..., or "
+			"leave that out",
+			ops->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int add_scenario(struct sm_planner *p, const struct sm_section *settings, int i)
 {
 	const struct sm_plan_options *opt = p->opt;
 	struct sm_scenario_file *file;
-	int err = sm_scenario_load(&file, p->plan->arena, p->root, opt->names[i], opt->ncpus,
+	int err = sm_scenario_load(&file, p->plan->arena, p->root, opt->names[i], &p->known,
 				   p->error);
 
 	if (err)
@@ -67,7 +112,9 @@ static int add_scenario(struct sm_planner *p, const struct sm_section *settings,
 		if (!sm_section_is_family(file->sections[s]))
 			continue;
 		err = sm_section_resolve(section, file, file->sections[s], settings, opt->quick,
-					 opt->ncpus, p->error);
+					 &p->known, p->error);
+		if (!err && !settings->values[sm_key_find("strategy")].given)
+			err = join(p, section);
 		if (!err)
 			err = sm_expand_section(p, file, i, file->sections[s], section);
 	}
@@ -116,13 +163,14 @@ static int set_seed_and_budget(struct sm_planner *p)
 static int fill(struct sm_planner *p)
 {
 	struct sm_section settings;
-	int err =
-		sm_settings_parse(&settings, p->plan->arena, p->opt->set, p->opt->ncpus, p->error);
+	int err = sm_settings_parse(&settings, p->plan->arena, p->opt->set, &p->known, p->error);
 
 	for (int i = 0; !err && i < p->plan->nscenarios; i++)
 		err = add_scenario(p, &settings, i);
 	if (!err)
 		err = check_settings(p, &settings);
+	if (!err)
+		err = check_hosts(p);
 	if (!err)
 		err = sm_floors_add(p);
 	if (!err)
@@ -141,6 +189,7 @@ static int prepare(struct sm_planner *p)
 	char real[PATH_MAX];
 
 	plan->quick = opt->quick;
+	p->known = (struct sm_known){ opt->ncpus, opt->foreign, opt->nforeign };
 	while (opt->names && opt->names[plan->nscenarios])
 		plan->nscenarios++;
 	if (!plan->nscenarios) {

@@ -112,6 +112,8 @@ struct sm_error {
 	char text[512];
 };
 
+struct sm_foreign;
+
 struct sm_plan_options {
 	const char *const *names; /* scenario names or files, NULL-terminated */
 	const char *const *set;   /* "key=value", each overrides every section; or NULL */
@@ -120,7 +122,9 @@ struct sm_plan_options {
 	const char *build;        /* directory that holds sm-host and payloads/; NULL: root/build */
 	uint64_t seed;            /* 0: the scenario's, else a fresh one */
 	bool quick;
-	int ncpus; /* what `cpus = all` means */
+	int ncpus;                        /* what `cpus = all` means */
+	const struct sm_foreign *foreign; /* of --host; must outlive the plan */
+	int nforeign;
 };
 
 /*

@@ -13,6 +13,7 @@ struct sm_planner {
 	const char *build; /* absolute; of the programs */
 	const char *root;  /* absolute */
 	struct sm_error *error;
+	struct sm_known known;
 	int capacity;                 /* of plan->cases */
 	bool meaningful[SM_KEYS_MAX]; /* the key meant something to some section */
 };

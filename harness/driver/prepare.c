@@ -75,13 +75,21 @@ static void gather(void *arg, int from, uint16_t type, const void *data, uint32_
 	run->ncalibration++;
 }
 
-/* Any host can calibrate; the plain one has the smallest image. */
+/* Any host can calibrate; the plain one has the smallest image, a foreign one may have any. */
 static const struct sm_case *plain_host(const struct sm_plan *plan)
 {
-	for (int i = 0; i < plan->ncases; i++)
-		if (!(plan->cases[i].ops->traits & SM_PARENT_LOADS))
+	const struct sm_case *other = plan->ncases ? &plan->cases[0] : NULL;
+
+	for (int i = 0; i < plan->ncases; i++) {
+		const struct sm_ops *ops = plan->cases[i].ops;
+
+		if (ops->traits & SM_PARENT_LOADS)
+			continue;
+		if (ops->start)
 			return &plan->cases[i];
-	return plan->ncases ? &plan->cases[0] : NULL;
+		other = &plan->cases[i];
+	}
+	return other;
 }
 
 int sm_prepare_calibration(struct sm_rig *rig, struct sm_run *run, struct sm_fault *fault)

@@ -136,18 +136,20 @@ static int on_item(void *arg, const struct sm_ini_item *item)
 	return add_value(r->section, r->arena, item->name, item->value, at, item->more, r->error);
 }
 
-static int parse_values(struct sm_section *section, int ncpus, struct sm_error *error)
+static int parse_values(struct sm_section *section, const struct sm_known *known,
+			struct sm_error *error)
 {
 	int err = 0;
 
 	for (int k = 0; !err && k < sm_key_count; k++) {
 		if (section->values[k].given)
-			err = sm_value_parse(&sm_keys[k], &section->values[k], ncpus, error);
+			err = sm_value_parse(&sm_keys[k], &section->values[k], known, error);
 	}
 	return err;
 }
 
-static int check_sections(const struct sm_scenario_file *file, int ncpus, struct sm_error *error)
+static int check_sections(const struct sm_scenario_file *file, const struct sm_known *known,
+			  struct sm_error *error)
 {
 	int families = 0;
 	char hint[240];
@@ -157,7 +159,7 @@ static int check_sections(const struct sm_scenario_file *file, int ncpus, struct
 		struct sm_section *section = file->sections[i];
 		const char *colon = strchr(section->name, ':');
 
-		err = parse_values(section, ncpus, error);
+		err = parse_values(section, known, error);
 		if (err)
 			return err;
 		families += sm_section_is_family(section);
@@ -182,7 +184,8 @@ static int check_sections(const struct sm_scenario_file *file, int ncpus, struct
 }
 
 int sm_scenario_parse(struct sm_scenario_file **out, struct sm_arena *arena, const char *name,
-		      const char *path, const char *text, int ncpus, struct sm_error *error)
+		      const char *path, const char *text, const struct sm_known *known,
+		      struct sm_error *error)
 {
 	struct sm_scenario_file *file = sm_arena_alloc(arena, 1, sizeof(*file));
 	struct reading r = { .file = file, .arena = arena, .error = error };
@@ -203,14 +206,14 @@ int sm_scenario_parse(struct sm_scenario_file **out, struct sm_arena *arena, con
 	if (what)
 		return sm_bad(error, (struct sm_origin){ file->file, line }, "%s", what);
 	if (!err)
-		err = check_sections(file, ncpus, error);
+		err = check_sections(file, known, error);
 	if (!err)
 		*out = file;
 	return err;
 }
 
 int sm_settings_parse(struct sm_section *section, struct sm_arena *arena, const char *const *set,
-		      int ncpus, struct sm_error *error)
+		      const struct sm_known *known, struct sm_error *error)
 {
 	struct sm_origin at = { "--set", 0 };
 
@@ -230,7 +233,7 @@ int sm_settings_parse(struct sm_section *section, struct sm_arena *arena, const 
 		if (err)
 			return err;
 	}
-	return parse_values(section, ncpus, error);
+	return parse_values(section, known, error);
 }
 
 static void override(struct sm_section *out, const struct sm_section *with)
@@ -243,7 +246,7 @@ static void override(struct sm_section *out, const struct sm_section *with)
 
 int sm_section_resolve(struct sm_section *out, const struct sm_scenario_file *file,
 		       const struct sm_section *of, const struct sm_section *settings, bool quick,
-		       int ncpus, struct sm_error *error)
+		       const struct sm_known *known, struct sm_error *error)
 {
 	char name[SM_SECTION_NAME + 8];
 	int n = snprintf(name, sizeof(name), "%s:quick", of->name);
@@ -257,7 +260,7 @@ int sm_section_resolve(struct sm_section *out, const struct sm_scenario_file *fi
 
 		out->values[k].at = of->at;
 		out->values[k].text = fallback ? fallback : "";
-		err = sm_value_parse(&sm_keys[k], &out->values[k], ncpus, error);
+		err = sm_value_parse(&sm_keys[k], &out->values[k], known, error);
 		if (err)
 			return err;
 	}

@@ -33,17 +33,18 @@ struct sm_scenario_file {
  * reads and checks it. Everything belongs to the arena. 0, -EINVAL, -ENOENT or -ENOMEM.
  */
 int sm_scenario_load(struct sm_scenario_file **file, struct sm_arena *arena, const char *root,
-		     const char *name, int ncpus, struct sm_error *error);
+		     const char *name, const struct sm_known *known, struct sm_error *error);
 
 /*
  * The same from text that is already in memory. name and path: for messages and case names.
  */
 int sm_scenario_parse(struct sm_scenario_file **out, struct sm_arena *arena, const char *name,
-		      const char *path, const char *text, int ncpus, struct sm_error *error);
+		      const char *path, const char *text, const struct sm_known *known,
+		      struct sm_error *error);
 
 /* Reads "key=value" settings of the command line into section. 0, -EINVAL or -ENOMEM. */
 int sm_settings_parse(struct sm_section *section, struct sm_arena *arena, const char *const *set,
-		      int ncpus, struct sm_error *error);
+		      const struct sm_known *known, struct sm_error *error);
 
 /*
  * The values in force in section `of`: defaults, [global], the section, [quick], [NAME:quick],
@@ -51,7 +52,7 @@ int sm_settings_parse(struct sm_section *section, struct sm_arena *arena, const 
  */
 int sm_section_resolve(struct sm_section *out, const struct sm_scenario_file *file,
 		       const struct sm_section *of, const struct sm_section *settings, bool quick,
-		       int ncpus, struct sm_error *error);
+		       const struct sm_known *known, struct sm_error *error);
 
 /* Is it a family of cases, rather than [global], [quick] or [NAME:quick]? */
 bool sm_section_is_family(const struct sm_section *section);

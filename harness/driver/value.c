@@ -95,31 +95,32 @@ static bool parse_word(const char *item, const char *const *words, int64_t *out)
 	return false;
 }
 
-static bool parse_strategy(const char *item, int64_t *out)
+static bool parse_strategy(const char *item, const struct sm_known *known, int64_t *out)
 {
-	for (unsigned int i = 0; i < sm_strategy_count; i++) {
-		if (strcmp(sm_strategies[i]->name, item) == 0) {
-			*out = i;
-			return true;
-		}
-	}
-	return false;
+	const struct sm_ops *ops = sm_strategy(item);
+
+	for (int i = 0; !ops && i < known->nforeign; i++)
+		if (strcmp(known->foreign[i].ops.name, item) == 0)
+			ops = &known->foreign[i].ops;
+	*out = (intptr_t)ops;
+	return ops;
 }
 
-static bool parse_item(const struct sm_key *key, const char *item, int ncpus, int64_t *v)
+static bool parse_item(const struct sm_key *key, const char *item, const struct sm_known *known,
+		       int64_t *v)
 {
 	switch (key->type) {
 	case SM_KEY_INT:
 		return parse_int(item, key->min, key->max, v);
 	case SM_KEY_CPUS:
-		*v = ncpus;
+		*v = known->ncpus;
 		return strcmp(item, "all") == 0 || parse_int(item, key->min, key->max, v);
 	case SM_KEY_TIME:
 		return parse_time(item, key->min, key->max, v);
 	case SM_KEY_BOOL:
 		return parse_word(item, booleans, v);
 	case SM_KEY_STRATEGY:
-		return parse_strategy(item, v);
+		return parse_strategy(item, known, v);
 	default:
 		return parse_word(item, key->words, v);
 	}
@@ -134,19 +135,22 @@ static bool holds(const struct sm_list *list, int64_t v)
 	return false;
 }
 
-static int add_item(const struct sm_key *key, struct sm_value *value, const char *item, int ncpus,
-		    struct sm_error *error)
+static int add_item(const struct sm_key *key, struct sm_value *value, const char *item,
+		    const struct sm_known *known, struct sm_error *error)
 {
 	char hint[320];
 	int64_t v = 0;
 
-	if (!parse_item(key, item, ncpus, &v)) {
+	if (!parse_item(key, item, known, &v)) {
 		if (key->type == SM_KEY_STRATEGY)
-			return sm_bad(error, value->at, "unknown strategy '%s'%s", item,
-				      sm_hint(hint, sizeof(hint), item, sm_strategy_words, NULL));
+			return sm_bad(error, value->at,
+				      "unknown strategy '%s'%s; one of your own: --host %s=COMMAND",
+				      item,
+				      sm_hint(hint, sizeof(hint), item, sm_strategy_words, known),
+				      item);
 		return wrong(key, value, item, error);
 	}
-	if (key->type == SM_KEY_CPUS && (v > ncpus || holds(&value->list, v)))
+	if (key->type == SM_KEY_CPUS && (v > known->ncpus || holds(&value->list, v)))
 		return 0; /* `1, 2, all` suits a machine of any size */
 	if (holds(&value->list, v))
 		return sm_bad(error, value->at, "key '%s': '%s' is listed twice", key->name, item);
@@ -175,8 +179,8 @@ static void next_item(const char **at, char *item, size_t size)
 	*at = *end ? end + 1 : NULL;
 }
 
-static int parse_list(const struct sm_key *key, struct sm_value *value, int ncpus,
-		      struct sm_error *error)
+static int parse_list(const struct sm_key *key, struct sm_value *value,
+		      const struct sm_known *known, struct sm_error *error)
 {
 	const char *at = value->text;
 	char item[ITEM_MAX];
@@ -188,15 +192,15 @@ static int parse_list(const struct sm_key *key, struct sm_value *value, int ncpu
 			      key->name, value->text);
 	while (!err && at) {
 		next_item(&at, item, sizeof(item));
-		err = add_item(key, value, item, ncpus, error);
+		err = add_item(key, value, item, known, error);
 	}
 	if (!err && value->list.n == 0)
 		return sm_bad(error, value->at, "key '%s': this machine has only %d CPUs",
-			      key->name, ncpus);
+			      key->name, known->ncpus);
 	return err;
 }
 
-int sm_value_parse(const struct sm_key *key, struct sm_value *value, int ncpus,
+int sm_value_parse(const struct sm_key *key, struct sm_value *value, const struct sm_known *known,
 		   struct sm_error *error)
 {
 	int64_t ignored;
@@ -223,8 +227,23 @@ int sm_value_parse(const struct sm_key *key, struct sm_value *value, int ncpus,
 		}
 		return 0;
 	default:
-		return parse_list(key, value, ncpus, error);
+		return parse_list(key, value, known, error);
 	}
+}
+
+int sm_value_add_strategy(struct sm_value *value, const struct sm_ops *ops)
+{
+	if (holds(&value->list, (intptr_t)ops))
+		return 0;
+	if (value->list.n == SM_LIST_MAX)
+		return -E2BIG;
+	value->list.v[value->list.n++] = (intptr_t)ops;
+	return 0;
+}
+
+const struct sm_ops *sm_value_strategy(const struct sm_value *value, int i)
+{
+	return (const struct sm_ops *)(intptr_t)value->list.v[i];
 }
 
 static void store_number(int64_t v, size_t size, void *field)
@@ -256,7 +275,7 @@ void sm_value_store(const struct sm_key *key, const struct sm_value *value, int 
 		*(const char **)field = key->words[value->list.v[i]];
 		break;
 	case SM_KEY_STRATEGY:
-		*(const struct sm_ops **)field = sm_strategies[value->list.v[i]];
+		*(const struct sm_ops **)field = sm_value_strategy(value, i);
 		break;
 	default:
 		store_number(value->list.v[i], key->size, field);
@@ -271,7 +290,7 @@ void sm_value_print(const struct sm_key *key, const struct sm_value *value, int 
 	if (key->type == SM_KEY_CHOICE || key->type == SM_KEY_NAME)
 		snprintf(text, size, "%s", key->words[v]);
 	else if (key->type == SM_KEY_STRATEGY)
-		snprintf(text, size, "%s", sm_strategies[v]->name);
+		snprintf(text, size, "%s", sm_value_strategy(value, i)->name);
 	else
 		snprintf(text, size, "%lld", (long long)v);
 }

@@ -13,13 +13,15 @@
 
 #include "driver/scenario.h"
 
+static const struct sm_known one_cpu = { .ncpus = 1 }, two_cpus = { .ncpus = 2 };
+
 static struct sm_scenario_file *parse(struct sm_arena *arena, const char *text, int *err,
 				      struct sm_error *error)
 {
 	struct sm_scenario_file *file;
 
 	error->text[0] = '\0';
-	*err = sm_scenario_parse(&file, arena, "x", "x.ini", text, 2, error);
+	*err = sm_scenario_parse(&file, arena, "x", "x.ini", text, &two_cpus, error);
 	return file;
 }
 
@@ -149,9 +151,9 @@ static void test_values_and_inheritance(void **state)
 	file = parse(arena, good, &err, &error);
 	assert_non_null(file);
 	assert_int_equal(file->nsections, 5);
-	assert_int_equal(sm_settings_parse(&settings, arena, NULL, 2, &error), 0);
-	sm_section_resolve(&one, file, file->sections[1], &settings, false, 2, &error);
-	sm_section_resolve(&two, file, file->sections[2], &settings, false, 2, &error);
+	assert_int_equal(sm_settings_parse(&settings, arena, NULL, &two_cpus, &error), 0);
+	sm_section_resolve(&one, file, file->sections[1], &settings, false, &two_cpus, &error);
+	sm_section_resolve(&two, file, file->sections[2], &settings, false, &two_cpus, &error);
 	assert_int_equal(value(&one, "blocks")->list.v[0], 7);
 	assert_int_equal(value(&one, "samples")->list.v[0], 4);
 	assert_int_equal(value(&two, "samples")->list.v[0], 3);
@@ -163,14 +165,14 @@ static void test_values_and_inheritance(void **state)
 	assert_string_equal(value(&one, "work")->text, "{\"a\": 1, \"b\": 2 == 3}");
 	assert_string_equal(value(&one, "check")->text, "_");
 
-	sm_section_resolve(&one, file, file->sections[1], &settings, true, 2, &error);
-	sm_section_resolve(&two, file, file->sections[2], &settings, true, 2, &error);
+	sm_section_resolve(&one, file, file->sections[1], &settings, true, &two_cpus, &error);
+	sm_section_resolve(&two, file, file->sections[2], &settings, true, &two_cpus, &error);
 	assert_int_equal(value(&one, "blocks")->list.v[0], 2);
 	assert_int_equal(value(&one, "samples")->list.v[0], 9);
 	assert_int_equal(value(&two, "samples")->list.v[0], 1);
 
-	assert_int_equal(sm_settings_parse(&settings, arena, set, 2, &error), 0);
-	sm_section_resolve(&one, file, file->sections[1], &settings, true, 2, &error);
+	assert_int_equal(sm_settings_parse(&settings, arena, set, &two_cpus, &error), 0);
+	sm_section_resolve(&one, file, file->sections[1], &settings, true, &two_cpus, &error);
 	assert_int_equal(value(&one, "blocks")->list.v[0], 6);
 	assert_string_equal(value(&one, "work")->text, "a = b, c");
 	sm_arena_free(arena);
@@ -195,7 +197,7 @@ static void test_settings(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		const char *const set[] = { bad[i].set, NULL };
 
-		assert_int_equal(sm_settings_parse(&settings, arena, set, 2, &error), -EINVAL);
+		assert_int_equal(sm_settings_parse(&settings, arena, set, &two_cpus, &error), -EINVAL);
 		assert_string_equal(error.text, bad[i].message);
 	}
 	sm_arena_free(arena);
@@ -232,7 +234,7 @@ static void test_keys(void **state)
 
 		assert_int_equal(sm_key_find(key->name), k);
 		assert_true(strlen(key->help) > 10 && key->kinds != 0);
-		if (sm_value_parse(key, &v, 1, &error))
+		if (sm_value_parse(key, &v, &one_cpu, &error))
 			fail_msg("the default of '%s': %s", key->name, error.text);
 	}
 }
