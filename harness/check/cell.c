@@ -150,8 +150,8 @@ static const char *const *server_env(struct sm_cell *c, const char *const *more)
 
 	if (!all)
 		return NULL;
-	for (size_t i = 0; i < n; i++)
-		all[i] = more[i];
+	if (more)
+		memcpy(all, more, n * sizeof(*all));
 	if (c->board)
 		all[n] = keep_pair(c, "SM_PROBE", c->check->id);
 	return sm_cell_env(c, NULL, NULL, all);

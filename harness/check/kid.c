@@ -161,7 +161,7 @@ void sm_kid_kill(struct sm_cell *c, struct sm_kid *kid)
 int sm_kid_ask(struct sm_cell *c, const char *arg, struct sm_answer *answer, struct sm_exit *exit)
 {
 	struct sm_req req = sm_cell_req(c, arg);
-	struct sm_kid kid;
+	struct sm_kid kid = { .reaped = true };
 	int err = sm_kid_spawn(c, &kid, &req);
 
 	if (err)
@@ -177,8 +177,8 @@ int sm_kid_ask(struct sm_cell *c, const char *arg, struct sm_answer *answer, str
 
 int sm_kid_verdict(struct sm_cell *c, const struct sm_req *req)
 {
-	struct sm_answer answer;
-	struct sm_kid kid;
+	struct sm_answer answer = { .observed = SM_OBSERVED_NONE };
+	struct sm_kid kid = { .reaped = true };
 	int err = sm_kid_spawn(c, &kid, req);
 
 	if (err)

@@ -50,6 +50,7 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
 	ssize_t n;
 	int fd;
 
+	buf[0] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
