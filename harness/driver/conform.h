@@ -92,6 +92,7 @@ enum sm_expected { SM_EXPECT_HOLDS, SM_EXPECT_FAILS, SM_EXPECT_RECORD };
 struct sm_expectation {
 	enum sm_expected expected;
 	const char *why; /* of SM_EXPECT_FAILS; else NULL */
+	bool leaves;     /* ... and to leave something behind is no other failure */
 };
 
 /* What became of one cell. Strings are the run's. */

@@ -220,8 +220,14 @@ static void take_leave(struct sm_asker *a, const struct sm_check *check, struct 
 	sm_leftover_look(&a->left, &a->rig, host);
 	if (!a->left.found)
 		return;
-	cell->verdict = SM_VERDICT_FAIL;
-	cell->reason = sm_arena_printf(a->run->arena, "left behind: %s", a->left.text);
+	if (cell->expectation.leaves) {
+		cell->observed = SM_FAILS;
+		cell->verdict = sm_conform_judge(cell->expectation.expected, SM_FAILS);
+		cell->reason = cell->verdict == SM_VERDICT_XFAIL ? cell->expectation.why : NULL;
+	} else {
+		cell->verdict = SM_VERDICT_FAIL;
+		cell->reason = sm_arena_printf(a->run->arena, "left behind: %s", a->left.text);
+	}
 	cell->evidence = sm_arena_printf(a->run->arena, "left behind: %s; else %s", a->left.text,
 					 cell->evidence);
 }

@@ -46,21 +46,22 @@ const char *sm_level_name(enum sm_level level)
 struct sm_expectation sm_conform_expect(const struct sm_suite *suite, const struct sm_check *check,
 					const struct sm_target *target)
 {
-	const struct sm_expectation holds = { SM_EXPECT_HOLDS, NULL };
-	const struct sm_expectation fails = { SM_EXPECT_FAILS, check->why };
+	enum sm_expected fails = SM_EXPECT_FAILS, holds = SM_EXPECT_HOLDS;
 
 	if (check->level == SM_RECORD)
-		return (struct sm_expectation){ SM_EXPECT_RECORD, NULL };
+		fails = holds = SM_EXPECT_RECORD;
 	for (unsigned int i = 0; i < suite->nexpects; i++) {
 		const struct sm_expect *e = &suite->expects[i];
 
 		if (strcmp(e->check, check->id) || strcmp(e->strategy, target->name))
 			continue;
-		return e->holds ? holds : (struct sm_expectation){ SM_EXPECT_FAILS, e->why };
+		if (e->holds == true)
+			return (struct sm_expectation){ .expected = holds };
+		return (struct sm_expectation){ fails, e->why, e->holds == SM_FAILS_LEAVING };
 	}
 	if ((target->traits & check->fails_with) || (~target->traits & check->fails_lacking))
-		return fails;
-	return holds;
+		return (struct sm_expectation){ fails, check->why, false };
+	return (struct sm_expectation){ .expected = holds };
 }
 
 enum sm_verdict sm_conform_judge(enum sm_expected expected, int observed)

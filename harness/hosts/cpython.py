@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""cpython.py popen|forkserver: the interpreter's own spawners on spawnmark's meter.
+"""The interpreter's own spawners on the meter: subprocess.Popen and multiprocessing.forkserver.
 
     spawnmark conform --host cpython-popen='python3 harness/hosts/cpython.py popen'
     spawnmark run startup --host cpython-forkserver='python3 harness/hosts/cpython.py forkserver'
-
-Nothing is rebuilt here: popen is subprocess.Popen, forkserver is multiprocessing's.
 """
+import contextlib
 import errno
 import json
 import multiprocessing
+import multiprocessing.connection
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
@@ -17,8 +17,7 @@ import subprocess
 import sys
 import threading
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cpython_child  # noqa: E402
 import spawnmark as sm  # noqa: E402
 
@@ -27,14 +26,11 @@ CONTEXT = multiprocessing.get_context("forkserver")
 
 
 class Popen(sm.Strategy):
-    """What a service written in Python does today."""
-
     name = "cpython-popen"
     summary = f"subprocess.Popen of CPython {sys.version.split()[0]}"
     traits = sm.CHILD_OF_PARENT | sm.FRESH_IMAGE
     offers = sm.SETSID | sm.UMASK | sm.GROUPS | sm.GID | sm.UID
-    if sys.version_info >= (3, 11):
-        offers |= sm.PGID
+    offers |= sm.PGID if sys.version_info >= (3, 11) else 0
 
     def start(self, setup):
         self.argv = sm.texts(setup.argv)
@@ -67,8 +63,7 @@ class Popen(sm.Strategy):
                 file.close()
         return made
 
-    @staticmethod
-    def stage(error, request):  # subprocess tells an errno and a file alone
+    def stage(self, error, request):  # subprocess tells an errno and a file alone
         if request.cwd and error.filename == request.cwd:
             return sm.STAGE_CHDIR
         if request.fields and error.errno == errno.EPERM:
@@ -83,12 +78,12 @@ class Popen(sm.Strategy):
 
 
 class ForkServer(sm.Strategy):
-    """multiprocessing.forkserver; its children are the server's, their status is relayed."""
-
     name = "cpython-forkserver"
     summary = f"multiprocessing.forkserver of CPython {sys.version.split()[0]}"
     traits = sm.OWN_SERVER | sm.RUNS_ATFORK
-    lock, users = threading.Lock(), 0  # multiprocessing has one fork server, whoever starts it
+    # One fork server, whoever starts it. start() looks at all processes, and two threads that look
+    # at one and the same may lose its exit status.
+    lock, users = threading.RLock(), 0
 
     def start(self, setup):
         with ForkServer.lock:
@@ -98,23 +93,24 @@ class ForkServer(sm.Strategy):
 
     def launch(self, setup):
         argv = [os.fsdecode(word) for word in sm.texts(setup.argv)]
-        python = [os.path.basename(word) for word in argv[1:2]] == ["python.py"]
+        python = os.path.basename(argv[1]) == "python.py" if argv[1:] else False
         if not python and os.path.basename(argv[0]) != "none":
-            raise sm.Refused(sm.STAGE_ARGUMENT, errno.EOPNOTSUPP,
-                             "multiprocessing's children are Python: payload none or python")
-        os.environb.clear()  # the server's: it inherits it
-        os.environb.update(sm.environment(setup.envp))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.getenv("PYTHONPATH")]))
-        os.environ["SM_PAYLOAD"] = json.dumps(argv[1:] if python else [])
+            raise sm.Refused(sm.STAGE_ARGUMENT, errno.EOPNOTSUPP, "only payloads none and python")
+        ForkServer.command = json.dumps(argv[1:] if python else [])
         if python:
             CONTEXT.set_executable(argv[0])
         CONTEXT.set_forkserver_preload(["cpython", "cpython_child"])
         first = CONTEXT.Process(target=int, daemon=True)
-        first.start()
-        first.join()  # the server has loaded
-        os.read(first.sentinel, 1)  # and has closed its end behind the exit status
-        if first.exitcode:
-            raise sm.Refused(sm.STAGE_PRELOAD, errno.EPROTO, "the server could not load")
+        try:
+            with cpython_child.inherited(sm.environment(setup.envp), self.command):
+                first.start()
+            first.join()  # the server has loaded
+            os.read(first.sentinel, 1)  # and has closed its end behind the exit status
+            if first.exitcode:
+                raise sm.Refused(sm.STAGE_PRELOAD, errno.EPROTO, "the server could not load")
+        except BaseException:
+            self.end()
+            raise
 
     def spawn(self, request, child):
         if request.fields or request.cwd or sm.texts(request.args):
@@ -123,9 +119,10 @@ class ForkServer(sm.Strategy):
         theirs = [pipe[i != 0] for i, pipe in enumerate(pipes)]
         ends = sm.duplicates(pipe[i == 0] for i, pipe in enumerate(pipes))
         made = CONTEXT.Process(target=cpython_child.be_child, daemon=True,
-                                    args=(theirs, sm.environment(request.envp)))
+                                    args=(theirs, sm.environment(request.envp), self.command))
         try:
-            made.start()
+            with ForkServer.lock:
+                made.start()
         except BaseException:
             sm.close_all(ends)
             raise
@@ -133,20 +130,24 @@ class ForkServer(sm.Strategy):
         return made
 
     def wait(self, made, timeout_s):
-        made.join(timeout_s)
-        if made.exitcode is None:
+        if not multiprocessing.connection.wait([made.sentinel], timeout_s):
             raise TimeoutError
-        return made.exitcode
+        with ForkServer.lock:
+            made.join()
+            return made.exitcode
 
     def stop(self):
         with ForkServer.lock:
             ForkServer.users -= 1
-            if ForkServer.users:
-                return
-            if self.server():  # which else would wait for its children, and we for it
-                os.kill(self.server(), signal.SIGTERM)
+            if not ForkServer.users:
+                self.end()
+
+    def end(self):
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # reaped by somebody
+            if self.server():
+                os.kill(self.server(), signal.SIGKILL)  # else it would wait for its children
             multiprocessing.forkserver._forkserver._stop()
-            multiprocessing.resource_tracker._resource_tracker._stop()
+        multiprocessing.resource_tracker._resource_tracker._stop()
 
     def server(self):
         return multiprocessing.forkserver._forkserver._forkserver_pid or 0

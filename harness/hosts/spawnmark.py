@@ -10,9 +10,8 @@ import os
 CHILD_OF_PARENT, FRESH_IMAGE, RUNS_ATFORK, OWN_SERVER = 1, 2, 4, 8
 SETSID, PGID, UMASK, SIGMASK, LIMITS, CGROUP, GROUPS, GID, UID, FDS = (1 << i for i in range(10))
 STAGE_PIPE, STAGE_CLONE, STAGE_CHDIR, STAGE_EXEC, STAGE_PRELOAD = 2, 4, 7, 8, 9
-STAGE_ARGUMENT, STAGE_ATTR = 1, 20
+STAGE_ARGUMENT, STAGE_RECEIVE, STAGE_ATTR = 1, 12, 20
 TEXTS = c.POINTER(c.c_char_p)
-
 
 class Fault(c.Structure):
     _fields_ = [("size", c.c_uint32), ("stage", c.c_int32), ("err", c.c_int32),
@@ -128,8 +127,10 @@ def _refuse(fault, error: BaseException, stage: int) -> int:
     if isinstance(error, Refused):
         stage, err, text = error.stage, error.err, error.text
     else:
-        err = (error.errno if isinstance(error, OSError) else 0) or errno.EPROTO
-        text = f"{type(error).__name__}: {error}"
+        err, text = getattr(error, "errno", 0), f"{type(error).__name__}: {error}"
+        if isinstance(error, EOFError):  # from a server that has died
+            stage, err = STAGE_RECEIVE, errno.EPIPE
+    err = err or errno.EPROTO
     fault.contents.stage, fault.contents.err = stage, err
     fault.contents.text = text.encode(errors="replace")[:239]
     return -err

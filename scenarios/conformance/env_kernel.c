@@ -139,8 +139,11 @@ static int cgroup_inherited(struct sm_cell *c)
 	sm_cell_stop(c);
 	if (c->board)
 		dir = strdup(c->board->bytes + CGROUP_AT);
-	if (!dir || !*dir)
-		return sm_broken(c, "the creator did not move");
+	if (!dir || !*dir) {
+		free(dir);
+		return c->observed == SM_SKIPS ? c->observed
+					       : sm_broken(c, "the creator did not move");
+	}
 	if (!(c->ops->traits & SM_OWN_SERVER)) { /* then it is this process: back again */
 		slash = strrchr(dir, '/');
 		*slash = '\0';

@@ -151,6 +151,8 @@ static int judge_program(struct sm_cell *c, const char *what, int err, int expec
 {
 	if (!err)
 		return sm_fails(c, "%s: the strategy says that it runs", what);
+	if (err == -EOPNOTSUPP) /* no program at all is its payload */
+		return sm_trouble(c, err, what);
 	return sm_judge(c, c->fault.stage == SM_STAGE_EXEC && err == -expected,
 			"%s: stage %d, %s (%s)", what, c->fault.stage, strerror(-err),
 			c->fault.text);

@@ -10,6 +10,24 @@
 #define NO_REPAIR "a raw clone: fork(3) would make the lock anew, whose holder the child has not"
 #define NO_TID    "a raw clone: libc goes on with the thread id of the server in its cache"
 
+/* The real CPython (harness/hosts/cpython.py), 3.11 to 3.13; what it does is in the files named. */
+#define POPEN  "cpython-popen"
+#define SERVER "cpython-forkserver"
+#define NO_CORE \
+	"Lib/subprocess.py: returncode is minus the signal, without the core bit of the status"
+#define PYMP                                                                                    \
+	"Lib/multiprocessing/util.py:get_temp_dir: the socket's directory is removed when the " \
+	"parent's interpreter ends, which a signal does not let it"
+#define ALIVE                                                                                   \
+	"Lib/multiprocessing/forkserver.py:_serve_one: children keep the pipe that tells the "  \
+	"server of living clients, the resource tracker's and a sentinel: the server lives as " \
+	"long as they do"
+#define DIES                                                                                       \
+	"Lib/multiprocessing/forkserver.py:main: whatever its fork or a request that comes short " \
+	"raises ends the server; no errno goes back, its client reads end of file"
+#define PATIENT \
+	"Lib/multiprocessing/popen_forkserver.py: no read of the server's answer has a bound"
+
 const struct sm_expect sm_expects[] = {
 	{ "signal.tty.interrupt", "zygote", false,
 	  "its model's server leaves SIGINT at the default, so ^C ends it" },
@@ -31,6 +49,47 @@ const struct sm_expect sm_expects[] = {
 	  "a raw clone runs no fork handlers: the module's state is the server's" },
 	{ "memory.cost.parent", "popen", false,
 	  "it forks before it execs, and fork copies the parent's page tables" },
+	{ "exit.core.dumped", POPEN, false, NO_CORE },
+	{ "exit.usage.own", POPEN, false, "Lib/subprocess.py: os.waitpid(), which tells no usage" },
+	{ "exit.ignored.status", POPEN, false,
+	  "Lib/subprocess.py:_try_wait takes ECHILD for exit status 0 (bpo-15756)" },
+
+	{ "identity.image.payload", SERVER, false,
+	  "a child is the interpreter, whatever its function loads" },
+	{ "exit.core.dumped", SERVER, false, NO_CORE },
+	{ "signal.mask.server", SERVER, false,
+	  "Lib/multiprocessing/util.py:spawnv_passfds: the server is exec'd with the parent's mask, "
+	  "and nothing clears it" },
+	{ "fd.open.entry", SERVER, false, ALIVE },
+	{ "fd.open.siblings", SERVER, false, ALIVE },
+	{ "fd.stdio.closed-at-start", SERVER, false,
+	  "Lib/multiprocessing/util.py:spawnv_passfds keeps the numbers of what it passes: without a "
+	  "stdin of the parent the listener is the server's 0" },
+	{ "fd.cloexec.ends", SERVER, false,
+	  "Lib/multiprocessing/reduction.py:recvfds: socket.recvmsg() without MSG_CMSG_CLOEXEC" },
+	{ "limit.pids-max", SERVER, false, DIES },
+	{ "limit.deadline", SERVER, false, DIES },
+	{ "limit.fds.server", SERVER, false, DIES },
+	{ "limit.fds.parent", SERVER, false, DIES },
+	{ "limit.fds.start", SERVER, false,
+	  "Lib/multiprocessing/popen_forkserver.py:_launch: when its os.dup() fails, the two ends "
+	  "that it has stay open" },
+	{ "life.server-stopped.timeout", SERVER, false, PATIENT },
+	{ "life.server-stopped.next", SERVER, false, PATIENT },
+	{ "signal.pdeathsig.parent", SERVER, SM_FAILS_LEAVING, ALIVE "; and " PYMP },
+	{ "signal.pdeathsig.race", SERVER, SM_FAILS_LEAVING, ALIVE "; and " PYMP },
+	{ "life.parent-killed.pdeathsig", SERVER, SM_FAILS_LEAVING, ALIVE "; and " PYMP },
+	{ "identity.reaper.server-ends", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "signal.tty.interrupt", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "signal.group.during", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "protocol.gone.parent", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "env.terminal.inherited", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "life.parent-killed.all", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "life.parent-killed.deaf", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "life.parent-killed.request", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "life.parent-killed.names", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "life.hangup.ignored", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "life.hangup.handled", SERVER, SM_FAILS_LEAVING, PYMP },
 	{ NULL, NULL, false, NULL },
 };
 const unsigned int sm_expect_count = sizeof(sm_expects) / sizeof(sm_expects[0]) - 1;

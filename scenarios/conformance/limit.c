@@ -280,6 +280,8 @@ static int exec_is_told(struct sm_cell *c)
 			close(fd);
 		if (targets[i].target != UNDER_A_FILE)
 			unlink(path);
+		if (err == -EOPNOTSUPP) /* no program at all is its payload */
+			return sm_trouble(c, err, targets[i].what);
 		if (c->fault.stage != SM_STAGE_EXEC ||
 		    (err != -targets[i].err && err != -targets[i].or_err))
 			return sm_fails(c, "%s: stage %s, %s; expected exec, %s", targets[i].what,
