@@ -287,9 +287,9 @@ static int ioprio_child(struct sm_cell *c)
 	return sm_child_is(c, 1, "I/O priority");
 }
 
-#define LIKE(detail, row_, claim_, source_, name)                                          \
-	.id = "env." detail ".inherited", .row = row_, .claim = claim_, .source = source_, \
-	.level = SM_MUST, .in_parent = sm_like_creator, .in_creator = name##_creator,      \
+#define LIKE(detail, row_, claim_, source_, name)                                                \
+	.id = "env." detail ".inherited", .row = (row_), .claim = (claim_), .source = (source_), \
+	.level = SM_MUST, .in_parent = sm_like_creator, .in_creator = name##_creator,            \
 	.in_child = name##_child
 
 static const struct sm_check checks[] = {

@@ -211,9 +211,9 @@ static int exec_busy(struct sm_cell *c)
 
 #define EXEC_ROW(detail, claim_, half)                                                          \
 	{                                                                                       \
-		.id = "env.exec." detail, .row = "F23", .claim = claim_,                        \
+		.id = "env.exec." detail, .row = "F23", .claim = (claim_),                      \
 		.source = "execve(2); CPython test_exception_bad_executable; glibc tst-spawn2", \
-		.level = SM_MUST, .without = SM_PARENT_LOADS, .in_parent = half,                \
+		.level = SM_MUST, .without = SM_PARENT_LOADS, .in_parent = (half),              \
 	}
 
 static const struct sm_check checks[] = {

@@ -276,7 +276,7 @@ static int groups_refused(struct sm_cell *c)
 	.id = "env." field_ ".refused", .row = "F11",                                             \
 	.claim = "a " field_ " that may not be had: stage attr and EPERM are told",               \
 	.source = "CPython test_user; libuv spawn_setuid_fails; CVE-2023-6507", .level = SM_MUST, \
-	.needs = SM_NEED(SM_F_ROOT), .in_parent = half, .in_creator = powerless_creator
+	.needs = SM_NEED(SM_F_ROOT), .in_parent = (half), .in_creator = powerless_creator
 
 static const struct sm_check checks[] = {
 	{

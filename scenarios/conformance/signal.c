@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signal.c - dispositions, masks and pending signals of a child.
+ * signal.c - dispositions and pending signals of a child.
  */
 #include "group.h"
 
@@ -13,124 +13,8 @@
 #include <unistd.h>
 
 #include "env_util.h"
+#include "signal_util.h"
 #include "sys/sys.h"
-
-#define BIT(sig) (UINT64_C(1) << ((sig)-1))
-
-/* Of the kernel's own view: 64 bits, bit n - 1 stands for signal n; -1: gone. */
-static uint64_t signals_of(pid_t pid, const char *key)
-{
-	return (uint64_t)sm_status_of(pid, key, 16);
-}
-
-/* What glibc keeps for itself is nobody's to set. */
-#define LIBC_OWN (BIT(32) | BIT(33))
-
-static int signal_child(struct sm_cell *c)
-{
-	c->answer.n[0] = (int64_t)(signals_of(getpid(), "SigBlk") & ~LIBC_OWN);
-	c->answer.n[1] = (int64_t)(signals_of(getpid(), "SigCgt") & ~LIBC_OWN);
-	c->answer.n[2] = (int64_t)(signals_of(getpid(), "SigIgn") & ~LIBC_OWN);
-	c->answer.n[3] =
-		(int64_t)((signals_of(getpid(), "SigPnd") | signals_of(getpid(), "ShdPnd")) &
-			  ~LIBC_OWN);
-	return sm_holds(c, "blocked %#llx, caught %#llx, ignored %#llx, pending %#llx",
-			(long long)c->answer.n[0], (long long)c->answer.n[1],
-			(long long)c->answer.n[2], (long long)c->answer.n[3]);
-}
-
-/* C03 */
-static void block_some(sigset_t *old)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGRTMIN + 3);
-	sigprocmask(SIG_BLOCK, &set, old);
-}
-
-/* The child's mask, of a parent that blocks some. */
-static int mask_of_child(struct sm_cell *c, struct sm_req *req, uint64_t *mask)
-{
-	struct sm_answer a = { .n = { -1 } };
-	sigset_t old;
-	int err;
-
-	block_some(&old);
-	err = sm_ask_one(c, req, &a);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	*mask = (uint64_t)a.n[0];
-	return err;
-}
-
-static int judge_mask(struct sm_cell *c, struct sm_req *req, uint64_t expected, const char *whose)
-{
-	uint64_t mask;
-	int err = mask_of_child(c, req, &mask);
-
-	if (err)
-		return sm_trouble(c, err, "a child");
-	return sm_judge(c, mask == expected,
-			"the parent blocks signals 10, 15 and 37; the child %#llx; %s is %#llx",
-			(unsigned long long)mask, whose, (unsigned long long)expected);
-}
-
-static int mask_parent(struct sm_cell *c)
-{
-	struct sm_req req = sm_cell_req(c, NULL);
-	uint64_t own = signals_of(getpid(), "SigBlk") & ~LIBC_OWN;
-
-	return judge_mask(c, &req, own | BIT(SIGUSR1) | BIT(SIGTERM) | BIT(SIGRTMIN + 3),
-			  "the parent's");
-}
-
-static int mask_server(struct sm_cell *c)
-{
-	struct sm_req req = sm_cell_req(c, NULL);
-
-	return judge_mask(c, &req, 0, "the server's");
-}
-
-static int mask_requested(struct sm_cell *c)
-{
-	struct sm_req req = sm_cell_req(c, NULL);
-
-	req.fields = SM_REQ_SIGMASK;
-	req.sigmask = BIT(SIGINT) | BIT(SIGRTMIN + 1);
-	return judge_mask(c, &req, req.sigmask, "requested");
-}
-
-static int mask_requested_empty(struct sm_cell *c)
-{
-	struct sm_req req = sm_cell_req(c, NULL);
-
-	req.fields = SM_REQ_SIGMASK;
-	return judge_mask(c, &req, 0, "requested");
-}
-
-static int mask_creator(struct sm_cell *c)
-{
-	uint64_t before[2], after[2];
-	pid_t server;
-	int err = sm_cell_start(c);
-
-	if (err)
-		return sm_trouble(c, err, "start");
-	server = c->server > 0 ? c->server : getpid();
-	before[0] = signals_of(getpid(), "SigBlk");
-	before[1] = signals_of(server, "SigBlk");
-	err = sm_kid_ask(c, NULL, &(struct sm_answer){ 0 }, NULL);
-	if (err)
-		return sm_trouble(c, err, "a child");
-	after[0] = signals_of(getpid(), "SigBlk");
-	after[1] = signals_of(server, "SigBlk");
-	return sm_judge(c, !memcmp(before, after, sizeof(before)),
-			"blocked before and after: parent %#llx, %#llx; creator %#llx, %#llx",
-			(unsigned long long)before[0], (unsigned long long)after[0],
-			(unsigned long long)before[1], (unsigned long long)after[1]);
-}
 
 /* C04, C21 */
 static void on_nothing(int sig)
@@ -170,7 +54,7 @@ static int handler_creator_rt(struct sm_cell *c)
 
 static int handler_none(struct sm_cell *c)
 {
-	signal_child(c);
+	sm_signal_child(c);
 	return sm_judge(c, !c->answer.n[1],
 			"the creator catches all it can; the child catches %#llx",
 			(unsigned long long)c->answer.n[1]);
@@ -186,9 +70,9 @@ static int ignored_creator(struct sm_cell *c)
 
 static int ignored_child(struct sm_cell *c)
 {
-	const uint64_t both = BIT(SIGUSR2) | BIT(SIGHUP);
+	const uint64_t both = SM_BIT(SIGUSR2) | SM_BIT(SIGHUP);
 
-	signal_child(c);
+	sm_signal_child(c);
 	return sm_judge(c, ((uint64_t)c->answer.n[2] & both) == both,
 			"the creator ignores SIGUSR2 and SIGHUP: the child ignores %s",
 			((uint64_t)c->answer.n[2] & both) == both ? "both" : "not both");
@@ -197,7 +81,7 @@ static int ignored_child(struct sm_cell *c)
 /* C17, without a terminal: what the server does for itself stays its own */
 static int ignored_server(struct sm_cell *c)
 {
-	uint64_t own = signals_of(getpid(), "SigIgn") & ~LIBC_OWN;
+	uint64_t own = sm_signals_of(getpid(), "SigIgn") & ~SM_LIBC_OWN;
 	struct sm_answer a;
 	int err = sm_kid_ask(c, NULL, &a, NULL);
 
@@ -206,7 +90,7 @@ static int ignored_server(struct sm_cell *c)
 	return sm_judge(c, (uint64_t)a.n[2] == own,
 			"the parent ignores %#llx, the server %#llx, the child %#llx",
 			(unsigned long long)own,
-			(unsigned long long)signals_of(c->server, "SigIgn"),
+			(unsigned long long)sm_signals_of(c->server, "SigIgn"),
 			(unsigned long long)a.n[2]);
 }
 
@@ -237,7 +121,7 @@ static int pending_creator(struct sm_cell *c)
 
 static int pending_none(struct sm_cell *c)
 {
-	signal_child(c);
+	sm_signal_child(c);
 	return sm_judge(c, !c->answer.n[3],
 			"SIGUSR1 and SIGRTMIN+2 are pending in the creator; in the child: %#llx",
 			(unsigned long long)c->answer.n[3]);
@@ -328,54 +212,6 @@ static int storm(struct sm_cell *c)
 
 static const struct sm_check checks[] = {
 	{
-		.id = "signal.mask.parent",
-		.row = "C03",
-		.claim = "without a requested mask the child has its parent's",
-		.source = "execve(2), fork(2): the signal mask is kept; glibc tst-spawn",
-		.level = SM_MUST,
-		.without = SM_OWN_SERVER,
-		.in_parent = mask_parent,
-		.in_child = signal_child,
-	},
-	{
-		.id = "signal.mask.server",
-		.row = "C03",
-		.claim =
-			"without a requested mask a server's child blocks nothing, whatever the parent "
-			"blocked when it started the server",
-		.source = "fork(2); CPython issue 25027: inherited masks",
-		.level = SM_MUST,
-		.only = SM_OWN_SERVER,
-		.in_parent = mask_server,
-		.in_child = signal_child,
-	},
-	{
-		.id = "signal.mask.requested",
-		.row = "C03",
-		.claim = "the child enters with the signal mask of its request",
-		.source = "posix_spawnattr_setsigmask(3); glibc tst-spawn",
-		.level = SM_MUST,
-		.in_parent = mask_requested,
-		.in_child = signal_child,
-	},
-	{
-		.id = "signal.mask.requested.empty",
-		.row = "C03",
-		.claim = "a requested mask may be empty: the child blocks nothing",
-		.source = "posix_spawnattr_setsigmask(3); glibc tst-spawn",
-		.level = SM_MUST,
-		.in_parent = mask_requested_empty,
-		.in_child = signal_child,
-	},
-	{
-		.id = "signal.mask.creator",
-		.row = "C03",
-		.claim = "a spawn leaves the signal masks of parent and server as they were",
-		.source = "libuv process.c:uv_spawn; glibc spawni.c: the mask is restored",
-		.level = SM_MUST,
-		.in_parent = mask_creator,
-	},
-	{
 		.id = "signal.handler.reset",
 		.row = "C04",
 		.claim =
@@ -421,7 +257,7 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
 		.in_parent = ignored_server,
-		.in_child = signal_child,
+		.in_child = sm_signal_child,
 	},
 	{
 		.id = "signal.pending.none",

@@ -193,3 +193,21 @@ int sm_await_no_group(pid_t group, int timeout_ms)
 	}
 	return 0;
 }
+
+uint64_t sm_signals_of(pid_t pid, const char *key)
+{
+	return (uint64_t)sm_status_of(pid, key, 16);
+}
+
+int sm_signal_child(struct sm_cell *c)
+{
+	c->answer.n[0] = (int64_t)(sm_signals_of(getpid(), "SigBlk") & ~SM_LIBC_OWN);
+	c->answer.n[1] = (int64_t)(sm_signals_of(getpid(), "SigCgt") & ~SM_LIBC_OWN);
+	c->answer.n[2] = (int64_t)(sm_signals_of(getpid(), "SigIgn") & ~SM_LIBC_OWN);
+	c->answer.n[3] =
+		(int64_t)((sm_signals_of(getpid(), "SigPnd") | sm_signals_of(getpid(), "ShdPnd")) &
+			  ~SM_LIBC_OWN);
+	return sm_holds(c, "blocked %#llx, caught %#llx, ignored %#llx, pending %#llx",
+			(long long)c->answer.n[0], (long long)c->answer.n[1],
+			(long long)c->answer.n[2], (long long)c->answer.n[3]);
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signal_util.h - a parent that may die: a fork of the host which starts the strategy.
+ * signal_util.h - what the files of the group signal share.
  *
- * It is not the check's own process, and not in its group: so it can be killed, and what happens
+ * A parent that may die is a fork of the host which starts the strategy. It is not the check's own process, and not in its group: so it can be killed, and what happens
  * to its server and child then be watched from outside.
  */
 #ifndef SM_CONFORMANCE_SIGNAL_UTIL_H
@@ -37,5 +37,15 @@ int sm_in_session(struct sm_cell *c, int (*half)(struct sm_cell *c, int master))
 
 /* Waits until no process of the group is left but zombies. 0 or -ETIMEDOUT. */
 int sm_await_no_group(pid_t group, int timeout_ms);
+
+/* As /proc spells sets of signals; glibc keeps two for itself. */
+#define SM_BIT(sig) (UINT64_C(1) << ((sig)-1))
+#define SM_LIBC_OWN (SM_BIT(32) | SM_BIT(33))
+
+/* "SigBlk" and the like of a process, by the kernel. */
+uint64_t sm_signals_of(pid_t pid, const char *key);
+
+/* In a child: n gets what it blocks, catches, ignores and has pending, but for glibc's own. */
+int sm_signal_child(struct sm_cell *c);
 
 #endif
