@@ -278,6 +278,7 @@ static int death_is_seen(struct sm_cell *c)
 	if (c->server > 0)
 		kill(c->server, SIGKILL);
 	sm_await_end(c->server, SM_STEP_MS);
+	req.timeout_ms = SM_STEP_MS / 2; /* less than the three wait for their parent */
 	err = sm_kid_spawn(c, &more, &req);
 	replaced = c->ops->server(c->self) != c->server;
 	if (!err)

@@ -110,7 +110,7 @@ int sm_fd_expose(int fd, int least)
 
 bool sm_fd_ends(int fd)
 {
-	int64_t end = sm_now_ns() + (int64_t)SM_STEP_MS * 1000000;
+	int64_t end = sm_now_ns() + (int64_t)SM_STEP_MS / 2 * 1000000;
 	char scrap[4096];
 
 	for (;;) {

@@ -28,7 +28,10 @@ int sm_fd_child_lists(struct sm_cell *c);
 /* A duplicate of fd at `least` or above, not close-on-exec: what a careless program has open. */
 int sm_fd_expose(int fd, int least);
 
-/* 1: end of file within the time of a step; 0: not; it reads and forgets what comes before. */
+/*
+ * Does end of file come within half a step? Less than children wait for their parent: their own
+ * end must not bring it. Reads and forgets what comes before.
+ */
 bool sm_fd_ends(int fd);
 
 #endif
