@@ -152,7 +152,6 @@ install: all ## copy it below PREFIX (default /usr/local), DESTDIR before it
 	$(Q)install $(B)/sm-host $(B)/checks.so $(B)/libspawnmark.so $(DEST)/lib/spawnmark
 	$(Q)install $(PAYLOADS:%=$(B)/payloads/%) $(DEST)/lib/spawnmark/payloads
 	$(Q)install -m 644 $(B)/libspawnmark.a $(DEST)/lib
-	$(Q)ln -sf spawnmark/libspawnmark.so $(DEST)/lib/libspawnmark.so
 	$(Q)install -m 644 harness/spawnmark.h harness/record.h $(DEST)/include/spawnmark
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' harness/hosts/spawnmark.pc.in \
 		>$(DEST)/lib/pkgconfig/spawnmark.pc

@@ -23,8 +23,9 @@
 #include "driver/probe.h"
 
 struct places {
-	char build[PATH_MAX]; /* where this program and its siblings are */
-	char root[PATH_MAX];  /* where scenarios/ and harness/ are */
+	char build[PATH_MAX];   /* where sm-host, checks.so and the payloads are */
+	char root[PATH_MAX];    /* where scenarios/ and harness/ are */
+	char results[PATH_MAX]; /* where results/ is, or will be */
 };
 
 static bool is_root(const char *dir)
@@ -35,26 +36,49 @@ static bool is_root(const char *dir)
 	return access(path, R_OK) == 0;
 }
 
-/* The root is above the build directory, or else where we are: `make B=` builds anywhere. */
+static void cut_leaf(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+}
+
+/* `make install`: PREFIX/bin is where this program is, PREFIX/lib and share what belongs to it. */
+static bool is_installed(struct places *p, const char *prefix)
+{
+	snprintf(p->root, sizeof(p->root), "%.4000s/share/spawnmark", prefix);
+	snprintf(p->build, sizeof(p->build), "%.4000s/lib/spawnmark", prefix);
+	return is_root(p->root) && access(p->build, X_OK) == 0;
+}
+
+/*
+ * In a checkout the root is above the build directory, or else where we are: `make B=` builds
+ * anywhere. Results go to the checkout's, those of an installed program to where we are.
+ */
 static int find_places(struct places *p, struct sm_error *error)
 {
-	ssize_t n = readlink("/proc/self/exe", p->build, sizeof(p->build) - 1);
-	char *slash;
+	char bin[PATH_MAX], above[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", bin, sizeof(bin) - 1);
 
-	p->build[n > 0 ? n : 0] = '\0';
-	slash = strrchr(p->build, '/');
-	if (slash)
-		*slash = '\0';
-	snprintf(p->root, sizeof(p->root), "%s", p->build);
-	slash = strrchr(p->root, '/');
-	if (slash)
-		*slash = '\0';
-	if (is_root(p->root) || (getcwd(p->root, sizeof(p->root)) && is_root(p->root)))
+	bin[n > 0 ? n : 0] = '\0';
+	cut_leaf(bin);
+	snprintf(above, sizeof(above), "%s", bin);
+	cut_leaf(above);
+	if (!getcwd(p->results, sizeof(p->results)))
+		snprintf(p->results, sizeof(p->results), ".");
+	if (!is_root(above) && is_installed(p, above))
 		return 0;
-	snprintf(error->text, sizeof(error->text),
-		 "harness/payloads/python.py is neither beside %.200s nor here; run from the "
-		 "source tree",
-		 p->build);
+	snprintf(p->build, sizeof(p->build), "%s", bin);
+	snprintf(p->root, sizeof(p->root), "%s", is_root(above) ? above : p->results);
+	snprintf(p->results, sizeof(p->results), "%s", p->root);
+	if (is_root(p->root))
+		return 0;
+	snprintf(
+		error->text, sizeof(error->text),
+		"harness/payloads/python.py is neither beside %.200s nor here, nor is %.200s a place "
+		"that `make install` filled",
+		bin, above);
 	return -ENOENT;
 }
 
@@ -94,6 +118,7 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 	};
 	const struct sm_run_options run_options = {
 		.root = places->root,
+		.results = places->results,
 		.out_dir = o->out_dir,
 		.host_name = o->host_name,
 		.argv = argv,

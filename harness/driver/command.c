@@ -116,6 +116,17 @@ const char *sm_on_path(struct sm_arena *arena, const char *name)
 	return NULL;
 }
 
+/* That of the checkout, whether it is there or not; an installation has none: PATH's. */
+static const char *default_python(struct sm_arena *arena, const char *root)
+{
+	const char *own = sm_arena_printf(arena, "%s/.venv/bin/python", root), *other = NULL;
+	const char *makefile = sm_arena_printf(arena, "%s/Makefile", root);
+
+	if (own && makefile && !is_program(own) && access(makefile, F_OK))
+		other = sm_on_path(arena, "python3");
+	return other ? other : own;
+}
+
 /* *path is left as it is found: resolving a virtual environment's link would leave it. */
 static int find_interpreter(struct sm_planner *p, const struct sm_scenario_file *file,
 			    const struct sm_value *value, const char **path)
@@ -123,7 +134,7 @@ static int find_interpreter(struct sm_planner *p, const struct sm_scenario_file 
 	struct sm_arena *arena = p->plan->arena;
 
 	if (!*value->text) {
-		*path = sm_arena_printf(arena, "%s/.venv/bin/python", p->root);
+		*path = default_python(arena, p->root);
 		if (*path && !is_program(*path))
 			return sm_bad(p->error, value->at,
 				      "%s does not exist; run `make setup`, or set the key "
@@ -146,7 +157,7 @@ char **sm_command_python(struct sm_arena *arena, const char *root, const char *b
 {
 	struct words w = { .arena = arena };
 
-	add(&w, interpreter ? interpreter : sm_arena_printf(arena, "%s/.venv/bin/python", root));
+	add(&w, interpreter ? interpreter : default_python(arena, root));
 	add(&w, sm_arena_printf(arena, "%s/harness/payloads/python.py", root));
 	add_option(&w, "--lib", sm_arena_printf(arena, "%s/libspawnmark.so", build));
 	if (*code->imports)

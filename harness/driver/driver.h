@@ -19,7 +19,8 @@ enum sm_exit_code {
 };
 
 struct sm_run_options {
-	const char *root;               /* directory that holds build/, scripts/, results/ */
+	const char *root;               /* directory that holds scripts/ and .venv/ */
+	const char *results;            /* directory that holds results/; NULL: root */
 	const char *out_dir;            /* -o: the results folder itself; NULL: a new one */
 	const char *host_name;          /* --name; NULL: gethostname() */
 	char **argv;                    /* the command line, for the record; NULL-terminated */

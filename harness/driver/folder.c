@@ -120,7 +120,8 @@ static void name_it(struct sm_folder *f, const struct sm_run_options *opt)
 	make_safe(u.release);
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(f->results, sizeof(f->results), "%.480s/results", opt->root);
+	snprintf(f->results, sizeof(f->results), "%.480s/results",
+		 opt->results ? opt->results : opt->root);
 	snprintf(f->path, sizeof(f->path), "%.300s/%.100s-%.64s-%s", f->results, host, u.release,
 		 stamp);
 }

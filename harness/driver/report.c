@@ -45,6 +45,10 @@ void sm_report(const struct sm_folder *folder, const struct sm_run_options *opt)
 	if (opt->report && access(python, X_OK) == 0 && access(script, R_OK) == 0 &&
 	    run_script(python, script, (char *)folder->path, opt->report_args) == 0)
 		return;
-	printf("results: %s\nreport:  %s %s %s\n", folder->path, python, script, folder->path);
+	printf("results: %s\nreport:  %s %s %s\n", folder->path,
+	       access(python, X_OK) ? "python3" : python, script, folder->path);
+	if (access(python, X_OK))
+		printf("         (a python3 with what %.500s/scripts/requirements.txt names)\n",
+		       opt->root);
 	fflush(stdout);
 }
