@@ -31,6 +31,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import subprocess
@@ -156,6 +157,11 @@ def list_checks(build: Path) -> list[dict[str, Any]]:
     return json.loads(done.stdout)
 
 
+def no_core() -> None:
+    """A mutant may crash; what it leaves is of no use. Checks of cores raise the soft limit."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 def conform(out: Path, strategy: str, ids: list[str]) -> dict[str, dict[str, Any]]:
     """The cells of one run by check."""
     cells = out / "cells.json"
@@ -163,7 +169,8 @@ def conform(out: Path, strategy: str, ids: list[str]) -> dict[str, dict[str, Any
     try:
         done = subprocess.run(
             [out / "spawnmark", "conform", "--strategy", strategy, "--only", only, "--json", cells],
-            cwd=ROOT, text=True, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+            cwd=ROOT, text=True, errors="replace", capture_output=True, timeout=SECONDS,
+            stdin=subprocess.DEVNULL, preexec_fn=no_core)
     except subprocess.TimeoutExpired:
         raise RowError(f"the run took more than {SECONDS} s") from None
     if not cells.exists():

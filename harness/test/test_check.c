@@ -76,7 +76,7 @@ static void verdicts_come_through(void **state)
 	(void)state;
 	EACH(i)
 	{
-		expect(all[i], "good", SM_HOLDS, "arg is '' and this is one line");
+		expect(all[i], "good", SM_HOLDS, "arg is '' and this is one line??");
 		expect(all[i], "no-child-verdict", SM_BROKEN, "no verdict");
 		expect(all[i], "twice", SM_HOLDS, "1 2");
 		expect(all[i], "crash.child", SM_FAILS, "the child's answer");

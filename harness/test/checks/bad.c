@@ -13,7 +13,7 @@
 
 static int good(struct sm_cell *c)
 {
-	return sm_holds(c, "arg is '%s'\nand this is\tone line", c->arg);
+	return sm_holds(c, "arg is '%s'\nand this is\tone line\x80\x1b", c->arg);
 }
 
 static int silent(struct sm_cell *c)
