@@ -170,13 +170,12 @@ static int deadline_is_told(struct sm_cell *c)
 /* ---- K12: what a child may use ---- */
 
 #define MIB ((uint64_t)1 << 20)
+#define TIB ((uint64_t)1 << 40)
 
 static const struct sm_req_limit limits[] = {
-	{ RLIMIT_DATA, 0, 3000 * MIB, 4000 * MIB },
-	{ RLIMIT_STACK, 0, 2 * MIB, 4 * MIB },
-	{ RLIMIT_NOFILE, 0, 5, 20 },
-	{ RLIMIT_FSIZE, 0, 100, 200 },
-	{ RLIMIT_CORE, 0, 0, 0 },
+	{ RLIMIT_DATA, 0, 64 * TIB, 65 * TIB }, /* a sanitizer alone takes 20 */
+	{ RLIMIT_STACK, 0, 2 * MIB, 4 * MIB },  { RLIMIT_NOFILE, 0, 5, 20 },
+	{ RLIMIT_FSIZE, 0, 100, 200 },          { RLIMIT_CORE, 0, 0, 0 },
 };
 #define NLIMITS (sizeof(limits) / sizeof(limits[0]))
 
@@ -184,7 +183,7 @@ static const struct sm_req_limit limits[] = {
 static int child_goes_beyond(struct sm_cell *c)
 {
 	int fd = sm_temp_fd(), one = dup(0), two = dup(0);
-	void *data = mmap(NULL, 3500 * MIB, PROT_READ | PROT_WRITE,
+	void *data = mmap(NULL, 64 * TIB, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	for (size_t i = 0; i < NLIMITS; i++) {
