@@ -25,8 +25,8 @@
 
 struct bystander {
 	pid_t pid;
-	int life; /* its end of file is its end */
-	int hold; /* closed: it ends */
+	int life; /* it answers here; its end of file is its end */
+	int hold; /* it is asked here; closed: it ends */
 };
 
 /* Lives with the pid it was given, as nobody's child that could be waited for. */
@@ -43,7 +43,8 @@ static void live_as(pid_t pid, int tell, int hold)
 		sm_write_all(tell, &got, sizeof(got));
 		_exit(0);
 	}
-	sm_read_all(hold, &byte, 1, -1);
+	while (!sm_read_all(hold, &byte, 1, -1)) /* asked whether it lives */
+		sm_write_all(tell, &byte, 1);
 	_exit(0);
 }
 
@@ -81,11 +82,12 @@ out:
 	return got;
 }
 
+/* It answers: a signal that is on its way has come before. */
 static bool lives(const struct bystander *b)
 {
-	struct pollfd p = { .fd = b->life, .events = POLLIN };
+	char byte = 'x';
 
-	return poll(&p, 1, 0) == 0;
+	return !sm_write_quietly(b->hold, &byte, 1) && !sm_read_all(b->life, &byte, 1, SM_STEP_MS);
 }
 
 static void end_bystander(struct bystander *b)
@@ -182,7 +184,7 @@ static int end_row(struct sm_cell *c, struct sm_kid *kids, int first)
 {
 	int right = 0;
 
-	for (int i = TWINS - 1; i >= 0; i--) {
+	for (int i = 0; i < TWINS; i++) {
 		int err;
 
 		sm_life_quit(&kids[i]);
