@@ -147,8 +147,8 @@ static int reused_pids(struct sm_cell *c)
 		sm_cell_stop(c);
 		live = lives(&child) && (!server.pid || lives(&server));
 	}
+	end_bystander(&server); /* it holds what the first is asked by, too */
 	end_bystander(&child);
-	end_bystander(&server);
 	if (err)
 		return err == -EEXIST ? sm_broken(c, "no pid could be had again")
 				      : sm_trouble(c, err, "a process with an old pid");
