@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <wordexp.h>
 
 #include "driver.h"
@@ -100,6 +101,21 @@ static void hear(void *arg, int from, uint16_t type, const void *data, uint32_t 
 		memcpy(traits, data, bytes);
 }
 
+/* A host that refuses to be one says why and goes, perhaps before it was asked. */
+static void last_words(const struct sm_hostproc *host, struct sm_rig *rig, struct sm_fault *fault)
+{
+	struct sm_frame frame;
+
+	if (sm_frame_recv(host->sock, &frame, rig->buf, SM_FRAME_BYTES_MAX, 0))
+		return;
+	for (unsigned int i = 0; i < frame.nfds; i++)
+		close(frame.fds[i]);
+	if (frame.type != SM_MSG_FAULT || frame.bytes != sizeof(*fault))
+		return;
+	memcpy(fault, rig->buf, sizeof(*fault));
+	fault->text[sizeof(fault->text) - 1] = '\0';
+}
+
 static int ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *traits,
 	       struct sm_fault *fault)
 {
@@ -118,6 +134,8 @@ static int ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *t
 	if (err)
 		return err;
 	err = sm_hostproc_send(&host, SM_CMD_HELLO, NULL, 0, fault);
+	if (err == -EPIPE)
+		last_words(&host, rig, fault);
 	if (!err)
 		err = sm_hostproc_await(rig, &host, 1, HELLO_MS, hear, traits, &done, fault);
 	sm_hostproc_end(rig, &host, 1, !err);
@@ -164,23 +182,27 @@ int sm_foreign_hello(struct sm_foreign *f, struct sm_rig *rig, struct sm_arena *
 	return f->ops.summary ? judge(f, error) : -ENOMEM;
 }
 
+static bool is_taken(const struct sm_foreign *list, int n, const char *name)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(name, list[i].ops.name))
+			return true;
+	return sm_strategy(name);
+}
+
 static int parse_all(struct sm_foreign *list, int n, struct sm_arena *arena,
 		     const char *const *hosts, struct sm_error *error)
 {
-	int err = 0;
+	for (int i = 0; i < n; i++) {
+		int err = sm_foreign_parse(&list[i], arena, hosts[i], error);
 
-	for (int i = 0; !err && i < n; i++) {
-		const char *name;
-
-		err = sm_foreign_parse(&list[i], arena, hosts[i], error);
-		name = err ? NULL : list[i].ops.name;
-		for (int j = 0; name && j < i; j++)
-			if (!strcmp(name, list[j].ops.name))
-				err = -EEXIST;
-		if (err == -EEXIST || (name && sm_strategy(name)))
-			return bad(error, "--host '%s' is the name of another strategy", name);
+		if (err)
+			return err;
+		if (is_taken(list, i, list[i].ops.name))
+			return bad(error, "--host '%s' is the name of another strategy",
+				   list[i].ops.name);
 	}
-	return err;
+	return 0;
 }
 
 static int hello_all(struct sm_foreign *list, int n, struct sm_arena *arena, struct sm_error *error)

@@ -21,7 +21,7 @@
 
 #define WORDS_MAX 4096
 
-/* Once: setup holds the payload's command. A server would be started here. */
+/* Once: setup has the payload's command. A server would be started here. */
 static int start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
 	(void)fault;
@@ -44,8 +44,9 @@ static int spawn(void *self, const struct sm_req *req, struct sm_child *child,
 {
 	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	posix_spawn_file_actions_t actions;
+	const char *const *program = self;
 	char *argv[WORDS_MAX + 1];
-	int n = add(argv, 0, self), err = 0;
+	int n = add(argv, 0, program), err = 0;
 
 	posix_spawn_file_actions_init(&actions);
 	if (req->args && req->args[0]) /* behind the payload's own words, and a lone "--" */
@@ -61,10 +62,9 @@ static int spawn(void *self, const struct sm_req *req, struct sm_child *child,
 		if (!err) /* the child reads from 0 and writes to 1 and 2 */
 			err = posix_spawn_file_actions_adddup2(&actions, pipes[i][i != 0], i);
 	}
-	if (!err)
-		err = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	if (!err) {
-		err = posix_spawn(&child->pid, argv[0], &actions, NULL, argv, (char **)req->envp);
+	if (!err && !(err = posix_spawn_file_actions_addclosefrom_np(&actions, 3))) {
+		err = posix_spawn(&child->pid, program[0], &actions, NULL, argv,
+				  (char **)req->envp);
 		/* It does not tell which it was; without attributes these are the clone's. */
 		fault->stage = err == EAGAIN || err == ENOMEM ? SM_STAGE_CLONE : SM_STAGE_EXEC;
 	}

@@ -197,7 +197,8 @@ static void test_settings(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		const char *const set[] = { bad[i].set, NULL };
 
-		assert_int_equal(sm_settings_parse(&settings, arena, set, &two_cpus, &error), -EINVAL);
+		assert_int_equal(sm_settings_parse(&settings, arena, set, &two_cpus, &error),
+				 -EINVAL);
 		assert_string_equal(error.text, bad[i].message);
 	}
 	sm_arena_free(arena);
