@@ -28,7 +28,8 @@ int sm_verdict_set(struct sm_cell *c, int observed, int feature, const char *for
 	c->observed = observed;
 	c->feature = feature;
 	vsnprintf(c->text, sizeof(c->text), format, args);
-	for (char *at = c->text; *at; at++) { /* one line of plain text, whatever a child has said */
+	for (char *at = c->text; *at;
+	     at++) { /* one line of plain text, whatever a child has said */
 		if (*at == '\n' || *at == '\r' || *at == '\t')
 			*at = ' ';
 		else if (*at < ' ' || *at > '~')

@@ -92,7 +92,7 @@ json_t *sm_json_check(const struct sm_suite *suite, const struct sm_row *row)
 			 "group", row->group->name, "claim", c->claim, "level",
 			 sm_level_name(c->level), "source", c->source, "needs", needs, "why",
 			 sm_json_text(c->why), "alone", (c->flags & SM_CHECK_ALONE) != 0, "slow",
-			 (c->flags & SM_CHECK_SLOW) != 0);
+			 (c->flags & SM_CHECK_SLOW) || c->payload);
 }
 
 static json_t *strategies(const struct sm_conform_run *run)
