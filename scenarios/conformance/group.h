@@ -57,14 +57,19 @@ extern const struct sm_check_group sm_group_random_python;
 extern const struct sm_check_group sm_group_sandbox;
 extern const struct sm_check_group sm_group_sandbox_ns;
 extern const struct sm_check_group sm_group_sandbox_policy;
+extern const struct sm_check_group sm_group_sandbox_reach;
 extern const struct sm_check_group sm_group_sandbox_inherit;
 extern const struct sm_check_group sm_group_sandbox_kernel;
 extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_limit_fds;
 extern const struct sm_check_group sm_group_limit_kernel;
 extern const struct sm_check_group sm_group_life;
+extern const struct sm_check_group sm_group_life_stop;
 extern const struct sm_check_group sm_group_life_parent;
+extern const struct sm_check_group sm_group_life_hangup;
 extern const struct sm_check_group sm_group_life_many;
+extern const struct sm_check_group sm_group_life_random;
+extern const struct sm_check_group sm_group_life_pid;
 extern const struct sm_check_group sm_group_life_odd;
 
 /* The last lines of a group's file; symbol differs from name where a group has several files. */

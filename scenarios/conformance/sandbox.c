@@ -3,7 +3,7 @@
  * sandbox.c - namespaces and sandbox: a child makes user, pid and mount namespaces for itself.
  *
  * Part of the group; the others are sandbox_ns.c (the other namespaces), sandbox_policy.c
- * (filters, domains, rights), sandbox_inherit.c (what the creator has) and sandbox_kernel.c.
+ * and sandbox_reach.c (filters, domains, rights, others), sandbox_inherit.c (what the creator has) and sandbox_kernel.c.
  */
 #include "group.h"
 
