@@ -84,7 +84,7 @@ static int become_user(uid_t uid)
 static _Noreturn void child(const struct birth *b)
 {
 	const int std[3] = { b->null, b->null, b->host->err };
-	sigset_t none;
+	sigset_t none, all;
 	int err;
 
 	setsid();
@@ -111,8 +111,10 @@ static _Noreturn void child(const struct birth *b)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != b->driver)
 		_exit(126);
+	/* Ignored ones as well: nohup, or a Python that started us, must not show in a host. */
 	sigemptyset(&none);
-	sm_signals_restore(&none, NULL);
+	sigfillset(&all);
+	sm_signals_restore(&none, &all);
 	execve(program(b->spec), b->spec->argv, b->env);
 	err = errno;
 	give_up_as(b, SM_STAGE_EXEC, err, err == EACCES && b->spec->uid != SM_UID_STAY);

@@ -246,6 +246,16 @@ static void test_host_that_complains(void **state)
 			"ModuleNotFoundError: No module named 'x'");
 }
 
+/* Under nohup, say. */
+static void test_host_ignores_no_signal(void **state)
+{
+	(void)state;
+	signal(SIGHUP, SIG_IGN);
+	goes_wrong_once("grep -o 'SigIgn:.*' /proc/self/status >&2; exit 1",
+			"SigIgn:\t0000000000000000");
+	signal(SIGHUP, SIG_DFL);
+}
+
 /* It has children of its own, one of them in another session: they must go too. */
 static void test_host_that_hangs(void **state)
 {
@@ -572,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_good_run),
 		cmocka_unit_test(test_host_that_dies),
 		cmocka_unit_test(test_host_that_complains),
+		cmocka_unit_test(test_host_ignores_no_signal),
 		cmocka_unit_test(test_host_that_hangs),
 		cmocka_unit_test(test_host_that_is_no_program),
 		cmocka_unit_test(test_children_from_before_live_on),
