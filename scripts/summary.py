@@ -51,7 +51,7 @@ def _fraction(part: tuple[int, int] | None) -> str:
 def _cells(row: Row, scale: float) -> tuple[str, ...]:
     rate = row.rate
     return (
-        row.case.variant[:12],
+        row.case.variant[:13],
         units.in_unit(row.ready.p50, row.ready.ci, scale) if row.ready else units.NOTHING,
         units.in_unit(row.worked.p50, row.worked.ci, scale) if row.worked else units.NOTHING,
         units.digits(row.vs_popen.value) if row.vs_popen else units.NOTHING,
@@ -79,7 +79,7 @@ def _group_lines(group: Group) -> list[str]:
     text = {row.case.name: line for row, line in zip(good, made[len(head):])}
     lines = made[:len(head)]
     for row in group.rows:
-        failed = f"{row.case.variant[:12]:<12}  {row.case.status}: no sample"
+        failed = f"{row.case.variant[:13]:<12}  {row.case.status}: no sample"
         mark = " <- unsafe" if row.unsafe and row.ready else ""
         lines.append(clip(text.get(row.case.name, failed) + mark))
     return ["", *wrap(_title(group)), *lines]

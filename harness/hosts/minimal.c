@@ -89,9 +89,9 @@ static int wait_for(void *self, struct sm_child *child, int timeout_ms, struct s
 
 	(void)self;
 	if (timeout_ms >= 0) {
-		p.fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-		if (p.fd < 0 && errno != ESRCH)
-			return -errno; /* but of a stranger wait4() will tell */
+		if (waitid(P_PID, (id_t)child->pid, NULL, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    (p.fd = (int)syscall(SYS_pidfd_open, child->pid, 0)) < 0)
+			return -errno; /* ECHILD: not ours, or waited for already */
 	}
 	while (p.fd >= 0 && (n = poll(&p, 1, timeout_ms)) < 0 && errno == EINTR)
 		;

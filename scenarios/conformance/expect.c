@@ -74,6 +74,11 @@ const struct sm_expect sm_expects[] = {
 	{ "limit.fds.start", SERVER, false,
 	  "Lib/multiprocessing/popen_forkserver.py:_launch: when its os.dup() fails, the two ends "
 	  "that it has stay open" },
+	{ "life.server-killed.wait", SERVER, false,
+	  "Lib/multiprocessing/popen_forkserver.py:poll takes end of file for exit status 255" },
+	{ "life.two-clients", SERVER, false,
+	  "Lib/multiprocessing/forkserver.py:ensure_running waits for the server, which is no child "
+	  "of the parent's fork" },
 	{ "life.server-stopped.timeout", SERVER, false, PATIENT },
 	{ "life.server-stopped.next", SERVER, false, PATIENT },
 	{ "signal.pdeathsig.parent", SERVER, SM_FAILS_LEAVING, ALIVE "; and " PYMP },
