@@ -81,8 +81,7 @@ class ForkServer(sm.Strategy):
     name = "cpython-forkserver"
     summary = f"multiprocessing.forkserver of CPython {sys.version.split()[0]}"
     traits = sm.OWN_SERVER | sm.RUNS_ATFORK
-    # One fork server, whoever starts it. start() looks at all processes, and two threads that look
-    # at one and the same may lose its exit status.
+    # One server for all; start() polls every process: two threads at one would lose its status.
     lock, users = threading.RLock(), 0
 
     def start(self, setup):
@@ -147,7 +146,8 @@ class ForkServer(sm.Strategy):
             if self.server():
                 os.kill(self.server(), signal.SIGKILL)  # else it would wait for its children
             multiprocessing.forkserver._forkserver._stop()
-        multiprocessing.resource_tracker._resource_tracker._stop()
+        with contextlib.suppress(ChildProcessError):
+            multiprocessing.resource_tracker._resource_tracker._stop()
 
     def server(self):
         return multiprocessing.forkserver._forkserver._forkserver_pid or 0
