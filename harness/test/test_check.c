@@ -69,13 +69,12 @@ static void expect(const char *strategy, const char *id, int observed, const cha
 }
 
 static const char *const all[] = { "popen", "vfork", "fork", "forkserver", "zygote" };
-#define EACH(s) for (size_t s = 0; s < sizeof(all) / sizeof(all[0]); s++)
+#define NALL (sizeof(all) / sizeof(all[0]))
 
 static void verdicts_come_through(void **state)
 {
 	(void)state;
-	EACH(i)
-	{
+	for (size_t i = 0; i < NALL; i++) {
 		expect(all[i], "good", SM_HOLDS, "arg is '' and this is one line??");
 		expect(all[i], "no-child-verdict", SM_BROKEN, "no verdict");
 		expect(all[i], "twice", SM_HOLDS, "1 2");
@@ -90,8 +89,7 @@ static void verdicts_come_through(void **state)
 static void creators_are_reached(void **state)
 {
 	(void)state;
-	EACH(i)
-	{
+	for (size_t i = 0; i < NALL; i++) {
 		expect(all[i], "board", SM_HOLDS, "creator ");
 		expect(all[i], "board.child", SM_HOLDS, "creator ");
 		expect(all[i], "creator.skips", SM_SKIPS, "not here");
@@ -106,8 +104,8 @@ static void what_is_left_behind_is_found(void **state)
 	expect("popen", "leaves.child", SM_FAILS, "1 children (0 zombies), and had 0");
 	expect("popen", "leaves.zombie", SM_FAILS, "1 children (1 zombies), and had 0");
 	expect("popen", "leaves.thread", SM_FAILS, "2 threads, and had 1");
-	EACH(i)
-	expect(all[i], "leaves.kid", SM_FAILS, "left behind");
+	for (size_t i = 0; i < NALL; i++)
+		expect(all[i], "leaves.kid", SM_FAILS, "left behind");
 }
 
 static void wrong_questions_are_refused(void **state)
@@ -135,8 +133,7 @@ static void wrong_questions_are_refused(void **state)
 static void a_host_says_who_it_is(void **state)
 {
 	(void)state;
-	EACH(i)
-	{
+	for (size_t i = 0; i < NALL; i++) {
 		host_start(&host, all[i]);
 		assert_int_equal(host_do(&host, SM_CMD_HELLO, NULL, 0), SM_MSG_DONE);
 		assert_string_equal(host.a.traits.name, all[i]);
