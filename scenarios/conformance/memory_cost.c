@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "memory_util.h"
+#include "sys/sys.h"
 
 #define PAGE     4096u
 #define PAGES    256u
@@ -140,6 +141,11 @@ static int idle_is_shared(struct sm_cell *c)
 #define SPAWNS      9
 #define BALLAST_MIB 64u
 
+/* The parent's CPU time, in ns, without its ballast and with it: the least of what was seen. */
+struct cost {
+	int64_t least[2];
+};
+
 static int64_t thread_cpu_ns(void)
 {
 	struct timespec ts;
@@ -148,49 +154,85 @@ static int64_t thread_cpu_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* The least CPU time that spawn() takes of the parent, in us. Or -errno. */
-static int64_t spawn_cpu_us(struct sm_cell *c, const struct sm_req *req)
+static void note_cost(struct cost *cost, int with, int64_t began)
 {
-	int64_t least = INT64_MAX;
+	int64_t took = thread_cpu_ns() - began;
 
-	for (int i = 0; i < SPAWNS; i++) {
-		struct sm_kid kid;
-		int64_t began = thread_cpu_ns(), took;
-		int err = sm_kid_spawn(c, &kid, req);
+	if (took < cost->least[with])
+		cost->least[with] = took;
+}
 
-		took = thread_cpu_ns() - began;
+static long long more_us(const struct cost *cost)
+{
+	return (cost->least[1] - cost->least[0]) / 1000;
+}
+
+static int cost_of_spawn(struct sm_cell *c, const struct sm_req *req, struct cost *cost, int with)
+{
+	struct sm_kid kid;
+	int64_t began = thread_cpu_ns();
+	int err = sm_kid_spawn(c, &kid, req);
+
+	note_cost(cost, with, began);
+	if (!err)
+		err = sm_kid_wait(c, &kid);
+	sm_kid_kill(c, &kid);
+	return err;
+}
+
+/* The yardstick: what does copy the parent's page tables. */
+static int cost_of_fork(struct cost *cost, int with)
+{
+	int64_t began = thread_cpu_ns();
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	note_cost(cost, with, began);
+	return pid < 0 ? -errno : sm_wait_child(pid, SM_STEP_MS, NULL);
+}
+
+/* Both in turn, and each with and without what a fork would copy. */
+static int compare_costs(struct sm_cell *c, void *more, size_t bytes, struct cost *spawn,
+			 struct cost *bare)
+{
+	const struct sm_req req = sm_cell_req(c, NULL);
+	int err = 0;
+
+	for (int i = 0; !err && i < 2 * SPAWNS; i++) {
+		int with = i & 1;
+
+		if (madvise(more, bytes, with ? MADV_DOFORK : MADV_DONTFORK) < 0)
+			return -errno;
+		err = cost_of_spawn(c, &req, spawn, with);
 		if (!err)
-			err = sm_kid_wait(c, &kid);
-		sm_kid_kill(c, &kid);
-		if (err)
-			return err;
-		least = took < least ? took : least;
+			err = cost_of_fork(bare, with);
 	}
-	return least / 1000;
+	return err;
 }
 
 static int size_of_parent(struct sm_cell *c)
 {
 	const size_t bytes = (size_t)BALLAST_MIB << 20;
-	const struct sm_req req = sm_cell_req(c, NULL);
-	int64_t small = sm_cell_start(c), big = -ENOMEM;
+	struct cost spawn = { { INT64_MAX, INT64_MAX } }, bare = spawn;
+	int err = sm_cell_start(c);
 	void *more;
 
-	if (!small)
-		small = spawn_cpu_us(c, &req);
-	if (small < 0)
-		return sm_trouble(c, (int)small, "spawn");
+	if (err)
+		return sm_trouble(c, err, "start");
 	more = ballast(bytes);
 	if (!more)
 		return sm_broken(c, "no memory for the ballast");
-	big = spawn_cpu_us(c, &req);
+	err = compare_costs(c, more, bytes, &spawn, &bare);
 	munmap(more, bytes);
-	if (big < 0)
-		return sm_trouble(c, (int)big, "spawn");
-	return sm_judge(c, big < 2 * small + 300,
-			"spawn() takes %lld us of the parent's CPU time, with %u MiB more in the "
-			"parent %lld us",
-			(long long)small, BALLAST_MIB, (long long)big);
+	if (err)
+		return sm_trouble(c, err, "spawn");
+	if (more_us(&bare) <= 0)
+		return sm_broken(c, "even a fork takes no more CPU time of a larger parent");
+	return sm_judge(c, 2 * more_us(&spawn) < more_us(&bare),
+			"%u MiB to copy cost a spawn %lld us more of the parent's CPU time, and a "
+			"bare fork %lld us",
+			BALLAST_MIB, more_us(&spawn), more_us(&bare));
 }
 
 /* ---- an address space of 16 TiB ---- */
