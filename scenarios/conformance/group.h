@@ -7,6 +7,9 @@
 
 #include "check/check.h"
 
+/* Bound on a check with an interpreter, whose imports can take seconds on a busy machine. */
+#define SM_PYTHON_MS 60000
+
 extern const struct sm_check_group sm_group_identity;
 extern const struct sm_check_group sm_group_identity_session;
 extern const struct sm_check_group sm_group_identity_kernel;
