@@ -26,11 +26,9 @@ static struct sm_board *map(int fd)
 int sm_board_make(struct sm_cell *c)
 {
 	struct sm_cell_inside *in = c->inside;
-	const char *tmp = getenv("TMPDIR");
 	int fd, err = 0;
 
-	snprintf(in->board_path, sizeof(in->board_path), "%s/board-XXXXXX",
-		 tmp && *tmp ? tmp : "/tmp");
+	snprintf(in->board_path, sizeof(in->board_path), "%s/board-XXXXXX", sm_temp_dir());
 	fd = mkostemp(in->board_path, O_CLOEXEC);
 	if (fd < 0) {
 		in->board_path[0] = '\0';

@@ -246,8 +246,10 @@ int sm_await_state(pid_t pid, char state, int timeout_ms);
  * returned (0..120), -ETIMEDOUT, or -ECHILD when it was killed. For questions to the kernel.
  */
 int sm_in_fork(int (*fn)(void *arg), void *arg, int timeout_ms);
-/* A descriptor of a whole temporary file, already unlinked. Or -errno. */
+/* A new file in memory, close-on-exec and without a name. A descriptor or -errno. */
 int sm_temp_fd(void);
+/* Where files of a check go: $TMPDIR, else /tmp. */
+const char *sm_temp_dir(void);
 
 /* One group's checks. */
 struct sm_check_group {

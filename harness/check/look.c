@@ -174,6 +174,13 @@ int sm_temp_fd(void)
 	return fd < 0 ? -errno : fd;
 }
 
+const char *sm_temp_dir(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
 int sm_child_await(void)
 {
 	unsigned char byte;

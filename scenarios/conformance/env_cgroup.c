@@ -8,35 +8,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cgroup_util.h"
 #include "env_util.h"
 #include "sys/sys.h"
 
 /* F14 */
-#define CGROUP_AT 256 /* of board->bytes: the directory that the creator is in */
-
-static int write_procs(const char *dir)
-{
-	char path[600];
-	int fd, err = 0;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "0", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
-}
+#define DIRS_AT 256 /* of board->bytes: the directories of the creator's group */
 
 /* Of version 2, or else of the first hierarchy of version 1 that there is. */
+static const char *const controllers[] = { "", "pids", "freezer", "memory", "cpu" };
+
 static int own_cgroup(char *dir, size_t size)
 {
-	static const char *const controllers[] = { "", "pids", "freezer", "memory", "cpu" };
 	int err = -ENOENT;
 
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]) && err; i++)
@@ -44,25 +29,14 @@ static int own_cgroup(char *dir, size_t size)
 	return err;
 }
 
-/* A new control group below the caller's own. 0 or -errno. */
-static int make_cgroup(char dir[512])
+/* A new control group below the caller's own, where own_cgroup() looks first. 0 or -errno. */
+static int make_cgroup(struct sm_group *group)
 {
-	char own[400];
-	int err = own_cgroup(own, sizeof(own));
+	int err = -ENOENT;
 
-	if (err)
-		return err;
-	snprintf(dir, 512, "%s/check-env-%d", own, getpid());
-	return mkdir(dir, 0755) ? -errno : 0;
-}
-
-/* A member that has ended goes a moment after it was collected. */
-static void remove_cgroup(const char *dir)
-{
-	const struct timespec shortly = { 0, 1000000 };
-
-	for (int i = 0; i < SM_STEP_MS && rmdir(dir) && errno == EBUSY; i++)
-		nanosleep(&shortly, NULL);
+	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]) && err == -ENOENT; i++)
+		err = sm_group_make(group, controllers[i]);
+	return err;
 }
 
 static int cgroup_child(struct sm_cell *c)
@@ -82,20 +56,20 @@ static int cgroup_request(struct sm_cell *c)
 	struct sm_req req = sm_cell_req(c, "ask");
 	struct sm_answer a[2];
 	const char *strings[2];
+	struct sm_group group;
 	int64_t asked[2];
-	char dir[512];
-	int err = make_cgroup(dir);
+	int err = make_cgroup(&group);
 
 	if (err)
 		return sm_broken(c, "a control group: %s", strerror(-err));
-	strings[0] = dir;
+	strings[0] = group.dir;
 	strings[1] = NULL;
 	sm_digest(strings, asked);
 	req.fields = SM_REQ_CGROUP;
-	req.cgroup_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	req.cgroup_fd = open(group.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	err = sm_ask_two(c, &req, a);
 	close(req.cgroup_fd);
-	remove_cgroup(dir);
+	sm_group_drop(&group);
 	if (err)
 		return sm_trouble(c, err, "a child in a control group of its own");
 	return sm_judge(c, a[0].n[1] == asked[1] && a[1].n[1] != asked[1],
@@ -104,15 +78,18 @@ static int cgroup_request(struct sm_cell *c)
 			a[1].n[1] == asked[1] ? "too" : "is not");
 }
 
+/* Leaves the directories on the board: the parent is to remove the group, when all have gone. */
 static int cgroup_creator(struct sm_cell *c)
 {
-	char dir[512];
-	int err = make_cgroup(dir);
+	char *dirs = c->board->bytes + DIRS_AT;
+	struct sm_group group;
+	int err = make_cgroup(&group);
 
-	if (!err)
-		snprintf(c->board->bytes + CGROUP_AT, sizeof(dir), "%s", dir);
-	if (!err)
-		err = write_procs(dir);
+	if (!err) {
+		memcpy(dirs, group.dir, sizeof(group.dir));
+		memcpy(dirs + sizeof(group.dir), group.home, sizeof(group.home));
+		err = sm_group_enter(&group, 0);
+	}
 	if (err)
 		return sm_broken(c, "a control group: %s", strerror(-err));
 	if (cgroup_child(c) != SM_HOLDS)
@@ -123,24 +100,23 @@ static int cgroup_creator(struct sm_cell *c)
 
 static int cgroup_inherited(struct sm_cell *c)
 {
-	char dir[512] = "", *slash;
+	struct sm_group group = { .dir = "" };
 
 	sm_like_creator(c);
 	if (c->observed == SM_HOLDS)
 		sm_holds(c, "the creator has moved to a group of its own, the child is in it");
 	sm_cell_stop(c);
-	if (c->board)
-		snprintf(dir, sizeof(dir), "%s", c->board->bytes + CGROUP_AT);
-	if (!*dir)
+	if (c->board) {
+		memcpy(group.dir, c->board->bytes + DIRS_AT, sizeof(group.dir));
+		memcpy(group.home, c->board->bytes + DIRS_AT + sizeof(group.dir),
+		       sizeof(group.home));
+	}
+	if (!group.dir[0])
 		return c->observed == SM_SKIPS ? c->observed
 					       : sm_broken(c, "the creator did not move");
-	if (!(c->ops->traits & SM_OWN_SERVER)) { /* then it is this process: back again */
-		slash = strrchr(dir, '/');
-		*slash = '\0';
-		write_procs(dir);
-		*slash = '/';
-	}
-	remove_cgroup(dir);
+	if (!(c->ops->traits & SM_OWN_SERVER)) /* then it is this process: back again */
+		sm_group_leave(&group, 0);
+	sm_group_drop(&group);
 	return c->observed;
 }
 

@@ -33,11 +33,9 @@ static int64_t root_mount(void)
 
 static int root_creator(struct sm_cell *c)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = sm_temp_dir();
 	int64_t was = root_mount();
 
-	if (!tmp || !*tmp)
-		tmp = "/tmp";
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("/", tmp, NULL, MS_BIND | MS_REC, NULL) || chroot(tmp) || chdir("/"))
 		return sm_broken(c, "a new root: %s", strerror(errno));

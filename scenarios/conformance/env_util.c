@@ -123,10 +123,9 @@ int sm_ask_refused(struct sm_cell *c, const struct sm_req *req, struct sm_fault 
 
 int sm_temp_path(char path[128])
 {
-	const char *tmp = getenv("TMPDIR");
 	int fd;
 
-	snprintf(path, 128, "%s/check-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	snprintf(path, 128, "%s/check-XXXXXX", sm_temp_dir());
 	fd = mkostemp(path, O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

@@ -75,7 +75,6 @@ static int remove_folder(const char *path)
 
 static int core_sets_bit(struct sm_cell *c)
 {
-	const char *tmp = getenv("TMPDIR");
 	struct rlimit limit;
 	char path[256], buf[48];
 	int status = 0, files, err;
@@ -83,7 +82,7 @@ static int core_sets_bit(struct sm_cell *c)
 	getrlimit(RLIMIT_CORE, &limit);
 	if (!limit.rlim_max)
 		return sm_skips(c, SM_F_CORE_DUMP, "the hard limit on cores is 0");
-	snprintf(path, sizeof(path), "%s/core-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	snprintf(path, sizeof(path), "%s/core-XXXXXX", sm_temp_dir());
 	if (!mkdtemp(path))
 		return sm_broken(c, "%s: %s", path, strerror(errno));
 	err = core_status(c, "core", path, &status);

@@ -23,11 +23,10 @@ static const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 static int creator_locks(struct sm_cell *c)
 {
-	const char *tmp = getenv("TMPDIR");
 	char *path = c->board->bytes;
 	int fd;
 
-	snprintf(path, sizeof(c->board->bytes), "%s/lock-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	snprintf(path, sizeof(c->board->bytes), "%s/lock-XXXXXX", sm_temp_dir());
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0 || fcntl(fd, F_SETLK, &whole) < 0)
 		return sm_broken(c, "a locked file: %s", strerror(errno));

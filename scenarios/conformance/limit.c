@@ -226,10 +226,9 @@ static const struct {
 /* Makes what path shall be. A descriptor that is to stay open meanwhile, -1, or -errno - 1. */
 static int make_target(enum target target, char *path, size_t size)
 {
-	const char *tmp = getenv("TMPDIR");
 	int fd = -1;
 
-	snprintf(path, size, "%s/target-%d", tmp && *tmp ? tmp : "/tmp", getpid());
+	snprintf(path, size, "%s/target-%d", sm_temp_dir(), getpid());
 	if (target == LOOP)
 		return symlink(path, path) < 0 ? -errno - 1 : -1;
 	if (target == PLAIN || target == JUNK || target == BUSY) {

@@ -21,15 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup_util.h"
 #include "isolation/canary.h"
 #include "sys/sys.h"
-
-static const char *tmpdir(void)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	return tmp && *tmp ? tmp : "/tmp";
-}
 
 /* ---- core dumps ---- */
 
@@ -132,7 +126,7 @@ static int core_is_discreet(struct sm_cell *c)
 	struct sm_kid kid;
 	int err;
 
-	snprintf(dir, sizeof(dir), "%s/sm-core-XXXXXX", tmpdir());
+	snprintf(dir, sizeof(dir), "%s/sm-core-XXXXXX", sm_temp_dir());
 	if (!mkdtemp(dir))
 		return sm_broken(c, "mkdtemp: %s", strerror(errno));
 	req.cwd = dir;
@@ -157,62 +151,26 @@ static int core_is_discreet(struct sm_cell *c)
 #define LIMIT_BYTES "16777216"
 #define WANT_BYTES  ((size_t)64 << 20)
 
-static const struct {
-	const char *root, *limit, *swap, *swap_value;
-} kinds[] = {
-	{ "/sys/fs/cgroup", "memory.max", "memory.swap.max", "0" },
-	{ "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
-	  LIMIT_BYTES },
-};
-
-static int put(const char *dir, const char *name, const char *text)
+/* A group with that limit. 0 or -errno, and then there is none. */
+static int make_group(struct sm_group *group)
 {
-	char path[512];
-	size_t n = strlen(text);
-	int fd, err = 0;
+	int err = sm_group_make(group, "memory");
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, n) != (ssize_t)n)
-		err = errno ? -errno : -EIO;
-	close(fd);
+	if (err)
+		return err;
+	err = sm_group_put(group, group->v2 ? "memory.max" : "memory.limit_in_bytes", LIMIT_BYTES);
+	if (err)
+		sm_group_drop(group);
+	else /* files of a kernel without swap accounting are not there */
+		sm_group_put(group, group->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
+			     group->v2 ? "0" : LIMIT_BYTES);
 	return err;
-}
-
-/* A control group with a limit. Fills dir. 0 or -errno. */
-static int make_group(char *dir, size_t size)
-{
-	int err = -ENOENT;
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && err; i++) {
-		snprintf(dir, size, "%s/sm-check-%d", kinds[i].root, getpid());
-		if (mkdir(dir, 0700) < 0) {
-			err = -errno;
-			continue;
-		}
-		err = put(dir, kinds[i].limit, LIMIT_BYTES);
-		if (err)
-			rmdir(dir);
-		else
-			put(dir, kinds[i].swap, kinds[i].swap_value); /* none without swap */
-	}
-	return err;
-}
-
-/* A group whose last process has just ended may be busy for a moment more. */
-static void drop_group(const char *dir)
-{
-	int64_t end = sm_now_ns() + (int64_t)SM_STEP_MS * 1000000;
-
-	while (rmdir(dir) < 0 && errno == EBUSY && sm_now_ns() < end)
-		usleep(500);
 }
 
 /* In the group that it is told, it takes more than there is; told nothing, it waits. */
 static int eat(struct sm_cell *c)
 {
+	struct sm_group group;
 	char *at;
 	int err;
 
@@ -222,7 +180,8 @@ static int eat(struct sm_cell *c)
 		sm_child_await();
 		return sm_holds(c, "lived");
 	}
-	err = put(c->arg, "cgroup.procs", "0");
+	snprintf(group.dir, sizeof(group.dir), "%s", c->arg);
+	err = sm_group_enter(&group, 0);
 	if (err)
 		return sm_broken(c, "cgroup.procs: %s", strerror(-err));
 	at = mmap(NULL, WANT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -268,13 +227,13 @@ static int killed_alone(struct sm_cell *c, const char *dir)
 
 static int out_of_memory(struct sm_cell *c)
 {
-	char dir[256];
-	int err = make_group(dir, sizeof(dir));
+	struct sm_group group;
+	int err = make_group(&group);
 
 	if (err)
 		return sm_skips(c, SM_F_CGROUP_MEMORY, "a group with a limit: %s", strerror(-err));
-	killed_alone(c, dir);
-	drop_group(dir);
+	killed_alone(c, group.dir);
+	sm_group_drop(&group);
 	return c->observed;
 }
 

@@ -178,11 +178,10 @@ static int detector_trips(struct sm_cell *c)
 
 static int name_a_file(struct sm_cell *c)
 {
-	const char *tmp = getenv("TMPDIR");
 	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/sm-name-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	snprintf(path, sizeof(path), "%s/sm-name-XXXXXX", sm_temp_dir());
 	fd = mkstemp(path);
 	if (fd < 0)
 		return sm_broken(c, "mkstemp: %s", strerror(errno));

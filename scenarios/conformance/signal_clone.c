@@ -211,11 +211,10 @@ static int end_group(struct sm_cell *c, const char *tmp, unsigned int us)
 
 static int group_signal(struct sm_cell *c)
 {
-	const char *base = getenv("TMPDIR");
 	char tmp[128];
 	int err = 0, i;
 
-	snprintf(tmp, sizeof(tmp), "%s/group-XXXXXX", base && *base ? base : "/tmp");
+	snprintf(tmp, sizeof(tmp), "%s/group-XXXXXX", sm_temp_dir());
 	if (!mkdtemp(tmp))
 		return sm_broken(c, "mkdtemp: %s", strerror(errno));
 	for (i = 0; i < ROUNDS && !err; i++)

@@ -189,11 +189,9 @@ static void *hold_loader(void *arg)
 
 static int lock_loader(struct sm_cell *c)
 {
-	const char *tmp = getenv("TMPDIR");
 	int err;
 
-	snprintf(c->board->bytes, sizeof(c->board->bytes), "%s/loader-%d",
-		 tmp && *tmp ? tmp : "/tmp", getpid());
+	snprintf(c->board->bytes, sizeof(c->board->bytes), "%s/loader-%d", sm_temp_dir(), getpid());
 	if (mkfifo(c->board->bytes, 0600) < 0)
 		return sm_broken(c, "mkfifo %s: %s", c->board->bytes, strerror(errno));
 	err = sm_holder_start(c, hold_loader);
