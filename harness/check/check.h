@@ -207,9 +207,14 @@ void sm_kid_close_in(struct sm_kid *kid);
 int sm_kid_wait(struct sm_cell *c, struct sm_kid *kid);
 /* SIGKILL, reap, close; for error paths too. Idempotent. */
 void sm_kid_kill(struct sm_cell *c, struct sm_kid *kid);
-/* Spawn, one answer, wait. 0 or -errno; the exit status is the caller's to look at. */
+/* Spawn and the first answer, of a child that then waits. On error there is none. 0 or -errno. */
+int sm_kid_up(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req,
+	      struct sm_answer *answer);
+/* Spawn, one answer, wait. 0 or -errno; exit (may be NULL) is the caller's to look at. */
 int sm_kid_ask(struct sm_cell *c, const char *arg, struct sm_answer *answer, struct sm_exit *exit);
-/* As sm_kid_ask(), and the verdict of the child becomes the half's own: for the simple case. */
+int sm_kid_ask_req(struct sm_cell *c, const struct sm_req *req, struct sm_answer *answer,
+		   struct sm_exit *exit);
+/* As sm_kid_ask_req(), and the verdict of the child becomes the half's own: for the simple case. */
 int sm_kid_verdict(struct sm_cell *c, const struct sm_req *req);
 
 /* ---- in_child ---- */

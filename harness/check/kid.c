@@ -158,21 +158,38 @@ void sm_kid_kill(struct sm_cell *c, struct sm_kid *kid)
 	close_all(kid);
 }
 
-int sm_kid_ask(struct sm_cell *c, const char *arg, struct sm_answer *answer, struct sm_exit *exit)
+int sm_kid_up(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req,
+	      struct sm_answer *answer)
 {
-	struct sm_req req = sm_cell_req(c, arg);
-	struct sm_kid kid = { .reaped = true };
-	int err = sm_kid_spawn(c, &kid, &req);
+	int err = sm_kid_spawn(c, kid, req);
+
+	if (!err)
+		err = sm_kid_answer(c, kid, answer);
+	if (err)
+		sm_kid_kill(c, kid);
+	return err;
+}
+
+int sm_kid_ask_req(struct sm_cell *c, const struct sm_req *req, struct sm_answer *answer,
+		   struct sm_exit *exit)
+{
+	struct sm_kid kid;
+	int err = sm_kid_up(c, &kid, req, answer);
 
 	if (err)
 		return err;
-	err = sm_kid_answer(c, &kid, answer);
-	if (!err)
-		err = sm_kid_wait(c, &kid);
+	err = sm_kid_wait(c, &kid);
 	if (!err && exit)
 		*exit = kid.exit;
 	sm_kid_kill(c, &kid);
 	return err;
+}
+
+int sm_kid_ask(struct sm_cell *c, const char *arg, struct sm_answer *answer, struct sm_exit *exit)
+{
+	const struct sm_req req = sm_cell_req(c, arg);
+
+	return sm_kid_ask_req(c, &req, answer, exit);
 }
 
 int sm_kid_verdict(struct sm_cell *c, const struct sm_req *req)

@@ -73,18 +73,10 @@ void sm_digest(const char *const *strings, int64_t n[2])
 
 int sm_ask_one(struct sm_cell *c, const struct sm_req *req, struct sm_answer *answer)
 {
-	struct sm_kid kid;
-	int err = sm_kid_spawn(c, &kid, req);
+	struct sm_exit exit = { .size = sizeof(exit) };
+	int err = sm_kid_ask_req(c, req, answer, &exit);
 
-	if (err)
-		return err;
-	err = sm_kid_answer(c, &kid, answer);
-	if (!err)
-		err = sm_kid_wait(c, &kid);
-	if (!err && kid.exit.status)
-		err = -EPROTO;
-	sm_kid_kill(c, &kid);
-	return err;
+	return !err && exit.status ? -EPROTO : err;
 }
 
 int sm_ask_two(struct sm_cell *c, const struct sm_req *first, struct sm_answer answers[2])

@@ -47,13 +47,8 @@ int sm_exit_spawn(struct sm_cell *c, struct sm_kid *kid, const char *arg)
 {
 	struct sm_req req = sm_cell_req(c, arg);
 	struct sm_answer a;
-	int err = sm_kid_spawn(c, kid, &req);
 
-	if (!err)
-		err = sm_kid_answer(c, kid, &a);
-	if (err)
-		sm_kid_kill(c, kid);
-	return err;
+	return sm_kid_up(c, kid, &req, &a);
 }
 
 int sm_exit_let_go(struct sm_kid *kid)

@@ -176,13 +176,11 @@ static int hold(struct sm_cell *c, struct sm_kid *kids, int n, struct sm_answer 
 	struct sm_req req = sm_cell_req(c, NULL);
 
 	for (int i = 0; i < n; i++) {
-		int err = sm_kid_spawn(c, &kids[i], &req);
+		int err = sm_kid_up(c, &kids[i], &req, last);
 
-		if (!err)
-			err = sm_kid_answer(c, &kids[i], last);
 		if (err) {
-			while (i >= 0)
-				sm_kid_kill(c, &kids[i--]);
+			while (i > 0)
+				sm_kid_kill(c, &kids[--i]);
 			return err;
 		}
 	}

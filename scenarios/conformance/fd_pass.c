@@ -214,16 +214,8 @@ static int chosen_numbers(struct sm_cell *c)
 	req.fields = SM_REQ_FDS;
 	req.fds = fds;
 	req.nfds = 5;
-	if (!err) {
-		struct sm_kid kid;
-
-		err = sm_kid_spawn(c, &kid, &req);
-		if (!err)
-			err = sm_kid_answer(c, &kid, &a);
-		if (!err)
-			err = sm_kid_wait(c, &kid);
-		sm_kid_kill(c, &kid);
-	}
+	if (!err)
+		err = sm_kid_ask_req(c, &req, &a, NULL);
 	for (int i = 0; i < FILES; i++)
 		marks[i] = mark_of(files[i]);
 	close_files(files);

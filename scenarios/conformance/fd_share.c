@@ -74,16 +74,10 @@ static int offset_is_shared(struct sm_cell *c)
 	req.nfds = 1;
 	for (int i = 0; i < 2 && !err; i++) {
 		struct sm_answer a;
-		struct sm_kid kid;
 
-		err = sm_kid_spawn(c, &kid, &req);
-		if (!err)
-			err = sm_kid_answer(c, &kid, &a);
-		if (!err)
-			err = sm_kid_wait(c, &kid);
+		err = sm_kid_ask_req(c, &req, &a, NULL);
 		if (!err)
 			memcpy(got[i], &a.n[0], 4);
-		sm_kid_kill(c, &kid);
 	}
 	end = lseek(file, 0, SEEK_CUR);
 	close(file);

@@ -64,19 +64,6 @@ static int child_waits(struct sm_cell *c)
 	return sm_holds(c, "let go");
 }
 
-/* A child that waits, and what it said. On error there is none. */
-static int spawn_waiting(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req,
-			 struct sm_answer *a)
-{
-	int err = sm_kid_spawn(c, kid, req);
-
-	if (!err)
-		err = sm_kid_answer(c, kid, a);
-	if (err)
-		sm_kid_kill(c, kid);
-	return err;
-}
-
 /* Of a process that is none of the kids: does its group or session bear a kid's number? */
 static bool bears(pid_t pid, const struct sm_kid *kid, int n)
 {
@@ -115,7 +102,7 @@ static int pids_are_new(struct sm_cell *c)
 	struct sm_answer a;
 	int err = 0, n = 0, alike = 0, borne;
 
-	while (n < KIDS && !(err = spawn_waiting(c, &kid[n], &req, &a))) {
+	while (n < KIDS && !(err = sm_kid_up(c, &kid[n], &req, &a))) {
 		pid_t pid = kid[n].child.pid;
 
 		alike += pid == getpid() || pid == getppid() || pid == c->server;
@@ -150,7 +137,7 @@ static int image_is_payload(struct sm_cell *c)
 	struct sm_answer a;
 	struct sm_kid kid;
 	ssize_t n;
-	int err = spawn_waiting(c, &kid, &req, &a);
+	int err = sm_kid_up(c, &kid, &req, &a);
 
 	if (err)
 		return sm_trouble(c, err, "a child");
@@ -177,7 +164,7 @@ static int command_line_tells(struct sm_cell *c)
 	int err;
 
 	req.args = args;
-	err = spawn_waiting(c, &kid, &req, &a);
+	err = sm_kid_up(c, &kid, &req, &a);
 	if (err)
 		return sm_trouble(c, err, "a child with an argument");
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", kid.child.pid);
@@ -236,7 +223,7 @@ static int signal_is_servers(struct sm_cell *c)
 	int64_t server = SIGCHLD, child;
 	struct sm_answer a;
 	struct sm_kid kid;
-	int err = spawn_waiting(c, &kid, &req, &a);
+	int err = sm_kid_up(c, &kid, &req, &a);
 
 	if (err)
 		return sm_trouble(c, err, "a child");

@@ -19,19 +19,6 @@ static int child_waits(struct sm_cell *c)
 	return sm_holds(c, "let go");
 }
 
-/* A child that waits, and what it said. On error there is none. */
-static int spawn_waiting(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req,
-			 struct sm_answer *a)
-{
-	int err = sm_kid_spawn(c, kid, req);
-
-	if (!err)
-		err = sm_kid_answer(c, kid, a);
-	if (err)
-		sm_kid_kill(c, kid);
-	return err;
-}
-
 /* A05, A06: the creator leaves its parent's group, and its session with it. */
 static int lead_group(struct sm_cell *c)
 {
@@ -50,7 +37,7 @@ static int group_is_servers(struct sm_cell *c)
 	struct sm_req req = sm_cell_req(c, NULL);
 	struct sm_answer a;
 	struct sm_kid kid;
-	int err = spawn_waiting(c, &kid, &req, &a);
+	int err = sm_kid_up(c, &kid, &req, &a);
 
 	if (err)
 		return sm_trouble(c, err, "a child");
@@ -65,7 +52,7 @@ static int session_is_servers(struct sm_cell *c)
 	struct sm_req req = sm_cell_req(c, NULL);
 	struct sm_answer a;
 	struct sm_kid kid;
-	int err = spawn_waiting(c, &kid, &req, &a);
+	int err = sm_kid_up(c, &kid, &req, &a);
 
 	if (err)
 		return sm_trouble(c, err, "a child");
@@ -84,7 +71,7 @@ static int session_of_its_own(struct sm_cell *c)
 	int err;
 
 	req.fields = SM_REQ_SETSID;
-	err = spawn_waiting(c, &kid, &req, &a);
+	err = sm_kid_up(c, &kid, &req, &a);
 	if (err)
 		return sm_trouble(c, err, "a child with a session of its own");
 	sm_kid_kill(c, &kid);
@@ -102,11 +89,11 @@ static int group_of_its_own(struct sm_cell *c)
 
 	req.fields = SM_REQ_PGID;
 	req.pgid = 0;
-	err = spawn_waiting(c, &first, &req, &a);
+	err = sm_kid_up(c, &first, &req, &a);
 	if (err)
 		return sm_trouble(c, err, "a child with a group of its own");
 	req.pgid = first.child.pid;
-	err = spawn_waiting(c, &second, &req, &b);
+	err = sm_kid_up(c, &second, &req, &b);
 	sm_kid_kill(c, &first);
 	if (err)
 		return sm_trouble(c, err, "a child for the group of another");

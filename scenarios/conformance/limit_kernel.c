@@ -203,18 +203,12 @@ static int limits_bind(struct sm_cell *c)
 {
 	struct sm_req req = sm_cell_req(c, NULL);
 	struct sm_answer a;
-	struct sm_kid kid;
 	int err;
 
 	req.fields = SM_REQ_LIMITS;
 	req.limits = limits;
 	req.nlimits = NLIMITS;
-	err = sm_kid_spawn(c, &kid, &req);
-	if (!err)
-		err = sm_kid_answer(c, &kid, &a);
-	if (!err)
-		err = sm_kid_wait(c, &kid);
-	sm_kid_kill(c, &kid);
+	err = sm_kid_ask_req(c, &req, &a, NULL);
 	if (err)
 		return sm_trouble(c, err, "a child with limits");
 	return sm_judge(c, a.n[0] == (int64_t)NLIMITS && a.n[1] && a.n[2] && a.n[3],

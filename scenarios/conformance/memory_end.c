@@ -123,19 +123,13 @@ static int core_is_discreet(struct sm_cell *c)
 	char dir[256];
 	struct sm_answer a = { 0 };
 	struct sm_req req = sm_cell_req(c, NULL);
-	struct sm_kid kid;
 	int err;
 
 	snprintf(dir, sizeof(dir), "%s/sm-core-XXXXXX", sm_temp_dir());
 	if (!mkdtemp(dir))
 		return sm_broken(c, "mkdtemp: %s", strerror(errno));
 	req.cwd = dir;
-	err = sm_kid_spawn(c, &kid, &req);
-	if (!err)
-		err = sm_kid_answer(c, &kid, &a);
-	if (!err)
-		err = sm_kid_wait(c, &kid);
-	sm_kid_kill(c, &kid);
+	err = sm_kid_ask_req(c, &req, &a, NULL);
 	if (err)
 		sm_trouble(c, err, "a child that dumps core");
 	else if (a.observed == SM_SKIPS)

@@ -151,9 +151,7 @@ static int spawn_sized(struct sm_cell *c, const char *big, size_t filler, struct
 	static char fill[64 << 10];
 	const char *more[64] = { big };
 	struct sm_req req;
-	struct sm_kid kid;
 	size_t n = 1;
-	int err;
 
 	memset(fill, 'f', sizeof(fill) - 1);
 	memcpy(fill, "SM_FILL=", 8);
@@ -162,13 +160,7 @@ static int spawn_sized(struct sm_cell *c, const char *big, size_t filler, struct
 		filler -= sizeof(fill);
 	}
 	req = sm_cell_req_env(c, NULL, more);
-	err = sm_kid_spawn(c, &kid, &req);
-	if (!err)
-		err = sm_kid_answer(c, &kid, a);
-	if (!err)
-		err = sm_kid_wait(c, &kid);
-	sm_kid_kill(c, &kid);
-	return err;
+	return sm_kid_ask_req(c, &req, a, NULL);
 }
 
 static const char *make_big(size_t n)
