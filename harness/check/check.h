@@ -16,7 +16,7 @@
  *   in_parent   the host, freshly exec'd for this check alone. It decides when the strategy
  *               starts. NULL: start, one child, its answer, its exit with status 0.
  *   in_child    every child that was spawned with sm_cell_req(): after `entered`, instead of the
- *               payload's work. What it returns is its answer.
+ *               payload's work. What it returns is its answer. NULL: that it ran.
  *
  * A half returns what one of the verdict functions below returned. Evidence is one line, for a
  * person: what was seen, with numbers, also when the property holds.

@@ -15,11 +15,6 @@
 
 #include "sys/sys.h"
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* ---- D18: what stands in a buffer of the creator's ---- */
 
 static int creator_prints(struct sm_cell *c)
@@ -289,7 +284,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.in_parent = buffer_is_not_repeated,
 		.in_creator = creator_prints,
-		.in_child = child_idles,
 	},
 	{
 		.id = "fd.stdio.bulk",

@@ -19,11 +19,6 @@
 #include "cgroup_util.h"
 #include "sys/sys.h"
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* A spawn that must not go well. Its error; c->fault says more. */
 static int fail_to_spawn(struct sm_cell *c)
 {
@@ -300,7 +295,6 @@ static const struct sm_check checks[] = {
 		.needs = SM_NEED(SM_F_ROOT),
 		.in_parent = processes_are_limited,
 		.in_creator = creator_is_limited,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.pids-max",
@@ -310,7 +304,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.needs = SM_NEED(SM_F_CGROUP_PIDS),
 		.in_parent = pids_are_limited,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.memory-max",
@@ -322,7 +315,6 @@ static const struct sm_check checks[] = {
 		.needs = SM_NEED(SM_F_CGROUP_MEMORY),
 		.only = SM_OWN_SERVER,
 		.in_parent = memory_is_limited,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.exec",
@@ -332,7 +324,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.without = SM_PARENT_LOADS,
 		.in_parent = exec_is_told,
-		.in_child = child_idles,
 	},
 };
 

@@ -19,11 +19,6 @@
 /* A spawn that needs more than so many is not what is meant here. */
 #define STEPS_MAX 40
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 static bool is_open(pid_t pid, int fd)
 {
 	char path[64];
@@ -225,7 +220,6 @@ static const struct sm_check checks[] = {
 		.source = "getrlimit(2) RLIMIT_NOFILE; libc-test t_fdfill",
 		.level = SM_MUST,
 		.in_parent = parent_is_full,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.fds.server",
@@ -235,7 +229,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
 		.in_parent = server_is_full,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.fds.start",
@@ -245,7 +238,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
 		.in_parent = start_is_full,
-		.in_child = child_idles,
 	},
 };
 

@@ -23,11 +23,6 @@
 
 #include "sys/sys.h"
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* A spawn, to its end: the error of the spawn itself. */
 static int try_spawn(struct sm_cell *c)
 {
@@ -284,7 +279,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.in_parent = dead_namespace_is_told,
 		.in_creator = creator_unshares,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.nesting",
@@ -305,7 +299,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.needs = SM_NEED(SM_F_ROOT),
 		.in_parent = deadline_is_told,
-		.in_child = child_idles,
 	},
 	{
 		.id = "limit.child.sizes",
@@ -335,7 +328,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.needs = SM_NEED(SM_F_SECCOMP_FILTER),
 		.in_creator = creator_has_no_clone3,
-		.in_child = child_idles,
 	},
 };
 

@@ -20,11 +20,6 @@
 #include "sys/sys.h"
 #include "wire/frame.h"
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* A request that would be served. Its bytes, or -errno. */
 static int pack_request(struct sm_cell *c, char *buf, size_t size)
 {
@@ -299,7 +294,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
 		.in_parent = bad_is_refused,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.rights.bound",
@@ -310,7 +304,6 @@ static const struct sm_check checks[] = {
 		.level = SM_SHOULD,
 		.only = SM_OWN_SERVER,
 		.in_parent = kernel_bounds,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.rights.count",
@@ -321,7 +314,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
 		.in_parent = count_must_fit,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.rights.body",
@@ -331,7 +323,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER | SM_CHILD_OF_PARENT,
 		.in_parent = body_carries_none,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.rights.full",
@@ -341,7 +332,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
 		.in_parent = full_table_is_told,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.frame.paired",

@@ -16,11 +16,6 @@
 #include "sys/sys.h"
 #include "wire/frame.h"
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* ---- E09: slow clients ---- */
 
 /* The first says nothing, or half a header. Has it been heard before the second was served? */
@@ -275,7 +270,6 @@ static const struct sm_check checks[] = {
 		.fails_lacking = SM_CHILD_OF_PARENT,
 		.why = "the accept loop receives, as CPython's does: here for half a second at most",
 		.in_parent = slow_blocks_nobody,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.slow.bounded",
@@ -286,7 +280,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = slow_is_bounded,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.slow.child",
@@ -309,7 +302,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = bad_request_ends_child,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.gone.before-reply",
@@ -320,7 +312,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = gone_before_reply,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.gone.clients",
@@ -331,7 +322,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = vanishing,
-		.in_child = child_idles,
 	},
 };
 

@@ -15,11 +15,6 @@
 #include "protocol_util.h"
 #include "sys/sys.h"
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* ---- E08: nonsense ---- */
 
 /* splitmix64 */
@@ -251,7 +246,6 @@ static const struct sm_check checks[] = {
 		.timeout_ms = 600000,
 		.only = SM_OWN_SERVER,
 		.in_parent = random_frames,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.random.garbage",
@@ -264,7 +258,6 @@ static const struct sm_check checks[] = {
 		.why = "its one connection is its parent's: out of step it cannot be trusted, so it "
 		       "ends",
 		.in_parent = garbage,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.rights.in-flight",
@@ -276,7 +269,6 @@ static const struct sm_check checks[] = {
 		.needs = SM_NEED(SM_F_ROOT),
 		.only = SM_OWN_SERVER,
 		.in_parent = flight_is_bounded,
-		.in_child = child_idles,
 	},
 };
 

@@ -126,11 +126,6 @@ static int back_pressure(struct sm_cell *c)
 			sent, heard, err ? strerror(-err) : "the server serves on");
 }
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* ---- E15, E16: large requests, and signals while they pass ---- */
 
 /* n[0]: how long SM_BIG is; n[1]: a sum over it. */
@@ -285,7 +280,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER | SM_CHILD_OF_PARENT,
 		.in_parent = back_pressure,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.size.whole",

@@ -21,11 +21,6 @@
 
 #define STRANGER 65534
 
-static int child_idles(struct sm_cell *c)
-{
-	return sm_holds(c, "ran");
-}
-
 /* ---- E12: other users ---- */
 
 static int modes_are_private(struct sm_cell *c)
@@ -228,7 +223,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = modes_are_private,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.peer.other-user",
@@ -242,7 +236,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = strangers_are_refused,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.peer.same-user",
@@ -253,7 +246,6 @@ static const struct sm_check checks[] = {
 		.only = SM_OWN_SERVER,
 		.without = SM_CHILD_OF_PARENT,
 		.in_parent = siblings_are_refused,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.peer.no-name",
@@ -263,7 +255,6 @@ static const struct sm_check checks[] = {
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER | SM_CHILD_OF_PARENT,
 		.in_parent = server_has_no_name,
-		.in_child = child_idles,
 	},
 	{
 		.id = "protocol.gone.parent",
