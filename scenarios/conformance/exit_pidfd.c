@@ -214,8 +214,9 @@ static int pid_is_kept(struct sm_cell *c)
 
 	if (err)
 		return sm_trouble(c, err, "a child");
-	sm_exit_let_go(&kid);
-	err = sm_exit_spawn(c, &later, "0");
+	err = sm_exit_let_go(&kid);
+	if (!err)
+		err = sm_exit_spawn(c, &later, "0");
 	if (!err) {
 		err = sm_kid_wait(c, &later);
 		sm_kid_kill(c, &later);

@@ -152,11 +152,17 @@ static int garbage(struct sm_cell *c)
 		int sock = sm_foe_connect(&foe);
 		struct sm_foe_word word;
 
+		if (sock < 0) {
+			sm_broken(c, "header %zu: no connection: %s", i, strerror(-sock));
+			break;
+		}
 		sm_foe_send(sock, &heads[i], sizeof(heads[i]), NULL, 0);
 		word = sm_foe_hear(&foe, sock);
 		close(sock);
 		if (word.err == -ETIMEDOUT)
 			sm_fails(c, "header %zu: the server says nothing", i);
+		else if (word.err ? word.err != -EPIPE && word.err != -ECONNRESET : !word.no)
+			sm_fails(c, "header %zu: the server's answer is no refusal", i);
 		if (c->observed || sm_foe_unharmed(c, &foe, "a header that is none"))
 			break;
 	}

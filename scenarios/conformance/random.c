@@ -23,16 +23,18 @@
 static int siblings_differ(struct sm_cell *c)
 {
 	struct sm_answer a, b;
+	const struct sm_answer *bad;
 	int err = sm_kid_ask(c, NULL, &a, NULL);
 
 	if (!err)
 		err = sm_kid_ask(c, NULL, &b, NULL);
 	if (err)
 		return sm_trouble(c, err, "a child");
-	if (a.observed != SM_HOLDS) {
-		c->observed = a.observed;
-		c->feature = a.feature;
-		snprintf(c->text, sizeof(c->text), "%.1000s", a.text);
+	if (a.observed != SM_HOLDS || b.observed != SM_HOLDS) {
+		bad = a.observed != SM_HOLDS ? &a : &b;
+		c->observed = bad->observed;
+		c->feature = bad->feature;
+		snprintf(c->text, sizeof(c->text), "%.1000s", bad->text);
 		return c->observed;
 	}
 	return sm_judge(c, a.n[0] != b.n[0] || a.n[1] != b.n[1],
