@@ -204,7 +204,8 @@ static int use_loader(struct sm_cell *c)
 
 	if (so)
 		dlclose(so);
-	return sm_holds(c, "the child has called dlopen, which %s", so ? "succeeded" : "failed");
+	return sm_judge(c, so, "the child has called dlopen, which %s",
+			so ? "succeeded" : "failed");
 }
 
 /* An open for writing ends the thread's: it reads an empty library and gives up. */

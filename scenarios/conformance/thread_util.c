@@ -80,6 +80,16 @@ int sm_answer_or_stuck(struct sm_cell *c, struct sm_kid *kid, struct sm_answer *
 	}
 }
 
+/* The child's verdict, with the circumstances; that it could not be asked is no failure. */
+static int heed(struct sm_cell *c, const struct sm_answer *answer, const char *when)
+{
+	if (answer->observed == SM_SKIPS)
+		return sm_skips(c, (enum sm_feature)answer->feature, "%.900s", answer->text);
+	if (answer->observed == SM_BROKEN)
+		return sm_broken(c, "%s: %.900s", when, answer->text);
+	return sm_judge(c, answer->observed == SM_HOLDS, "%s: %.900s", when, answer->text);
+}
+
 int sm_verdict_or_stuck(struct sm_cell *c, const struct sm_req *req, const char *while_)
 {
 	struct sm_answer answer;
@@ -100,7 +110,7 @@ int sm_verdict_or_stuck(struct sm_cell *c, const struct sm_req *req, const char 
 	if (kid.exit.status)
 		return sm_fails(c, "%s: the child ended with wait status %d", while_,
 				kid.exit.status);
-	return sm_judge(c, answer.observed == SM_HOLDS, "%s: %.900s", while_, answer.text);
+	return heed(c, &answer, while_);
 }
 
 int sm_holder_start(struct sm_cell *c, void *(*run)(void *board))
@@ -154,7 +164,7 @@ int sm_while_held(struct sm_cell *c, const char *while_)
 	if (err) {
 		sm_trouble(c, err, "a child before the thread holds anything");
 	} else if (first.observed != SM_HOLDS) {
-		sm_fails(c, "before the thread holds anything: %.900s", first.text);
+		heed(c, &first, "before the thread holds anything");
 	} else if (sm_holder_go(c)) {
 		sm_broken(c, "the creator's thread does not get to where it should hold");
 	} else {

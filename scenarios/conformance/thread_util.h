@@ -11,14 +11,15 @@
 /*
  * A child's next answer, or the proof that there will be none: -EDEADLK, and why. Proof is that it
  * sleeps on a private futex though it has no other thread that could wake it; or that it has used
- * far more CPU time than its work takes. Neither depends on how busy the machine is.
+ * far more CPU time than its work takes. Neither depends on how busy the machine is. Without proof
+ * it is -EDEADLK after SM_STEP_MS, and `why` says that alone.
  */
 int sm_answer_or_stuck(struct sm_cell *c, struct sm_kid *kid, struct sm_answer *answer, char *why,
 		       size_t size);
 
 /*
- * Spawns one child and judges: it answers and holds, or is stuck and fails. `while_` says what it
- * was that it may be stuck for: "while a thread of the creator is in malloc".
+ * Spawns one child and judges: it answers, with its own verdict, or is stuck and fails. `while_`
+ * says what it was that it may be stuck for: "while a thread of the creator is in malloc".
  */
 int sm_verdict_or_stuck(struct sm_cell *c, const struct sm_req *req, const char *while_);
 
