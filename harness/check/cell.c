@@ -89,10 +89,10 @@ const char *const *sm_cell_env(struct sm_cell *c, const char *job, const char *a
 		env[at++] = c->envp[i];
 	for (size_t i = 0; i < extra; i++)
 		env[at++] = more[i];
-	if (job)
-		env[at++] = keep_pair(c, "SM_JOB", job);
-	if (arg)
-		env[at++] = keep_pair(c, "SM_ARG", arg);
+	if (job && !(env[at++] = keep_pair(c, "SM_JOB", job)))
+		return NULL;
+	if (arg && !(env[at++] = keep_pair(c, "SM_ARG", arg)))
+		return NULL;
 	if (c->inside->board_env[0])
 		env[at++] = c->inside->board_env;
 	return env;
@@ -152,8 +152,8 @@ static const char *const *server_env(struct sm_cell *c, const char *const *more)
 		return NULL;
 	if (more)
 		memcpy(all, more, n * sizeof(*all));
-	if (c->board)
-		all[n] = keep_pair(c, "SM_PROBE", c->check->id);
+	if (c->board && !(all[n] = keep_pair(c, "SM_PROBE", c->check->id)))
+		return NULL;
 	return sm_cell_env(c, NULL, NULL, all);
 }
 
@@ -170,6 +170,8 @@ int sm_cell_start_env(struct sm_cell *c, const char *const *more)
 		creator_here(c);
 	setup.timeout_ms = c->check->timeout_ms ? c->check->timeout_ms : SM_CHECK_MS;
 	setup.envp = server_env(c, more);
+	if (!setup.envp)
+		return -ENOMEM;
 	setup.payload = c->ops->traits & SM_PARENT_LOADS ? c->payload : NULL;
 	err = c->ops->start(&c->self, &setup, &c->fault);
 	if (err)

@@ -170,7 +170,7 @@ int sm_cell_start(struct sm_cell *c);
 int sm_cell_start_env(struct sm_cell *c, const char *const *more);
 /* Stops it. Idempotent; the end of a check does it too. */
 void sm_cell_stop(struct sm_cell *c);
-/* Stops it when the server has gone and starts a new one, or fails as sm_cell_start(). */
+/* Stops it, whatever state it is in, and starts it anew; fails as sm_cell_start(). */
 int sm_cell_restart(struct sm_cell *c);
 
 /* ---- in_parent: children ---- */
@@ -191,7 +191,7 @@ struct sm_kid {
  */
 struct sm_req sm_cell_req(struct sm_cell *c, const char *arg);
 struct sm_req sm_cell_req_env(struct sm_cell *c, const char *arg, const char *const *more);
-/* The environment alone: job NULL means none at all. */
+/* The environment alone: job NULL means none at all. NULL: no memory, a spawn then says so. */
 const char *const *sm_cell_env(struct sm_cell *c, const char *job, const char *arg,
 			       const char *const *more);
 

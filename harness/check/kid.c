@@ -104,9 +104,12 @@ int sm_kid_answer(struct sm_cell *c, struct sm_kid *kid, struct sm_answer *answe
 		struct pollfd p = { .fd = kid->child.out, .events = POLLIN };
 		int64_t left = (end - sm_now_ns()) / 1000000;
 		ssize_t n;
+		int ready = left < 0 ? 0 : poll(&p, 1, (int)left + 1);
 
-		if (left < 0 || poll(&p, 1, (int)left + 1) == 0)
+		if (ready == 0)
 			return -ETIMEDOUT;
+		if (ready < 0 && errno == EINTR) /* read() would wait without a bound */
+			continue;
 		make_room(kid);
 		n = read(kid->child.out, kid->buf + kid->have, sizeof(kid->buf) - kid->have);
 		if (n == 0)

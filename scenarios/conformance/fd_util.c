@@ -117,9 +117,12 @@ bool sm_fd_ends(int fd)
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		int64_t left = (end - sm_now_ns()) / 1000000;
 		ssize_t n;
+		int ready = left < 0 ? 0 : poll(&p, 1, (int)left + 1);
 
-		if (left < 0 || poll(&p, 1, (int)left + 1) == 0)
+		if (ready == 0)
 			return false;
+		if (ready < 0 && errno == EINTR) /* read() would wait without a bound */
+			continue;
 		n = read(fd, scrap, sizeof(scrap));
 		if (n == 0)
 			return true;
