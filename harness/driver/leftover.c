@@ -60,14 +60,57 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	(void)st;
 	(void)flag;
 	(void)at;
-	if (remove(path) < 0 && errno == EBUSY && umount2(path, MNT_DETACH) == 0)
-		remove(path);
+	remove(path);
 	return 0;
+}
+
+/* The fifth field of a line of mountinfo, its \040 and the like undone (proc(5)). */
+static char *mount_point(char *line)
+{
+	char *save = NULL, *point = strtok_r(line, " ", &save), *to;
+
+	for (int i = 1; point && i < 5; i++)
+		point = strtok_r(NULL, " ", &save);
+	to = point;
+	for (const char *at = point; at && *at; to++) {
+		bool octal = *at == '\\' && strspn(at + 1, "01234567") >= 3;
+
+		*to = (char)(octal ? (at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0') : *at);
+		at += octal ? 4 : 1;
+	}
+	if (to)
+		*to = '\0';
+	return point;
+}
+
+/* What is mounted below dir may be anybody's: nothing is removed through it. 0 or -errno. */
+static int unmount_below(const char *dir)
+{
+	FILE *list = fopen("/proc/self/mountinfo", "re");
+	size_t n = strlen(dir), room = 0;
+	char *line = NULL;
+	int err = list ? 0 : -errno;
+
+	while (!err && getline(&line, &room, list) > 0) {
+		const char *point = mount_point(line);
+
+		if (!point || strncmp(point, dir, n) != 0 || (point[n] && point[n] != '/'))
+			continue;
+		/* Gone already: it was mounted on one that has just been detached. */
+		if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
+		    errno != ENOENT)
+			err = -errno;
+	}
+	free(line);
+	if (list)
+		fclose(list);
+	return err;
 }
 
 static void remove_tree(const char *dir)
 {
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (unmount_below(dir) == 0)
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 /* A descriptor that holds the lock of a run's folder, or -1: it is another's, or alive. */

@@ -109,9 +109,15 @@ static void make_group(void)
 	}
 }
 
-static void make_mount(void)
+/* Of its own, or of the folder in which the run has its own. */
+static void make_mount(const char *mode)
 {
-	if (mkdir(tmp("m"), 0755) == 0 && mount("none", tmp("m"), "tmpfs", 0, NULL) == 0)
+	char source[256];
+
+	snprintf(source, sizeof(source), "%s", tmp("../.."));
+	if (mkdir(tmp("m"), 0755) == 0 &&
+	    (!strcmp(mode, "mount") ? mount("none", tmp("m"), "tmpfs", 0, NULL)
+				    : mount(source, tmp("m"), NULL, MS_BIND, NULL)) == 0)
 		return;
 	verdict(SM_SKIPS, SM_F_ROOT, "no mount");
 	done();
@@ -131,8 +137,8 @@ static void leave(const char *mode)
 		close(open(tmp("left"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	else if (!strcmp(mode, "group"))
 		make_group();
-	else if (!strcmp(mode, "mount"))
-		make_mount();
+	else if (strstr(mode, "mount"))
+		make_mount(mode);
 }
 
 static void flood(void)

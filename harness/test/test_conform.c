@@ -233,6 +233,29 @@ static void test_bad_hosts(void **state)
 	trial_free(&t);
 }
 
+/* What a host has mounted and left is told and unmounted; what it shows is somebody else's. */
+static void test_foreign_mount(void **state)
+{
+	char kept[160];
+	struct trial t;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	trial_make(&t);
+	snprintf(kept, sizeof(kept), "%s/kept", t.dir);
+	fd = open(kept, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	t.opt.only = "T01";
+	trial_host(&t, "bind", "bindmount", SM_CHILD_OF_PARENT);
+	assert_int_equal(trial_run(&t), SM_EXIT_FAILED);
+	has(text_of(cell_of(&t, "bind", "t.must"), "evidence"), "mount on ");
+	assert_int_equal(unlink(kept), 0);
+	trial_free(&t);
+}
+
 /* A hang can be the documented difference, and some checks leave something on purpose. */
 static void test_forgiven(void **state)
 {
@@ -461,12 +484,13 @@ static void test_reader_gone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_expectations),
-		cmocka_unit_test(test_told),     cmocka_unit_test(test_asked_once),
-		cmocka_unit_test(test_prove),    cmocka_unit_test(test_bad_hosts),
-		cmocka_unit_test(test_forgiven), cmocka_unit_test(test_exit_status),
-		cmocka_unit_test(test_rounds),   cmocka_unit_test(test_interrupted),
-		cmocka_unit_test(test_killed),   cmocka_unit_test(test_reader_gone),
+		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_expectations),
+		cmocka_unit_test(test_told),          cmocka_unit_test(test_asked_once),
+		cmocka_unit_test(test_prove),         cmocka_unit_test(test_bad_hosts),
+		cmocka_unit_test(test_foreign_mount), cmocka_unit_test(test_forgiven),
+		cmocka_unit_test(test_exit_status),   cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_interrupted),   cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_reader_gone),
 	};
 
 	fake_host_main(argc, argv);
