@@ -142,12 +142,15 @@ class ForkServer(sm.Strategy):
                 self.end()
 
     def end(self):
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # reaped by somebody
-            if self.server():
-                os.kill(self.server(), signal.SIGKILL)  # else it would wait for its children
-            multiprocessing.forkserver._forkserver._stop()
-        with contextlib.suppress(ChildProcessError):
-            multiprocessing.resource_tracker._resource_tracker._stop()
+        """Both helpers would go on as long as there are children, who hold the pipes to them."""
+        tracker = multiprocessing.resource_tracker._resource_tracker
+        for pid, stop in ((self.server(), multiprocessing.forkserver._forkserver._stop),
+                          (tracker._pid, tracker._stop)):
+            with contextlib.suppress(ChildProcessError):  # reaped by somebody: the pid is nobody's
+                if pid and not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                stop()
 
     def server(self):
         return multiprocessing.forkserver._forkserver._forkserver_pid or 0

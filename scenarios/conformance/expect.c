@@ -10,7 +10,7 @@
 #define NO_REPAIR "a raw clone: fork(3) would make the lock anew, whose holder the child has not"
 #define NO_TID    "a raw clone: libc goes on with the thread id of the server in its cache"
 
-/* The real CPython (harness/hosts/cpython.py), 3.11 to 3.13; what it does is in the files named. */
+/* The real CPython (harness/hosts/cpython.py), 3.11; what it does is in the files named. */
 #define POPEN  "cpython-popen"
 #define SERVER "cpython-forkserver"
 #define NO_CORE \
@@ -25,6 +25,8 @@
 #define DIES                                                                                       \
 	"Lib/multiprocessing/forkserver.py:main: whatever its fork or a request that comes short " \
 	"raises ends the server; no errno goes back, its client reads end of file"
+#define EOF_IS_255 \
+	"Lib/multiprocessing/popen_forkserver.py:poll takes end of file for exit status 255"
 #define PATIENT \
 	"Lib/multiprocessing/popen_forkserver.py: no read of the server's answer has a bound"
 
@@ -74,8 +76,8 @@ const struct sm_expect sm_expects[] = {
 	{ "limit.fds.start", SERVER, false,
 	  "Lib/multiprocessing/popen_forkserver.py:_launch: when its os.dup() fails, the two ends "
 	  "that it has stay open" },
-	{ "life.server-killed.wait", SERVER, false,
-	  "Lib/multiprocessing/popen_forkserver.py:poll takes end of file for exit status 255" },
+	{ "life.server-killed.wait", SERVER, false, EOF_IS_255 },
+	{ "life.random-kills", SERVER, false, EOF_IS_255 },
 	{ "life.two-clients", SERVER, false,
 	  "Lib/multiprocessing/forkserver.py:ensure_running waits for the server, which is no child "
 	  "of the parent's fork" },

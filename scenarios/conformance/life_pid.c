@@ -25,22 +25,29 @@ struct bystander {
 	int hold; /* it is asked here; closed: it ends */
 };
 
-/* Lives with the pid it was given, as nobody's child that could be waited for. */
+/*
+ * Lives with the pid it was given, as nobody's child that could be waited for. Holds nothing of the
+ * parent's: the ends of a server's pipes, say, would keep that server alive.
+ */
 static void live_as(pid_t pid, int tell, int hold)
 {
 	pid_t tids[1] = { pid };
 	struct clone_args args = { .exit_signal = SIGCHLD,
 				   .set_tid = (uint64_t)(uintptr_t)tids,
 				   .set_tid_size = 1 };
-	pid_t got = sm_raw_clone3(&args, sizeof(args));
+	pid_t got;
 	char byte;
 
+	if (dup2(hold, STDIN_FILENO) < 0 || dup2(tell, STDOUT_FILENO) < 0)
+		_exit(1);
+	sm_close_from(STDERR_FILENO + 1, -1);
+	got = sm_raw_clone3(&args, sizeof(args));
 	if (got) {
-		sm_write_all(tell, &got, sizeof(got));
+		sm_write_all(STDOUT_FILENO, &got, sizeof(got));
 		_exit(0);
 	}
-	while (!sm_read_all(hold, &byte, 1, -1)) /* asked whether it lives */
-		sm_write_all(tell, &byte, 1);
+	while (!sm_read_all(STDIN_FILENO, &byte, 1, -1)) /* asked whether it lives */
+		sm_write_all(STDOUT_FILENO, &byte, 1);
 	_exit(0);
 }
 
@@ -57,10 +64,8 @@ static int make_bystander(struct bystander *b, pid_t pid)
 		goto out;
 	}
 	between = fork();
-	if (between == 0) {
-		close(hold[1]);
+	if (between == 0)
 		live_as(pid, tell[1], hold[0]);
-	}
 	close(tell[1]);
 	tell[1] = -1;
 	close(hold[0]);
@@ -143,7 +148,7 @@ static int reused_pids(struct sm_cell *c)
 		sm_cell_stop(c);
 		live = lives(&child) && (!server.pid || lives(&server));
 	}
-	end_bystander(&server); /* it holds what the first is asked by, too */
+	end_bystander(&server);
 	end_bystander(&child);
 	if (err)
 		return err == -EEXIST ? sm_broken(c, "no pid could be had again")
