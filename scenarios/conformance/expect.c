@@ -90,6 +90,7 @@ const struct sm_expect sm_expects[] = {
 	{ "signal.tty.interrupt", SERVER, SM_FAILS_LEAVING, PYMP },
 	{ "signal.group.during", SERVER, SM_FAILS_LEAVING, PYMP },
 	{ "protocol.gone.parent", SERVER, SM_FAILS_LEAVING, PYMP },
+	{ "protocol.rights.in-flight", SERVER, SM_FAILS_LEAVING, DIES "; and " PYMP },
 	{ "env.terminal.inherited", SERVER, SM_FAILS_LEAVING, PYMP },
 	{ "life.parent-killed.all", SERVER, SM_FAILS_LEAVING, PYMP },
 	{ "life.parent-killed.deaf", SERVER, SM_FAILS_LEAVING, PYMP },
