@@ -108,6 +108,18 @@ int sm_fd_expose(int fd, int least)
 	return to < 0 ? -errno : to;
 }
 
+int sm_fd_limit(pid_t pid, rlim_t soft, struct rlimit *was)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0)
+		return -errno;
+	if (was)
+		*was = limit;
+	limit.rlim_cur = soft;
+	return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
+}
+
 bool sm_fd_ends(int fd)
 {
 	int64_t end = sm_now_ns() + (int64_t)SM_STEP_MS / 2 * 1000000;

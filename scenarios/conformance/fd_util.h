@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct sm_cell;
@@ -27,6 +28,9 @@ int sm_fd_child_lists(struct sm_cell *c);
 
 /* A duplicate of fd at `least` or above, not close-on-exec: what a careless program has open. */
 int sm_fd_expose(int fd, int least);
+
+/* Sets the soft RLIMIT_NOFILE of a process; was (may be NULL) gets the old one. 0 or -errno. */
+int sm_fd_limit(pid_t pid, rlim_t soft, struct rlimit *was);
 
 /*
  * Does end of file come within half a step? Less than children wait for their parent: their own

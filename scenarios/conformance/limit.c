@@ -72,14 +72,12 @@ static int creator_is_limited(struct sm_cell *c)
 static pid_t occupy(uid_t uid)
 {
 	pid_t pid = fork();
-	int ends[2];
 
 	if (pid)
 		return pid < 0 ? -errno : pid;
 	if (getuid() != uid && setresuid(uid, uid, uid) < 0)
 		_exit(1);
-	if (pipe(ends) == 0)
-		raise(SIGSTOP);
+	raise(SIGSTOP);
 	_exit(0);
 }
 
@@ -109,6 +107,7 @@ static int processes_are_limited(struct sm_cell *c)
 	if (other > 0) /* stopped: it has that user now */
 		err = sm_await_state(other, 'T', SM_STEP_MS);
 	if (other < 0 || err) {
+		sm_kill_child(other);
 		be_root_again(c);
 		return sm_broken(c, "a second process of that user: %s",
 				 strerror(other < 0 ? -other : -err));

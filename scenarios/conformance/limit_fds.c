@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fd_util.h"
 #include "sys/sys.h"
 
 /* A spawn that needs more than so many is not what is meant here. */
@@ -36,16 +37,6 @@ static rlim_t room_for(pid_t pid, int k)
 		if (!is_open(pid, (int)limit) && k-- == 0)
 			return limit;
 	}
-}
-
-static int set_soft(pid_t pid, rlim_t soft)
-{
-	struct rlimit limit;
-
-	if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0)
-		return -errno;
-	limit.rlim_cur = soft;
-	return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
 }
 
 /* What a step has to leave as it was. */
@@ -89,11 +80,11 @@ static int step(struct sm_cell *c, struct climb *up, int k, rlim_t soft)
 	struct sm_kid kid;
 	int err, answered = 0;
 
-	set_soft(up->pid, room_for(up->pid, k));
+	sm_fd_limit(up->pid, room_for(up->pid, k), NULL);
 	err = sm_kid_spawn(c, &kid, &req);
 	if (!err)
 		answered = sm_kid_answer(c, &kid, &a);
-	set_soft(up->pid, soft);
+	sm_fd_limit(up->pid, soft, NULL);
 	sm_kid_kill(c, &kid);
 	if (!is_as_before(c, was)) {
 		struct tally now = tally(c);
@@ -108,6 +99,10 @@ static int step(struct sm_cell *c, struct climb *up, int k, rlim_t soft)
 	if (err && (err != -EMFILE || c->fault.stage == SM_STAGE_NONE)) {
 		sm_fails(c, "room for %d: stage %s, %s; expected a stage and EMFILE", k,
 			 sm_stage_name(c->fault.stage), strerror(-err));
+		return -1;
+	}
+	if (answered == -ETIMEDOUT) {
+		sm_fails(c, "room for %d: the child neither answers nor ends", k);
 		return -1;
 	}
 	up->failed += err != 0;
@@ -183,9 +178,9 @@ static int start_is_full(struct sm_cell *c)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	for (; err && k < STEPS_MAX; k++) {
 		c->fault.stage = SM_STAGE_NONE;
-		set_soft(getpid(), room_for(getpid(), k));
+		sm_fd_limit(getpid(), room_for(getpid(), k), NULL);
 		err = sm_cell_start(c);
-		set_soft(getpid(), limit.rlim_cur);
+		sm_fd_limit(getpid(), limit.rlim_cur, NULL);
 		if (!err)
 			break;
 		if (err != -EMFILE && c->fault.stage != SM_STAGE_PRELOAD)
@@ -201,7 +196,7 @@ static int start_is_full(struct sm_cell *c)
 		stages |= 1u << c->fault.stage;
 	}
 	if (!err && c->server > 0)
-		set_soft(c->server, limit.rlim_cur); /* it has inherited ours */
+		sm_fd_limit(c->server, limit.rlim_cur, NULL); /* it has inherited ours */
 	err = err ? err : sm_kid_ask(c, NULL, &a, NULL);
 	if (err)
 		return sm_trouble(c, err, "a start with room");

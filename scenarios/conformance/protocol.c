@@ -164,9 +164,11 @@ static int count_must_fit(struct sm_cell *c)
 		sm_foe_end(&foe);
 		sm_cell_stop(c);
 		/* A server of its parent alone may end; the other tells its client. */
-		if (!ended || word.pid || (word.err ? foe.named : word.no <= 0))
-			return sm_fails(c, "5 descriptors, %u said: pid %d, errno %d, they are %s",
-					said[i], word.pid, word.no, ended ? "closed" : "kept");
+		if (!ended || word.pid || word.err == -ETIMEDOUT ||
+		    (word.err ? foe.named : word.no <= 0))
+			return sm_fails(c, "5 descriptors, %u said: pid %d, %s, they are %s",
+					said[i], word.pid, strerror(word.err ? -word.err : word.no),
+					ended ? "closed" : "kept");
 	}
 	return sm_holds(c, "5 descriptors where the header says 0, 4, 6 or 300: none served, all "
 			   "closed");
@@ -199,23 +201,15 @@ static int body_carries_none(struct sm_cell *c)
 	if (word.pid > 0)
 		sm_kill_child(word.pid);
 	sm_cell_stop(c);
-	return sm_judge(c, ended && word.pid <= 0,
+	return sm_judge(c, ended && word.pid <= 0 && word.err != -ETIMEDOUT,
 			"a good request with a descriptor on its body: %s; the descriptor is %s",
-			word.pid > 0 ? "served" : "not served", ended ? "closed" : "kept");
+			word.pid > 0             ? "served"
+			: word.err == -ETIMEDOUT ? "no answer"
+						 : "not served",
+			ended ? "closed" : "kept");
 }
 
 /* E02 */
-static int limit_server(pid_t server, rlim_t soft, struct rlimit *was)
-{
-	struct rlimit limit;
-
-	if (prlimit(server, RLIMIT_NOFILE, NULL, was) < 0)
-		return -errno;
-	limit = *was;
-	limit.rlim_cur = soft;
-	return prlimit(server, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
-}
-
 static int full_table_is_told(struct sm_cell *c)
 {
 	static char body[64 << 10];
@@ -230,7 +224,7 @@ static int full_table_is_told(struct sm_cell *c)
 	bytes = foe.named ? 0 : pack_request(c, body, sizeof(body));
 	if (bytes < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		return sm_broken(c, "no request, or no pipe");
-	err = limit_server(c->server, (rlim_t)foe.server_fds + 3, &was);
+	err = sm_fd_limit(c->server, (rlim_t)foe.server_fds + 3, &was);
 	sock = sm_foe_connect(&foe);
 	sm_foe_request(&foe, sock, body, (uint32_t)bytes, ends[1], 5);
 	close(ends[1]);
