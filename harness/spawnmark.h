@@ -175,7 +175,7 @@ struct sm_exit {
 	int64_t minflt, majflt, nvcsw, nivcsw;
 };
 
-/* One strategy. start, spawn, wait and stop are mandatory; the rest may be NULL. */
+/* One strategy. start, spawn, wait and stop are mandatory; the rest may be NULL, but see server. */
 struct sm_ops {
 	uint32_t size;
 	const char *name;    /* as scenarios spell it */
@@ -199,7 +199,7 @@ struct sm_ops {
 	/* Ends and reaps the server, frees self. Children that still run go on. */
 	void (*stop)(void *self);
 
-	/* The server's pid, for audit and accounting; NULL where there is none. */
+	/* The server's pid, for audit and accounting. A must with SM_OWN_SERVER, else NULL. */
 	pid_t (*server)(void *self);
 
 	/* For strategies whose children have no stdout (SM_METER): what the child would say. */

@@ -178,6 +178,9 @@ int sm_cell_start_env(struct sm_cell *c, const char *const *more)
 		return err;
 	c->started = true;
 	c->server = c->ops->server ? c->ops->server(c->self) : 0;
+	if ((c->ops->traits & SM_OWN_SERVER) && c->server <= 0) /* kill(0) would be this session */
+		return sm_fail(&c->fault, SM_STAGE_PRELOAD, ESRCH,
+			       "it has the trait OWN_SERVER, but server() tells no pid");
 	if (c->server > 0) { /* it may have more to do after it has said that it is ready */
 		sm_await_state(c->server, 'S', SM_STEP_MS);
 		c->inside->server_fds = sm_count_fds(c->server);

@@ -106,6 +106,9 @@ static int take_ops(struct sm_host_state *st, const struct sm_ops *ops)
 	if (!st->ops.name || !st->ops.start || !st->ops.spawn || !st->ops.wait || !st->ops.stop)
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "struct sm_ops: name, start, spawn, wait and stop are mandatory");
+	if ((st->ops.traits & SM_OWN_SERVER) && !st->ops.server)
+		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
+			       "struct sm_ops: with the trait OWN_SERVER, server is mandatory too");
 	if (st->payload && st->payload->size < sizeof(*st->payload))
 		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "struct sm_payload: size is too small");
