@@ -11,6 +11,7 @@
 #include "environment.h"
 #include "folder.h"
 #include "json.h"
+#include "probe.h"
 
 static json_t *words(char *const *argv)
 {
@@ -43,25 +44,12 @@ static json_t *context(const struct sm_conform_run *run)
 
 static json_t *features(const struct sm_conform_run *run)
 {
-	static const char *const words_of[] = { "present", "missing", "unknown" };
 	json_t *list = json_array();
 
-	for (int f = 1; f < SM_F_COUNT; f++) {
-		const struct sm_feature_row *row = &run->suite->features[f];
-		const struct sm_probe_result *r = &run->features[f];
-		const char *err = r->err > 0 ? strerrorname_np(r->err) : NULL;
-
-		if (!row->name)
-			continue;
-		json_array_append_new(
-			list, json_pack("{s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o}", "name", row->name,
-					"row", sm_json_text(row->row ? row->row : ""), "since",
-					sm_json_text(row->since ? row->since : ""), "source",
-					sm_json_text(row->source ? row->source : ""), "what",
-					sm_json_text(row->what ? row->what : ""), "presence",
-					words_of[r->presence], "errno", sm_json_text(err), "text",
-					sm_json_text(r->text)));
-	}
+	for (int f = 1; f < SM_F_COUNT; f++)
+		if (run->suite->features[f].name)
+			json_array_append_new(list, sm_probe_json(&run->suite->features[f],
+								  &run->features[f]));
 	return list;
 }
 
