@@ -36,12 +36,21 @@ look() { # PID
 	find "$TMPDIR" -mindepth 1 | sed 's/^/file /'
 }
 
+# Nothing is removed through a mount: what it shows is somebody else's.
+clean() {
+	local point
+	while read -r point; do
+		umount -l "$point" || return
+	done < <(awk -v dir="$TMPDIR/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo)
+	rm -rf --one-file-system "$TMPDIR"
+}
+
 main() {
 	local -a as=()
 	local status=0 left pid
 	TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX") || exit
 	export TMPDIR
-	trap 'rm -rf "$TMPDIR"' EXIT
+	trap clean EXIT
 	case $WAY in
 	plain) ;;
 	user)
