@@ -18,14 +18,6 @@
 
 #define TITLE "Arguments, environment, limits, credentials"
 
-static mode_t read_umask(void)
-{
-	mode_t was = umask(0);
-
-	umask(was);
-	return was;
-}
-
 /* Says where it is; told to, it first goes elsewhere: for whoever comes after it. */
 static int place_child(struct sm_cell *c)
 {
@@ -35,7 +27,7 @@ static int place_child(struct sm_cell *c)
 		return sm_broken(c, "the child cannot move: %s", strerror(errno));
 	if (!getcwd(cwd, sizeof(cwd)))
 		return sm_broken(c, "getcwd: %s", strerror(errno));
-	c->answer.n[0] = (int64_t)read_umask();
+	c->answer.n[0] = (int64_t)sm_umask();
 	return sm_holds(c, "%s", cwd);
 }
 

@@ -22,14 +22,6 @@
 #define USER  54321
 #define GROUP 54322
 
-static mode_t read_umask(void)
-{
-	mode_t was = umask(0);
-
-	umask(was);
-	return was;
-}
-
 /* F07, F08 */
 static int attr_child(struct sm_cell *c)
 {
@@ -37,7 +29,7 @@ static int attr_child(struct sm_cell *c)
 
 	getrlimit(RLIMIT_CORE, &core);
 	getrlimit(RLIMIT_NOFILE, &files);
-	c->answer.n[0] = (int64_t)read_umask();
+	c->answer.n[0] = (int64_t)sm_umask();
 	c->answer.n[1] = (int64_t)core.rlim_cur;
 	c->answer.n[2] = (int64_t)core.rlim_max;
 	c->answer.n[3] = (int64_t)files.rlim_cur;
@@ -52,7 +44,7 @@ static int umask_request(struct sm_cell *c)
 {
 	struct sm_req req = sm_cell_req(c, "ask");
 	struct sm_answer a[2];
-	mode_t own = read_umask();
+	mode_t own = sm_umask();
 	int err;
 
 	req.fields = SM_REQ_UMASK;
@@ -61,10 +53,10 @@ static int umask_request(struct sm_cell *c)
 	if (err)
 		return sm_trouble(c, err, "a child with a umask of its own");
 	return sm_judge(
-		c, a[0].n[0] == 0134 && a[1].n[0] != 0134 && read_umask() == own,
+		c, a[0].n[0] == 0134 && a[1].n[0] != 0134 && sm_umask() == own,
 		"asked for 134, is %03llo; the next child, which asks for none: %03llo; the "
 		"parent before and after: %03o, %03o",
-		(unsigned long long)a[0].n[0], (unsigned long long)a[1].n[0], own, read_umask());
+		(unsigned long long)a[0].n[0], (unsigned long long)a[1].n[0], own, sm_umask());
 }
 
 static const struct sm_req_limit some_limits[] = {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* How many numbers are compared: beside them on the board. */
 #define COUNT_AT (SM_NUMBERS - 1)
@@ -111,6 +112,14 @@ int sm_ask_refused(struct sm_cell *c, const struct sm_req *req, struct sm_fault 
 	err = sm_kid_wait(c, &kid);
 	sm_kid_kill(c, &kid);
 	return err || kid.exit.status ? err : -EPROTO;
+}
+
+mode_t sm_umask(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return mask;
 }
 
 int sm_temp_path(char path[128])

@@ -5,6 +5,8 @@
 #ifndef SM_CONFORMANCE_ENV_UTIL_H
 #define SM_CONFORMANCE_ENV_UTIL_H
 
+#include <sys/types.h>
+
 #include "check/check.h"
 
 /*
@@ -32,6 +34,9 @@ int sm_ask_one(struct sm_cell *c, const struct sm_req *req, struct sm_answer *an
  * a setup failure and did not end with 0; -EPROTO when the child ran all the same.
  */
 int sm_ask_refused(struct sm_cell *c, const struct sm_req *req, struct sm_fault *fault);
+
+/* The caller's; for an instant it is 0. */
+mode_t sm_umask(void);
 
 /* A new file in $TMPDIR that the caller unlinks; path has room for 128. A descriptor or -errno. */
 int sm_temp_path(char path[128]);

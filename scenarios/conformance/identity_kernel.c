@@ -25,12 +25,6 @@ static pid_t clone3_with(int exit_signal)
 	return sm_raw_clone3(&args, sizeof(args));
 }
 
-static pid_t as_child(struct sm_lab *lab)
-{
-	(void)lab;
-	return sm_raw_clone(CLONE_PARENT | SIGCHLD);
-}
-
 static pid_t as_usr2(struct sm_lab *lab)
 {
 	(void)lab;
@@ -100,13 +94,13 @@ static int low_byte_ignored(struct sm_cell *c)
 /* A14 */
 static int signal_usr1(struct sm_cell *c)
 {
-	return expect_signal(c, sm_lab_new(c, SIGUSR1, as_child), SIGUSR1, -ECHILD);
+	return expect_signal(c, sm_lab_new(c, SIGUSR1, sm_lab_sibling), SIGUSR1, -ECHILD);
 }
 
 /* A14, B21 */
 static int signal_none(struct sm_cell *c)
 {
-	return expect_signal(c, sm_lab_new(c, 0, as_child), 0, -ECHILD);
+	return expect_signal(c, sm_lab_new(c, 0, sm_lab_sibling), 0, -ECHILD);
 }
 
 /* A15: the zygote has no exit signal, becomes another program, and clones then. */
@@ -118,7 +112,7 @@ static void note_and_exec(struct sm_lab *lab)
 
 static int exec_resets(struct sm_cell *c)
 {
-	struct sm_lab *lab = sm_lab_new(c, 0, as_child);
+	struct sm_lab *lab = sm_lab_new(c, 0, sm_lab_sibling);
 
 	if (!lab)
 		return c->observed;
@@ -139,7 +133,7 @@ static int after_exec(struct sm_cell *c)
 
 	if (!lab)
 		return sm_broken(c, "the family's page is lost");
-	lab->clone = as_child;
+	lab->clone = sm_lab_sibling;
 	sm_lab_zygote(lab);
 }
 
@@ -156,7 +150,7 @@ static int begin_and_exec(void *arg)
 
 static int parent_execs(struct sm_cell *c)
 {
-	struct sm_lab *lab = sm_lab_new(c, SIGUSR1, as_child);
+	struct sm_lab *lab = sm_lab_new(c, SIGUSR1, sm_lab_sibling);
 
 	if (!lab || sm_lab_run(lab, begin_and_exec))
 		goto out;

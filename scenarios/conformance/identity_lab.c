@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,12 @@ struct sm_lab *sm_lab_new(struct sm_cell *c, unsigned long zygote_flags, sm_lab_
 	lab->zygote_flags = zygote_flags;
 	lab->clone = clone;
 	return lab;
+}
+
+pid_t sm_lab_sibling(struct sm_lab *lab)
+{
+	(void)lab;
+	return sm_raw_clone(CLONE_PARENT | SIGCHLD);
 }
 
 void sm_lab_free(struct sm_lab *lab)

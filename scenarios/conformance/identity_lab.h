@@ -18,6 +18,8 @@
 struct sm_lab;
 /* In the zygote: 0 in the child, pid or -errno. */
 typedef pid_t sm_lab_clone(struct sm_lab *lab);
+/* The usual one: CLONE_PARENT, with SIGCHLD as the exit signal that is asked for. */
+sm_lab_clone sm_lab_sibling;
 
 /* Shared by the whole family: one page behind a descriptor, so that it outlives an exec. */
 struct sm_lab {

@@ -18,16 +18,10 @@
 
 #include "sys/sys.h"
 
-static pid_t as_child(struct sm_lab *lab)
-{
-	(void)lab;
-	return sm_raw_clone(CLONE_PARENT | SIGCHLD);
-}
-
 /* As init of its namespace: refused; and by a plain clone, so that the refusal says something. */
 static pid_t as_init(struct sm_lab *lab)
 {
-	pid_t pid = as_child(lab);
+	pid_t pid = sm_lab_sibling(lab);
 
 	if (pid == 0)
 		return 0;

@@ -2,8 +2,8 @@
 /*
  * signal_util.h - what the files of the group signal share.
  *
- * A parent that may die is a fork of the host which starts the strategy. It is not the check's own process, and not in its group: so it can be killed, and what happens
- * to its server and child then be watched from outside.
+ * A parent that may die is a fork of the host, in a group of its own, which starts the strategy:
+ * what happens to its server and child when it is killed can be watched from outside.
  */
 #ifndef SM_CONFORMANCE_SIGNAL_UTIL_H
 #define SM_CONFORMANCE_SIGNAL_UTIL_H
