@@ -96,13 +96,15 @@ static int end_ignored(struct sm_cell *c, int *zombies, int *status)
 		return err;
 	}
 	signal(SIGCHLD, SIG_IGN);
-	sm_exit_let_go(&kid);
+	err = sm_exit_let_go(&kid);
 	sm_count_children(getpid(), zombies);
 	wait = c->ops->wait(c->self, &kid.child, SM_STEP_MS, &end);
 	signal(SIGCHLD, SIG_DFL);
 	sm_exit_forget(&kid);
 	*status = wait ? wait : end.status;
-	return 0;
+	if (err)
+		sm_trouble(c, err, "the child's end");
+	return err;
 }
 
 /* B16 */
