@@ -49,6 +49,8 @@ const struct sm_expect sm_expects[] = {
 	  "a raw clone: libc believes in its timer thread, which the child has not" },
 	{ "random.python.module", "zygote", false,
 	  "a raw clone runs no fork handlers: the module's state is the server's" },
+	{ "protocol.slow.blocks-nobody", "forkserver", false,
+	  "the accept loop receives, as CPython's does: here for half a second at most" },
 	{ "memory.cost.parent", "popen", false,
 	  "it forks before it execs, and fork copies the parent's page tables" },
 	{ "exit.core.dumped", POPEN, false, NO_CORE },

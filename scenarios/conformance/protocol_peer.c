@@ -62,7 +62,7 @@ static int strangers_are_refused(struct sm_cell *c)
 
 	if (sm_foe_begin(c, &foe))
 		return c->observed;
-	fd = open(foe.address.sun_path, O_PATH);
+	fd = open(foe.address.sun_path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return sm_broken(c, "%s: %s", foe.address.sun_path, strerror(errno));
 	snprintf(past.sun_path, sizeof(past.sun_path), "/proc/self/fd/%d", fd);

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -65,7 +66,7 @@ static int vfork_suspends(struct sm_cell *c)
 	pid_t pid;
 	char byte;
 
-	if (pipe(ends) < 0 || pthread_create(&thread, NULL, watch_main, &ends[1]))
+	if (pipe2(ends, O_CLOEXEC) < 0 || pthread_create(&thread, NULL, watch_main, &ends[1]))
 		return sm_broken(c, "no pipe or no thread");
 	pid = vfork();
 	if (pid == 0)
