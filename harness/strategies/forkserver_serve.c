@@ -91,9 +91,16 @@ static void release_signals(struct hub *h)
 	sigaction(SIGPIPE, &h->old_pipe, NULL);
 }
 
-/* 8 bytes into a pipe that holds none or 8 others: never short, never blocks. */
+/*
+ * 8 bytes into a pipe that holds none or 8 others: never short, never blocks. What a client filled
+ * before it sent it would block for ever.
+ */
 static int write_word(int fd, int64_t word)
 {
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	if (poll(&p, 1, 0) != 1)
+		return -EAGAIN;
 	return sm_write_all(fd, &word, sizeof(word));
 }
 

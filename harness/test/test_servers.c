@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "spawn_util.h"
+#include "strategies/forkserver.h"
 #include "sys/sys.h"
 #include "wire/frame.h"
 
@@ -523,6 +524,38 @@ static void a_client_that_talks_nonsense_is_refused(void **state)
 	stop(&s);
 }
 
+/* A status pipe that is full already, and whose reader stays: who writes to it waits for ever. */
+static void a_client_with_a_full_pipe_holds_up_nobody(void **state)
+{
+	static const char junk[4096];
+	struct sockaddr_un address = { 0 };
+	int status[2], fds[SM_FORKSERVER_FDS], null, sock;
+	char dir[512];
+	struct su s;
+	struct su_run run;
+
+	(void)state;
+	assert_int_equal(su_start(&s, "forkserver", NULL), 0);
+	find_socket(&address, dir, sizeof(dir));
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(pipe2(status, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(status[1], junk, sizeof(junk)) > 0)
+		;
+	assert_int_equal(fcntl(status[1], F_SETFL, 0), 0); /* the description is the server's too */
+	for (int i = 0; i < SM_FORKSERVER_FDS; i++)
+		fds[i] = i == SM_FORKSERVER_STATUS ? status[1] : null;
+	sock = dial(&address);
+	assert_int_equal(sm_frame_send(sock, SM_FORKSERVER_FORK, NULL, 0, fds, SM_FORKSERVER_FDS),
+			 0);
+	su_good(&s, &run, NULL);
+	close(sock);
+	close(status[0]);
+	close(status[1]);
+	close(null);
+	su_await_fds(s.ops->server(s.self), 8);
+	stop(&s);
+}
+
 static void the_fork_server_ignores_the_terminal(void **state)
 {
 	struct su s;
@@ -598,6 +631,7 @@ int main(int argc, char **argv)
 		BOTH(the_server_goes_with_its_last_client),
 		cmocka_unit_test(the_named_socket_is_private),
 		cmocka_unit_test(a_client_that_talks_nonsense_is_refused),
+		cmocka_unit_test(a_client_with_a_full_pipe_holds_up_nobody),
 		cmocka_unit_test(the_fork_server_ignores_the_terminal),
 		cmocka_unit_test(a_directory_that_cannot_be_made_is_told),
 		cmocka_unit_test(noop_costs_nothing_and_raw_is_a_child),
