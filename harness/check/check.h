@@ -210,6 +210,8 @@ void sm_kid_kill(struct sm_cell *c, struct sm_kid *kid);
 /* Spawn and the first answer, of a child that then waits. On error there is none. 0 or -errno. */
 int sm_kid_up(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req,
 	      struct sm_answer *answer);
+/* A spawn that is to fail: its error, with c->fault. A child all the same is killed. */
+int sm_kid_try(struct sm_cell *c, const struct sm_req *req);
 /* Spawn, one answer, wait. 0 or -errno; exit (may be NULL) is the caller's to look at. */
 int sm_kid_ask(struct sm_cell *c, const char *arg, struct sm_answer *answer, struct sm_exit *exit);
 int sm_kid_ask_req(struct sm_cell *c, const struct sm_req *req, struct sm_answer *answer,

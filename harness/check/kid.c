@@ -173,6 +173,15 @@ int sm_kid_up(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req,
 	return err;
 }
 
+int sm_kid_try(struct sm_cell *c, const struct sm_req *req)
+{
+	struct sm_kid kid;
+	int err = sm_kid_spawn(c, &kid, req);
+
+	sm_kid_kill(c, &kid);
+	return err;
+}
+
 int sm_kid_ask_req(struct sm_cell *c, const struct sm_req *req, struct sm_answer *answer,
 		   struct sm_exit *exit)
 {

@@ -102,12 +102,10 @@ static int fail_by_size(struct sm_cell *c, const char *huge)
 {
 	struct sm_req req = sm_cell_req(c, NULL);
 	const char *args[] = { huge, NULL };
-	struct sm_kid kid;
 	int err;
 
 	req.args = args;
-	err = sm_kid_spawn(c, &kid, &req);
-	sm_kid_kill(c, &kid);
+	err = sm_kid_try(c, &req);
 	return err == -E2BIG ? 0 : err ? err : -ENOTRECOVERABLE;
 }
 

@@ -237,7 +237,6 @@ static int too_many(struct sm_cell *c)
 	static struct sm_req_fd fds[300];
 	struct sm_req req = sm_cell_req(c, NULL);
 	struct sm_answer a;
-	struct sm_kid kid;
 	int file = sm_temp_fd(), err, stage, next;
 
 	for (int i = 0; i < 300; i++)
@@ -245,9 +244,8 @@ static int too_many(struct sm_cell *c)
 	req.fields = SM_REQ_FDS;
 	req.fds = fds;
 	req.nfds = 300;
-	err = sm_kid_spawn(c, &kid, &req);
+	err = sm_kid_try(c, &req);
 	stage = c->fault.stage;
-	sm_kid_kill(c, &kid);
 	close(file);
 	if (err == -EOPNOTSUPP)
 		return sm_trouble(c, err, "300 descriptors");

@@ -22,12 +22,9 @@
 /* A spawn that must not go well. Its error; c->fault says more. */
 static int fail_to_spawn(struct sm_cell *c)
 {
-	struct sm_req req = sm_cell_req(c, NULL);
-	struct sm_kid kid;
-	int err = sm_kid_spawn(c, &kid, &req);
+	const struct sm_req req = sm_cell_req(c, NULL);
 
-	sm_kid_kill(c, &kid);
-	return err;
+	return sm_kid_try(c, &req);
 }
 
 /* The verdict after one that failed so, and `next`, which a spawn without the limit returned. */

@@ -26,12 +26,9 @@
 /* A spawn, to its end: the error of the spawn itself. */
 static int try_spawn(struct sm_cell *c)
 {
-	struct sm_req req = sm_cell_req(c, NULL);
-	struct sm_kid kid;
-	int err = sm_kid_spawn(c, &kid, &req);
+	const struct sm_req req = sm_cell_req(c, NULL);
 
-	sm_kid_kill(c, &kid);
-	return err;
+	return sm_kid_try(c, &req);
 }
 
 /* ---- K08: the namespace that children are to be born in is dead ---- */
