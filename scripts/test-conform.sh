@@ -50,6 +50,7 @@ main() {
 	local status=0 left pid
 	TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX") || exit
 	export TMPDIR
+	chmod 0711 "$TMPDIR" # some checks turn into other users
 	trap clean EXIT
 	case $WAY in
 	plain) ;;
