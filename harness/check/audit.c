@@ -97,7 +97,8 @@ static void kill_of(pid_t parent, pid_t spare)
 
 void sm_kill_children(struct sm_cell *c)
 {
-	if (c->server > 0)
+	/* Only while it is still ours: its pid may be anybody's afterwards. */
+	if (c->server > 0 && sm_stat_of(c->server, 4) == getpid())
 		kill_of(c->server, 0);
 	kill_of(getpid(), c->server);
 	/* A strategy's wait would find them gone; nobody asks for these any more. */

@@ -93,6 +93,7 @@ struct sm_expectation {
 	enum sm_expected expected;
 	const char *why; /* of SM_EXPECT_FAILS; else NULL */
 	bool leaves;     /* ... and to leave something behind is no other failure */
+	bool better;     /* ... and to hold is none: a foreign spawner may do better than ours */
 };
 
 /* What became of one cell. Strings are the run's. */
@@ -128,7 +129,7 @@ int sm_conform_select(struct sm_conform_run *run, struct sm_error *error);
 
 struct sm_expectation sm_conform_expect(const struct sm_suite *suite, const struct sm_check *check,
 					const struct sm_target *target);
-enum sm_verdict sm_conform_judge(enum sm_expected expected, int observed);
+enum sm_verdict sm_conform_judge(const struct sm_expectation *e, int observed);
 /* An error for the exit status? */
 bool sm_verdict_bad(enum sm_verdict verdict);
 const char *sm_verdict_name(enum sm_verdict verdict);

@@ -129,7 +129,7 @@ static void judge(const struct sm_conform_run *run, struct sm_conform_cell *cell
 {
 	cell->observed = v->observed;
 	cell->feature = v->observed == SM_SKIPS ? v->feature : SM_F_NONE;
-	cell->verdict = sm_conform_judge(cell->expectation.expected, v->observed);
+	cell->verdict = sm_conform_judge(&cell->expectation, v->observed);
 	cell->evidence = sm_foreign_line(run->arena, v->text, strnlen(v->text, sizeof(v->text)));
 	/* The verdict does not tell which one it was. */
 	if (cell->expectation.expected == SM_EXPECT_RECORD && v->observed <= SM_FAILS)
@@ -152,7 +152,7 @@ static void judge(const struct sm_conform_run *run, struct sm_conform_cell *cell
 static void timed_out(const struct sm_conform_run *run, struct sm_conform_cell *cell, int64_t ms)
 {
 	cell->observed = SM_TIMED_OUT;
-	cell->verdict = sm_conform_judge(cell->expectation.expected, SM_TIMED_OUT);
+	cell->verdict = sm_conform_judge(&cell->expectation, SM_TIMED_OUT);
 	cell->reason = cell->verdict == SM_VERDICT_XFAIL ? cell->expectation.why : NULL;
 	cell->evidence = sm_arena_printf(run->arena, "no answer within %.1f s", (double)ms / 1000);
 	if (!cell->evidence)
@@ -222,7 +222,7 @@ static void take_leave(struct sm_asker *a, const struct sm_check *check, struct 
 		return;
 	if (cell->expectation.leaves) {
 		cell->observed = SM_FAILS;
-		cell->verdict = sm_conform_judge(cell->expectation.expected, SM_FAILS);
+		cell->verdict = sm_conform_judge(&cell->expectation, SM_FAILS);
 		cell->reason = cell->verdict == SM_VERDICT_XFAIL ? cell->expectation.why : NULL;
 	} else {
 		cell->verdict = SM_VERDICT_FAIL;

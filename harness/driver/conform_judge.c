@@ -57,18 +57,22 @@ struct sm_expectation sm_conform_expect(const struct sm_suite *suite, const stru
 			continue;
 		if (e->holds == true)
 			return (struct sm_expectation){ .expected = holds };
-		return (struct sm_expectation){ fails, e->why, e->holds == SM_FAILS_LEAVING };
+		return (struct sm_expectation){ fails, e->why,
+						.leaves = e->holds == SM_FAILS_LEAVING };
 	}
 	if ((target->traits & check->fails_with) || (~target->traits & check->fails_lacking))
-		return (struct sm_expectation){ fails, check->why, false };
+		return (struct sm_expectation){ fails, check->why, .better = target->command };
 	return (struct sm_expectation){ .expected = holds };
 }
 
-enum sm_verdict sm_conform_judge(enum sm_expected expected, int observed)
+enum sm_verdict sm_conform_judge(const struct sm_expectation *e, int observed)
 {
+	const enum sm_expected expected = e->expected;
+
 	switch (observed) {
 	case SM_HOLDS:
-		return expected == SM_EXPECT_FAILS ? SM_VERDICT_XPASS : SM_VERDICT_PASS;
+		return expected == SM_EXPECT_FAILS && !e->better ? SM_VERDICT_XPASS
+								 : SM_VERDICT_PASS;
 	case SM_FAILS:
 		if (expected == SM_EXPECT_RECORD)
 			return SM_VERDICT_PASS;

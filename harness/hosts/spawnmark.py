@@ -120,7 +120,7 @@ class Strategy:
     def spawn(self, request: Request, child: Child): ...  # fills child, returns what wait() needs
     def wait(self, made, timeout_s: float | None) -> int: ...  # 0.. or -signal
     def stop(self) -> None: ...
-    def server(self) -> int: return 0
+    def server(self) -> int: return 0  # with OWN_SERVER: its pid
 
 
 def _refuse(fault, error: BaseException, stage: int) -> int:
