@@ -21,10 +21,11 @@
 #include "meter.h"
 
 /*
- * Who was told to end may take so long on a busy machine before it counts as left behind. A bound
- * that nobody reaches who does end: what it costs is paid where something is left indeed.
+ * On a busy machine it takes time to be gone. Who is dying gets a bound that is never reached; who
+ * lives may be about to see that it should end.
  */
-#define ENDING_MS   5000
+#define DYING_MS    10000
+#define LIVING_MS   1000
 #define MOUNT_BYTES (256 * 1024)
 #define FOLDER      "spawnmark-run-"
 #define YOUNG_S     60
@@ -260,13 +261,24 @@ static bool no_child(const struct sm_rig *rig)
 	       errno == ECHILD;
 }
 
+/* Is there one for which it is worth to wait, so long after the host's end? */
+static bool may_end(const pid_t *pids, int n, int64_t since_ns)
+{
+	int64_t waited_ms = (sm_now_ns() - since_ns) / 1000000;
+
+	for (int i = 0; i < n; i++)
+		if (waited_ms < (sm_proc_dying(pids[i]) ? DYING_MS : LIVING_MS))
+			return true;
+	return false;
+}
+
 /*
  * Orphans came to us. Those that are dead are nobody's fault: init would have reaped them; one that
  * the host itself had not reaped has been seen by sm_leftover_children().
  */
 static void look_at_orphans(struct sm_leftover *l, const struct sm_rig *rig)
 {
-	int64_t until = sm_now_ns() + ENDING_MS * INT64_C(1000000);
+	int64_t since_ns = sm_now_ns();
 	pid_t pids[SM_LEFTOVER_SEEN];
 	int n = 0;
 
@@ -277,7 +289,7 @@ static void look_at_orphans(struct sm_leftover *l, const struct sm_rig *rig)
 		for (int i = 0; i < n; i++)
 			if (waitpid(pids[i], NULL, WNOHANG) == 0)
 				pids[live++] = pids[i];
-		if (n == 0 || (live && sm_now_ns() >= until)) {
+		if (n == 0 || (live && !may_end(pids, live, since_ns))) {
 			n = live;
 			break;
 		}

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,14 @@ int sm_proc_state(pid_t pid)
 pid_t sm_proc_ppid(pid_t pid)
 {
 	return (pid_t)stat_field(pid, 4);
+}
+
+bool sm_proc_dying(pid_t pid)
+{
+	const int64_t exiting = 0x4; /* PF_EXITING: linux:include/linux/sched.h */
+	int64_t flags = stat_field(pid, 9), pending = stat_field(pid, 31);
+
+	return flags < 0 || (flags & exiting) || (pending & INT64_C(1) << (SIGKILL - 1));
 }
 
 int64_t sm_proc_cpu_ns(pid_t pid)

@@ -32,6 +32,7 @@ void sm_machine_time_parse(char *text, const struct sm_cpuset *set, struct sm_ma
 /* State letter of a process, 0 when there is none. */
 int sm_proc_state(pid_t pid);
 pid_t sm_proc_ppid(pid_t pid); /* -1: none */
+bool sm_proc_dying(pid_t pid); /* ending, or killed and not yet so far */
 /* CPU time of one process from schedstat; of its reaped children from stat (10 ms ticks). */
 int64_t sm_proc_cpu_ns(pid_t pid);
 int64_t sm_proc_children_cpu_ns(pid_t pid);
