@@ -203,7 +203,7 @@ static int end_group(struct sm_cell *c, const char *tmp, unsigned int us)
 	}
 	sm_kill_child(pid);
 	if (!err)
-		err = sm_await_no_group(pid, 2000);
+		err = sm_await_no_group(pid, SM_STEP_MS);
 	if (err && pid > 0)
 		kill(-pid, SIGKILL);
 	return err;
@@ -262,7 +262,7 @@ static int kill_once(struct sm_cell *c, unsigned int us)
 		;
 	sm_wait_child(killer, SM_STEP_MS, NULL);
 	sm_cell_stop(c);
-	err = sm_await_no_group(server, 2000);
+	err = sm_await_no_group(server, SM_STEP_MS);
 	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0) /* whom the server could not tell of */
 		;
 	if (err)
