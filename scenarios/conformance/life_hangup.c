@@ -40,7 +40,7 @@ _Noreturn static void stay(struct sm_lab *lab, bool handles)
 	lab->n[SERVER] = c->server;
 	sm_board_post(&lab->word);
 	sm_board_wait(&lab->go, 0, SM_STEP_MS);
-	lab->n[ALIVE] = sm_await_end(c->server, handles ? SM_STEP_MS / 5 : 0) != 0;
+	lab->n[ALIVE] = sm_await_end(c->server, handles ? SM_STEP_MS / 2 : 0) != 0;
 	lab->n[SPAWN] = lab->n[START] ? lab->n[START] : sm_kid_ask(c, "0", &a, NULL);
 	sm_cell_stop(c);
 	_exit(0);
