@@ -11,7 +11,8 @@ A mutant is a row of harness/test/mutants/*.toml:
     old = '''…'''                        stands in the file exactly once
     new = '''…'''
     red = ["fd.count.server"]            the checks that turn red: these, and no other
-    more = true                          …but for a change that spoils every spawn: others do too
+    green = ["limit.nesting"]            for a change that spoils every spawn: these alone stay green
+    maybe = ["signal.group.during"]      optional: what a race decides, in one run and not the next
 
 The changed file is compiled as a copy and linked before the library, into programs of their own
 below build/mutants/NAME. The product has no hooks for it. Red is what fails a run: FAIL, XPASS,
@@ -63,7 +64,8 @@ class Mutant:
     new: str
     red: frozenset[str]
     origin: str
-    more: bool = False
+    green: frozenset[str] | None = None
+    maybe: frozenset[str] = frozenset()
 
     def source(self) -> str:
         """The file with the change; RowError when the row no longer applies."""
@@ -88,13 +90,14 @@ def read_rows(folder: Path = ROWS) -> list[Mutant]:
         for row in raw.get("mutant", []):
             name = row.get("name", "a row without a name")
             wrong = [k for k, kind in keys.items() if not isinstance(row.get(k), kind)]
-            wrong += [k for k in row if k not in {*keys, "more"}]
-            wrong += [] if isinstance(row.get("more", False), bool) else ["more"]
+            wrong += [k for k in row if k not in {*keys, "green", "maybe"}]
+            wrong += [k for k in ("green", "maybe") if not isinstance(row.get(k, []), list)]
             if wrong:
                 raise RowError(f"{origin}: {name}: missing, wrong or unknown: {', '.join(wrong)}")
             if not row["red"] or row["old"] == row["new"]:
                 raise RowError(f"{origin}: {name}: changes nothing, or turns nothing red")
-            rows.append(Mutant(**{**row, "red": frozenset(row["red"])}, origin=origin))
+            sets = {k: frozenset(row[k]) for k in ("red", "green", "maybe") if k in row}
+            rows.append(Mutant(**{**row, **sets}, origin=origin))
     names = [m.name for m in rows]
     for name in names:
         if names.count(name) > 1:
@@ -181,13 +184,19 @@ def conform(out: Path, strategy: str, ids: list[str]) -> dict[str, dict[str, Any
 def judge(mutant: Mutant, cells: dict[str, dict[str, Any]]) -> list[str]:
     """What is not as the row says, a line each. Cells that this machine skips say nothing."""
     faults = []
-    for check in sorted(mutant.red - set(cells)):
+    named = mutant.red | mutant.maybe | (mutant.green or frozenset())
+    for check in sorted(named - set(cells)):
         faults.append(f"there is no check {check}")
     for check, cell in cells.items():
         red = cell["verdict"] in RED
-        if red and check not in mutant.red and not mutant.more:
+        meant = check in mutant.red
+        if mutant.green is not None:
+            meant = check not in mutant.green and cell["verdict"] != "NA"
+        if check in mutant.maybe:
+            continue
+        if red and not meant:
             faults.append(f"{check} turned red too: {cell['verdict']}: {cell['evidence']}")
-        elif not red and check in mutant.red and cell["verdict"] != "SKIP":
+        elif not red and meant and cell["verdict"] != "SKIP":
             faults.append(f"{check} stays {cell['verdict']}: {cell['evidence']}")
     return faults
 
@@ -197,13 +206,17 @@ def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
     out = builder.build / "mutants" / mutant.name
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    ids = [c["id"] for c in checks if not c["slow"] or c["id"] in mutant.red]
+    named = mutant.red | mutant.maybe | (mutant.green or frozenset())
+    ids = [c["id"] for c in checks if not c["slow"] or c["id"] in named]
     try:
         builder.link(mutant, out)
         cells = conform(out, mutant.strategy, ids)
         if args.show:
-            red = sorted(c for c, cell in cells.items() if cell["verdict"] in RED)
-            print(f"# {mutant.name}: red = {json.dumps(red)}", flush=True)
+            asked = {c: cell["verdict"] in RED for c, cell in cells.items()
+                     if cell["verdict"] not in ("NA", "SKIP")}
+            most = sum(asked.values()) * 2 > len(asked)
+            told = sorted(c for c, red in asked.items() if red != most)
+            print(f"# {mutant.name}: {'green' if most else 'red'} = {json.dumps(told)}", flush=True)
         return judge(mutant, cells)
     except RowError as err:
         return [str(err)]
