@@ -275,6 +275,7 @@ int sm_conform_ask(struct sm_asker *a, int target, int row, struct sm_conform_ce
 	if (err) {
 		broken(a->run, &now, fault.text);
 	} else {
+		a->left.host = host.pid;
 		question(a, check, payload, &host, &now);
 		sm_hostproc_end(&a->rig, &host, 1, false);
 	}

@@ -43,6 +43,9 @@ __attribute__((format(printf, 2, 3))) static void add(struct sm_leftover *l, con
 	va_end(args);
 }
 
+/* Where checks make groups, as scenarios/conformance/cgroup_util.c does; "": version 2. */
+static const char *const controllers[SM_LEFTOVER_HOMES] = { "pids", "memory", "" };
+
 static void read_mounts(char *text)
 {
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -175,6 +178,9 @@ int sm_leftover_open(struct sm_leftover *l)
 	if (!l->mounts)
 		return -ENOMEM;
 	read_mounts(l->mounts);
+	for (int i = 0; i < SM_LEFTOVER_HOMES; i++)
+		if (sm_cgroup_own(controllers[i], l->homes[i], sizeof(l->homes[i])))
+			l->homes[i][0] = 0;
 	return 0;
 }
 
@@ -316,6 +322,31 @@ static void look_below(struct sm_leftover *l, const char *dir, const char *kind,
 		closedir(d);
 }
 
+/* The group that a check of this host may have made there. */
+static const char *group_of(const struct sm_leftover *l, int home, char path[600])
+{
+	snprintf(path, 600, "%s/spawnmark-%d", l->homes[home], (int)l->host);
+	return path;
+}
+
+static void look_at_groups(struct sm_leftover *l)
+{
+	char path[600];
+
+	for (int i = 0; i < SM_LEFTOVER_HOMES; i++)
+		if (l->homes[i][0] && access(group_of(l, i, path), F_OK) == 0)
+			add(l, "control group %s", path);
+}
+
+static void remove_groups(const struct sm_leftover *l)
+{
+	char path[600];
+
+	for (int i = 0; i < SM_LEFTOVER_HOMES; i++)
+		if (l->homes[i][0])
+			rmdir(group_of(l, i, path)); /* usually there is none */
+}
+
 /* What others mount while we run: media, containers, sessions, homes, and other runs of ours. */
 static bool of_others(const struct sm_leftover *l, const char *point)
 {
@@ -356,12 +387,14 @@ void sm_leftover_look(struct sm_leftover *l, struct sm_rig *rig, const struct sm
 {
 	look_at_orphans(l, rig);
 	look_below(l, host->cg.dir, "control group", false);
+	look_at_groups(l);
 	look_below(l, l->tmp, "file", true);
 	look_at_mounts(l);
 }
 
 void sm_leftover_remove(struct sm_leftover *l)
 {
+	remove_groups(l);
 	remove_tree(l->tmp);
 	read_mounts(l->mounts);
 }

@@ -11,13 +11,19 @@
 /* The most processes that are named. */
 #define SM_LEFTOVER_SEEN 8
 
+/* Hierarchies in which checks make groups. */
+#define SM_LEFTOVER_HOMES 3
+
 /* The places of a run. */
 struct sm_leftover {
-	int lock;                     /* held on dir for as long as the run lives */
-	char dir[72];                 /* below it each host has its $TMPDIR */
-	char tmp[96];                 /* of the host at hand */
-	int next;                     /* number of the next one */
-	char *mounts;                 /* /proc/self/mountinfo as it should be */
+	int lock;     /* held on dir for as long as the run lives */
+	char dir[72]; /* below it each host has its $TMPDIR */
+	char tmp[96]; /* of the host at hand */
+	char homes[SM_LEFTOVER_HOMES]
+		  [512]; /* of the groups that checks make: of pids, memory, version 2 */
+	pid_t host;      /* the one at hand; to be set when it has started */
+	int next;        /* number of the next one */
+	char *mounts;    /* /proc/self/mountinfo as it should be */
 	pid_t seen[SM_LEFTOVER_SEEN]; /* processes that have been told; 0: none */
 	int found;                    /* things that the host at hand left */
 	char text[600];               /* which ones: "a process 12 (sleep), a file x" */
@@ -41,7 +47,7 @@ void sm_leftover_children(struct sm_leftover *l, const struct sm_hostproc *host)
  * processes that are just ending a moment to do so.
  */
 void sm_leftover_look(struct sm_leftover *l, struct sm_rig *rig, const struct sm_hostproc *host);
-/* After the sweep: removes the $TMPDIR, and what is mounted in it. */
+/* After the sweep: removes the $TMPDIR, what is mounted in it, and the groups of the check. */
 void sm_leftover_remove(struct sm_leftover *l);
 
 #endif

@@ -109,6 +109,20 @@ static void make_group(void)
 	}
 }
 
+/* As a check makes one: beside that which we are in, where the pids are counted. */
+static void make_check_group(void)
+{
+	char path[600];
+	size_t n;
+
+	if (sm_cgroup_own("pids", path, sizeof(path) - 40) &&
+	    sm_cgroup_own("", path, sizeof(path) - 40))
+		return;
+	n = strlen(path);
+	snprintf(path + n, sizeof(path) - n, "/spawnmark-%d", getpid());
+	mkdir(path, 0755);
+}
+
 /* Of its own, or of the folder in which the run has its own. */
 static void make_mount(const char *mode)
 {
@@ -137,6 +151,8 @@ static void leave(const char *mode)
 		close(open(tmp("left"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	else if (!strcmp(mode, "group"))
 		make_group();
+	else if (!strcmp(mode, "group-of-check"))
+		make_check_group();
 	else if (strstr(mode, "mount"))
 		make_mount(mode);
 }

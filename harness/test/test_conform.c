@@ -223,6 +223,7 @@ static void test_bad_hosts(void **state)
 		{ "zombie", "FAIL", "holds", "left behind: zombie " },
 		{ "file", "FAIL", "holds", "left behind: file left; else it does" },
 		{ "group", "FAIL", "holds", "left behind: control group inner" },
+		{ "group-of-check", "FAIL", "holds", "left behind: control group /sys/fs/cgroup" },
 		{ "mount", "FAIL", "holds", "mount on " },
 	};
 	struct trial t;
@@ -231,13 +232,14 @@ static void test_bad_hosts(void **state)
 	trial_make(&t);
 	t.opt.only = "T01";
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (geteuid() == 0 || strcmp(table[i].mode, "group"))
+		if (geteuid() == 0 || strncmp(table[i].mode, "group", 5))
 			trial_host(&t, table[i].mode, table[i].mode, SM_CHILD_OF_PARENT);
 	assert_int_equal(trial_run(&t), SM_EXIT_FAILED);
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		json_t *cell;
 
-		if (geteuid() != 0 && (!strcmp(table[i].mode, "group") || table[i].mode[0] == 'm'))
+		if (geteuid() != 0 &&
+		    (!strncmp(table[i].mode, "group", 5) || table[i].mode[0] == 'm'))
 			continue;
 		cell = cell_of(&t, table[i].mode, "t.must");
 		assert_string_equal(text_of(cell, "verdict"), table[i].verdict);

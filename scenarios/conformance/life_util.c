@@ -111,7 +111,7 @@ int sm_life_group_make(struct sm_life_group *g, const char *controller)
 	n = strlen(g->dir);
 	if (err)
 		return err;
-	snprintf(g->dir + n, sizeof(g->dir) - n, "/spawnmark-life-%d", getpid());
+	snprintf(g->dir + n, sizeof(g->dir) - n, "/spawnmark-%d", getpid());
 	if (mkdir(g->dir, 0755) < 0)
 		return -errno;
 	g->fd = open(g->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
