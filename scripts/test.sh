@@ -53,6 +53,9 @@ steps() {
 		echo "lint-${lint%:*}|status|600|${lint#*:}|scripts/lint.sh ${lint%:*}"
 	done
 	echo "san/build|status|900|make|make -k -j$JOBS B=$B/san SAN=address,undefined all tests"
+	# Not the groups whose questions a sanitizer's own handlers, stacks and shadow memory answer.
+	echo "san/conform|ktap|600||B=$B/san scripts/test-conform.sh plain" \
+		"--only '^(identity|exit|fd|protocol|life|sandbox)[.]'"
 	for program in "${programs[@]}"; do
 		name=${program##*/}
 		echo "san/$name|cmocka|300||$(san_options "$name") $B/san/test/$name"
