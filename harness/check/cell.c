@@ -77,24 +77,51 @@ static size_t count(const char *const *vec)
 	return n;
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static const char *const *known_env(const struct sm_cell *c, const char *job, const char *arg)
+{
+	const struct sm_cell_inside *in = c->inside;
+
+	for (unsigned int i = 0; i < in->nknown; i++) {
+		const struct sm_known_env *k = &in->known[i];
+
+		if (k->base == c->envp && same(k->job, job) && same(k->arg, arg))
+			return k->env;
+	}
+	return NULL;
+}
+
 const char *const *sm_cell_env(struct sm_cell *c, const char *job, const char *arg,
 			       const char *const *more)
 {
 	size_t base = count(c->envp), extra = count(more), at = 0;
-	const char **env = sm_cell_keep(c, (base + extra + 4) * sizeof(*env));
+	struct sm_known_env new = { .base = c->envp, .env = more ? NULL : known_env(c, job, arg) };
+	const char **env;
 
+	if (new.env)
+		return new.env;
+	env = sm_cell_keep(c, (base + extra + 4) * sizeof(*env));
 	if (!env)
 		return NULL;
 	for (size_t i = 0; i < base; i++)
 		env[at++] = c->envp[i];
 	for (size_t i = 0; i < extra; i++)
 		env[at++] = more[i];
-	if (job && !(env[at++] = keep_pair(c, "SM_JOB", job)))
+	if (job && !(new.job = env[at++] = keep_pair(c, "SM_JOB", job)))
 		return NULL;
-	if (arg && !(env[at++] = keep_pair(c, "SM_ARG", arg)))
+	if (arg && !(new.arg = env[at++] = keep_pair(c, "SM_ARG", arg)))
 		return NULL;
 	if (c->inside->board_env[0])
 		env[at++] = c->inside->board_env;
+	new.job += job ? sizeof("SM_JOB") : 0;
+	new.arg += arg ? sizeof("SM_ARG") : 0;
+	new.env = env;
+	if (!more && c->inside->nknown < SM_INSIDE_ENVS)
+		c->inside->known[c->inside->nknown++] = new;
 	return env;
 }
 

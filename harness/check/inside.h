@@ -11,6 +11,14 @@
 /* Vectors that requests point into, freed when the check ends. */
 #define SM_INSIDE_VECTORS 4096
 
+/* Environments that are made once: a check may ask for the same child 10^5 times. */
+#define SM_INSIDE_ENVS 256
+
+struct sm_known_env {
+	const char *const *base, *const *env;
+	const char *job, *arg; /* of it, behind the "="; or NULL */
+};
+
 /* What a process holds that a check must not leave behind. */
 struct sm_look {
 	int fds, children, zombies, tasks;
@@ -24,6 +32,8 @@ struct sm_cell_inside {
 	int server_fds;        /* when it had just started; -1: not known */
 	void **vectors;
 	unsigned int nvectors;
+	struct sm_known_env known[SM_INSIDE_ENVS];
+	unsigned int nknown;
 };
 
 /* Makes the cell for a half of a check; and frees what it holds. */

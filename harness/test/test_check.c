@@ -82,6 +82,7 @@ static void verdicts_come_through(void **state)
 	}
 	expect("zygote", "no-verdict", SM_BROKEN, "no verdict");
 	expect("zygote", "forks", SM_HOLDS, "7 -");
+	expect("zygote", "requests", SM_HOLDS, "one environment");
 	expect("popen", "no-program", SM_FAILS, "stage exec: No such file");
 	expect("zygote", "no-program", SM_FAILS, "stage exec: No such file");
 }

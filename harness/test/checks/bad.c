@@ -173,6 +173,21 @@ static int forks_tell(struct sm_cell *c)
 	return sm_judge(c, a == 7 && b == -ECHILD && d == -ETIMEDOUT, "%d %d %d", a, b, d);
 }
 
+/* As --long asks for 10^5 children: what a request holds must not grow with their number. */
+static int many_requests(struct sm_cell *c)
+{
+	const char *const more[] = { "A=b", NULL };
+	struct sm_req first = sm_cell_req(c, "one"), other = sm_cell_req(c, "two");
+	struct sm_req extra = sm_cell_req_env(c, "one", more);
+	bool same = true;
+
+	for (int i = 0; i < 20000; i++)
+		same = same && sm_cell_req(c, "one").envp == first.envp;
+	return sm_judge(c,
+			first.envp && same && other.envp != first.envp && extra.envp != first.envp,
+			"20000 requests alike: %s", same ? "one environment" : "another one");
+}
+
 static int crash(struct sm_cell *c)
 {
 	(void)c;
@@ -195,6 +210,7 @@ static const struct sm_check checks[] = {
 	{ .id = "board.child", .in_creator = creator_tells, .in_child = child_sees_board },
 	{ .id = "creator.skips", .in_creator = creator_skips, .in_child = good },
 	{ .id = "forks", .in_parent = forks_tell },
+	{ .id = "requests", .in_parent = many_requests },
 	{ .id = "crash.child", .in_child = crash },
 };
 
