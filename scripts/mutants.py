@@ -17,8 +17,9 @@ A mutant is a row of harness/test/mutants/*.toml:
 The changed file is compiled as a copy and linked before the library, into programs of their own
 below build/mutants/NAME. The product has no hooks for it. Red is what fails a run: FAIL, XPASS,
 BROKEN, TIMEOUT. Slow checks are left out unless a row names them. A MUST check that no row names is
-an error as well: it has never been seen to bite. A row that is not as it says is tried up to three
-times: some changes leave the outcome to a race; what differed is printed, for a `maybe`.
+an error as well: it has never been seen to bite. A row that is not as it says is tried up to five
+times, alone, after the others: some changes leave a cell to a race. It fails when one cell differs in
+every try; what differed in some is printed, for a `maybe`.
 
     --list      the rows, and the checks that no mutant kills; runs nothing
     --show      say what turned red, also where it is as expected
@@ -48,7 +49,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "harness" / "test" / "mutants"
 RED = {"FAIL", "XPASS", "BROKEN", "TIMEOUT"}
-TRIES = 3
+TRIES = 5
 SECONDS = 240  # one mutant: most of its checks may have to time out
 WARN = "-Wall -Wextra -Wno-unused".split()  # a mutant may leave something unused
 
@@ -227,16 +228,25 @@ def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
             shutil.rmtree(out, ignore_errors=True)
 
 
-def try_often(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
-              args: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """(faults, what earlier tries differed in): a race unknown to `maybe` is told, no failure."""
-    told: list[str] = []
-    for left in reversed(range(TRIES)):
-        faults = try_one(builder, mutant, checks, args)
-        if not faults or not left:
+def try_again(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
+              args: argparse.Namespace, faults: list[str]) -> tuple[list[str], list[str]]:
+    """(what differs in every try, what differed in some): a cell that a race decides is told only.
+
+    Alone on the machine: what the other mutants take from it is the commonest race.
+    """
+    told, stays = list(faults), {key(f) for f in faults}
+    for _ in range(TRIES - 1):
+        if not stays:
             break
-        told += faults
-    return faults, told
+        now = try_one(builder, mutant, checks, args)
+        stays &= {key(f) for f in now}
+        told += [f for f in now if f not in told]
+    return [f for f in told if key(f) in stays], [f for f in told if key(f) not in stays]
+
+
+def key(fault: str) -> str:
+    """Which cell, and which way it differs: the evidence after it changes from try to try."""
+    return fault.split(": ")[0]
 
 
 def survivors(rows: list[Mutant], checks: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -252,15 +262,21 @@ def survivors(rows: list[Mutant], checks: list[dict[str, Any]]) -> dict[str, lis
 def run_all(builder: Builder, rows: list[Mutant], checks: list[dict[str, Any]],
             args: argparse.Namespace) -> int:
     failed = 0
+    differs: list[tuple[Mutant, list[str]]] = []
     with ThreadPoolExecutor(args.jobs) as pool:
-        results = pool.map(lambda m: try_often(builder, m, checks, args), rows)
-        for mutant, (faults, told) in zip(rows, results):
-            print(f"{'FAIL' if faults else 'ok  '} {mutant.name}", flush=True)
-            for fault in faults:
-                print(f"     {fault}")
-            for fault in [] if faults else told:
-                print(f"     in an earlier try: {fault}")
-            failed += bool(faults)
+        results = pool.map(lambda m: try_one(builder, m, checks, args), rows)
+        for mutant, faults in zip(rows, results):
+            print(f"{'try again' if faults else 'ok  '} {mutant.name}", flush=True)
+            if faults:
+                differs.append((mutant, faults))
+    for mutant, first in differs:  # last, so that the end of the output tells what is wrong
+        faults, told = try_again(builder, mutant, checks, args, first)
+        print(f"{'FAIL' if faults else 'ok  '} {mutant.name}", flush=True)
+        for fault in faults:
+            print(f"     {fault}")
+        for fault in told:
+            print(f"     in one try, not in another: {fault}")
+        failed += bool(faults)
     return failed
 
 
