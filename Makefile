@@ -15,7 +15,7 @@ CPPFLAGS += -D_GNU_SOURCE -Iharness
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CSTD     := -std=gnu11 $(WARN) $(SANFLAGS)
 
-LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child strategies isolation host)))
+LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child strategies sandbox isolation host)))
 LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/loader.c
 CHECK_SRC   := $(wildcard harness/check/*.c scenarios/conformance/*.c)
 CHECK_SRC   := $(filter-out harness/check/loader.c harness/check/linked.c,$(CHECK_SRC))

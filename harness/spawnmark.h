@@ -39,6 +39,9 @@ enum sm_trait {
 	SM_PARENT_LOADS = 1 << 4,     /* the host itself is the payload */
 	SM_NEGATIVE_CONTROL = 1 << 5, /* unsafe by design: must be seen to leak */
 	SM_METER = 1 << 6,            /* measures the meter or a floor, not a way to get a child */
+	SM_REUSES_PROCESS = 1 << 7,   /* one process serves request after request */
+	SM_AHEAD = 1 << 8,            /* children are made before they are asked for */
+	SM_SANDBOXES = 1 << 9,        /* heeds setup->plan_fd; others refuse one */
 };
 
 /* Where a request failed; sent from child or server to parent as {stage, errno}. */
@@ -62,8 +65,10 @@ enum sm_stage {
 	SM_STAGE_WORK,   /* the payload's work failed */
 	SM_STAGE_CHECK,  /* the payload's result is wrong */
 	SM_STAGE_WAIT,
-	SM_STAGE_IMAGE, /* the parent's ballast could not be built */
-	SM_STAGE_ATTR,  /* what the request asks of the child; detail: enum sm_req_field */
+	SM_STAGE_IMAGE,   /* the parent's ballast could not be built */
+	SM_STAGE_ATTR,    /* what the request asks of the child; detail: enum sm_req_field */
+	SM_STAGE_SANDBOX, /* a layer of the sandbox; detail: enum sm_layer (sandbox/sandbox.h) */
+	SM_STAGE_THREADS, /* the server has more than one thread and would lose them; text: which */
 };
 
 /* Why something failed. Filled whenever a function that takes one returns an error. */
@@ -88,6 +93,11 @@ struct sm_payload {
 	void (*after_fork_parent)(void);
 	void (*after_fork_child)(void);
 	void *arg;
+	/*
+	 * Called once in a server, after loading and before its first child: what the runtime can
+	 * do so that less of its memory is copied later (Python: gc.freeze()). May be NULL.
+	 */
+	void (*before_serve)(void);
 };
 
 /* Given once, when a strategy starts. Pointers stay valid until stop() has returned. */
@@ -97,6 +107,13 @@ struct sm_setup {
 	const char *const *argv; /* the payload: argv[0] is its path; NULL-terminated */
 	const char *const *envp; /* environment of the server: never the parent's own */
 	const struct sm_payload *payload; /* SM_PARENT_LOADS: this process's own; else NULL */
+	/*
+	 * "name=value" words with blanks between them, for strategies that have options (ops->options
+	 * names them); NULL: their defaults. An unknown name or a bad value is -EINVAL.
+	 */
+	const char *options;
+	/* A compiled sandbox (sandbox/sandbox.h) that every child enters; 0: none. The caller's. */
+	int plan_fd;
 };
 
 /* Which of the optional fields of a request count. Without any, a child is as its creator. */
@@ -165,6 +182,7 @@ struct sm_child {
 	pid_t pid;
 	int in, out, err;
 	int64_t priv; /* the strategy's own */
+	int pidfd;    /* of the child; -1 where the strategy hands over none */
 };
 
 /* How a child ended. Times and counts are -1 where the strategy cannot know them. */
@@ -214,9 +232,16 @@ struct sm_ops {
 
 	/*
 	 * Called before each spawn of a latency block, outside its span: what the strategy does
-	 * between requests. Its CPU is on the block's account. NULL: nothing.
+	 * between requests. Its CPU is on the block's account. When it returns the strategy is at
+	 * rest: whatever it makes ahead is there. NULL: nothing to do.
 	 */
 	void (*idle)(void *self);
+
+	/* SM_AHEAD: the children that wait to be asked for, at most room of them. How many. */
+	int (*spares)(void *self, pid_t *pids, int room);
+
+	/* Names of the options that setup->options may set, NULL-terminated; NULL: none. */
+	const char *const *options;
 };
 
 /*

@@ -88,7 +88,9 @@ int64_t bench_strategy_body(void *state)
 {
 	struct meter *m = state;
 	struct sm_fault fault = { .size = sizeof(fault) };
-	struct sm_child child = { .size = sizeof(child), .in = -1, .out = -1, .err = -1 };
+	struct sm_child child = {
+		.size = sizeof(child), .in = -1, .out = -1, .err = -1, .pidfd = -1
+	};
 	struct sm_exit end = { .size = sizeof(end) };
 	int err = m->ops->spawn(m->self, &m->req, &child, &fault);
 

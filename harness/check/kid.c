@@ -24,14 +24,16 @@ static void close_all(struct sm_kid *kid)
 	close_fd(&kid->child.in);
 	close_fd(&kid->child.out);
 	close_fd(&kid->child.err);
+	close_fd(&kid->child.pidfd);
 }
 
 int sm_kid_spawn(struct sm_cell *c, struct sm_kid *kid, const struct sm_req *req)
 {
 	int err = 0;
 
-	kid->child =
-		(struct sm_child){ .size = sizeof(kid->child), .in = -1, .out = -1, .err = -1 };
+	kid->child = (struct sm_child){
+		.size = sizeof(kid->child), .in = -1, .out = -1, .err = -1, .pidfd = -1
+	};
 	kid->exit = (struct sm_exit){ .size = sizeof(kid->exit) };
 	kid->have = 0;
 	kid->reaped = true; /* until there is one */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -134,13 +135,21 @@ static int role_plain(const struct sm_payload *payload)
 	return payload->check && payload->check(payload->arg) ? 1 : 0;
 }
 
+/* The shortest payload: as it was before it had before_serve. */
+#define PAYLOAD_SIZE_MIN offsetof(struct sm_payload, before_serve)
+
 int sm_role(const char *job, const struct sm_payload *payload)
 {
+	struct sm_payload own = { 0 };
 	const struct sm_ops *ops;
 	const char *rest;
 
-	if (!payload || payload->size < sizeof(*payload) || !payload->work)
+	if (!payload || payload->size < PAYLOAD_SIZE_MIN || !payload->work)
 		return -EINVAL;
+	if (payload->size < sizeof(own)) { /* of an older caller */
+		memcpy(&own, payload, payload->size);
+		payload = &own;
+	}
 	if (!job)
 		job = getenv("SM_JOB");
 	if (!job)

@@ -18,6 +18,9 @@ static const struct {
 	{ SM_PARENT_LOADS, "PARENT_LOADS" },
 	{ SM_NEGATIVE_CONTROL, "NEGATIVE_CONTROL" },
 	{ SM_METER, "METER" },
+	{ SM_REUSES_PROCESS, "REUSES_PROCESS" },
+	{ SM_AHEAD, "AHEAD" },
+	{ SM_SANDBOXES, "SANDBOXES" },
 };
 
 const char *sm_trait_name(size_t i, uint64_t *bit)

@@ -51,7 +51,11 @@ int sm_act_start(struct sm_acting *acting, struct sm_act *act, const char *who,
 		req.args = args;
 	*act = (struct sm_act){
 		.who = who,
-		.child = { .size = sizeof(act->child), .in = -1, .out = -1, .err = -1 },
+		.child = { .size = sizeof(act->child),
+			   .in = -1,
+			   .out = -1,
+			   .err = -1,
+			   .pidfd = -1 },
 	};
 	err = st->ops.spawn(st->self, &req, &act->child, &st->fault);
 	if (err) {

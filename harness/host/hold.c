@@ -65,7 +65,9 @@ void sm_held_kill(struct sm_host_state *st)
 static int hold_one(struct sm_host_state *st, const struct sm_req *req)
 {
 	struct sm_held *h = &st->scratch->held[st->scratch->nheld];
-	struct sm_child child = { .size = sizeof(child), .in = -1, .out = -1, .err = -1 };
+	struct sm_child child = {
+		.size = sizeof(child), .in = -1, .out = -1, .err = -1, .pidfd = -1
+	};
 	int err = st->ops.spawn(st->self, req, &child, &st->fault);
 
 	if (err)

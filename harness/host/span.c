@@ -64,6 +64,7 @@ void sm_child_close(struct sm_child *child)
 	close_one(&child->in);
 	close_one(&child->out);
 	close_one(&child->err);
+	close_one(&child->pidfd);
 }
 
 void sm_child_kill(const struct sm_child *child)
@@ -116,7 +117,9 @@ int sm_span_start(const struct sm_span *span, struct sm_sample *s, struct sm_chi
 	int err;
 
 	reset(s);
-	*child = (struct sm_child){ .size = sizeof(*child), .in = -1, .out = -1, .err = -1 };
+	*child = (struct sm_child){
+		.size = sizeof(*child), .in = -1, .out = -1, .err = -1, .pidfd = -1
+	};
 	blame(fault, SM_STAGE_NONE, 0, 0, "");
 
 	s->request_ns = sm_now_ns();

@@ -20,7 +20,7 @@ class Fault(c.Structure):
 
 class Setup(c.Structure):
     _fields_ = [("size", c.c_uint32), ("timeout_ms", c.c_uint32), ("argv", TEXTS), ("envp", TEXTS),
-                ("payload", c.c_void_p)]
+                ("payload", c.c_void_p), ("options", c.c_char_p), ("plan_fd", c.c_int)]
 
 
 class Request(c.Structure):
@@ -34,7 +34,7 @@ class Request(c.Structure):
 
 class Child(c.Structure):
     _fields_ = [("size", c.c_uint32), ("pid", c.c_int), ("stdin", c.c_int), ("stdout", c.c_int),
-                ("stderr", c.c_int), ("priv", c.c_int64)]
+                ("stderr", c.c_int), ("priv", c.c_int64), ("pidfd", c.c_int)]
 
 
 class Exit(c.Structure):
@@ -55,13 +55,14 @@ class Ops(c.Structure):
     _fields_ = [("size", c.c_uint32), ("name", c.c_char_p), ("summary", c.c_char_p),
                 ("traits", c.c_uint64), ("start", START), ("spawn", SPAWN), ("wait", WAIT),
                 ("stop", STOP), ("server", SERVER), ("record", c.c_void_p), ("serve", c.c_void_p),
-                ("idle", c.c_void_p)]
+                ("idle", c.c_void_p), ("spares", c.c_void_p), ("options", c.c_void_p)]
 
 
 class Payload(c.Structure):
     _fields_ = [("size", c.c_uint32), ("work", WORK), ("check", c.c_void_p),
                 ("before_fork", c.c_void_p), ("after_fork_parent", c.c_void_p),
-                ("after_fork_child", c.c_void_p), ("arg", c.c_void_p)]
+                ("after_fork_child", c.c_void_p), ("arg", c.c_void_p),
+                ("before_serve", c.c_void_p)]
 
 
 class Refused(Exception):

@@ -8,10 +8,33 @@
 #include <limits.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
+
+/* The shortest setup and child: as they were before options, sandboxes and pidfds. */
+#define SETUP_SIZE_MIN offsetof(struct sm_setup, options)
+#define CHILD_SIZE_MIN offsetof(struct sm_child, pidfd)
+
+const char *sm_setup_options(const struct sm_setup *setup)
+{
+	return setup->size >= sizeof(*setup) ? setup->options : NULL;
+}
+
+int sm_setup_plan(const struct sm_setup *setup)
+{
+	return setup->size >= sizeof(*setup) ? setup->plan_fd : 0;
+}
+
+void sm_give_pidfd(struct sm_child *child, int pidfd)
+{
+	if (child->size >= sizeof(*child))
+		child->pidfd = pidfd;
+	else if (pidfd >= 0)
+		close(pidfd);
+}
 
 int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault)
 {
-	if (!setup || setup->size < sizeof(*setup))
+	if (!setup || setup->size < SETUP_SIZE_MIN)
 		return sm_fail(
 			fault, SM_STAGE_ARGUMENT, EINVAL,
 			"struct sm_setup is smaller than this library's: rebuild the caller");
@@ -37,7 +60,7 @@ int sm_check_spawn(const struct sm_req **req, struct sm_req *own, struct sm_plac
 {
 	const struct sm_req *given = *req;
 
-	if (!given || given->size < REQ_SIZE_MIN || !child || child->size < sizeof(*child))
+	if (!given || given->size < REQ_SIZE_MIN || !child || child->size < CHILD_SIZE_MIN)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "struct sm_req or sm_child is smaller than this library's: rebuild "
 			       "the caller");
@@ -71,6 +94,7 @@ void sm_give_stdio(struct sm_child *child, pid_t pid, struct sm_stdio *io)
 	child->out = io->parent[1];
 	child->err = io->parent[2];
 	child->priv = -1;
+	sm_give_pidfd(child, -1);
 	for (int i = 0; i < 3; i++)
 		io->parent[i] = -1;
 }

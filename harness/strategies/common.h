@@ -25,6 +25,12 @@ int sm_forkserver_serve(const char *where, const struct sm_payload *payload);
 /* 0, or -EINVAL with the fault filled: a size too small, no argv. */
 int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault);
 
+/* What only newer callers set. */
+const char *sm_setup_options(const struct sm_setup *setup); /* NULL: none */
+int sm_setup_plan(const struct sm_setup *setup);            /* 0: none */
+/* Hands the pidfd over (-1: none), or closes it where the caller's struct has no place for it. */
+void sm_give_pidfd(struct sm_child *child, int pidfd);
+
 /*
  * The same for a request. An older caller's is shorter: it is copied to own, its fields zero, and
  * *req points there. Fields are checked; those for descriptors fill places.

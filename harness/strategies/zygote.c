@@ -316,6 +316,7 @@ static void take_child(const struct zygote *z, const struct sm_req *req,
 		*ends[i] = given ? -1 : frame->fds[n++];
 	}
 	child->priv = -1;
+	sm_give_pidfd(child, -1);
 }
 
 static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *child,

@@ -345,8 +345,9 @@ int su_spawn_req(struct su *s, struct su_run *run, const struct sm_req *like,
 		envp[strncmp(env[i], "SM_JOB=", 7) == 0 ? 0 : at++] = env[i];
 	}
 	memset(run, 0, sizeof(*run));
-	run->child =
-		(struct sm_child){ .size = sizeof(run->child), .in = -1, .out = -1, .err = -1 };
+	run->child = (struct sm_child){
+		.size = sizeof(run->child), .in = -1, .out = -1, .err = -1, .pidfd = -1
+	};
 	run->exit.size = sizeof(run->exit);
 	memset(&s->fault, 0, sizeof(s->fault));
 	s->fault.size = sizeof(s->fault);

@@ -411,8 +411,10 @@ static void a_full_table_at_the_start_is_a_clean_error(void **state)
 		s.children = su_count_children(getpid());
 		{
 			const char *envp[] = { "ASAN_OPTIONS=detect_leaks=0", NULL };
-			struct sm_setup setup = { sizeof(setup), SU_WAIT_MS, su_argv(), envp,
-						  NULL };
+			struct sm_setup setup = { .size = sizeof(setup),
+						  .timeout_ms = SU_WAIT_MS,
+						  .argv = su_argv(),
+						  .envp = envp };
 
 			assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 			err = s.ops->start(&s.self, &setup, &s.fault);

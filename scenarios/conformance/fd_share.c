@@ -120,7 +120,8 @@ static int flock_is_shared(struct sm_cell *c)
 	int file = sm_temp_fd(), other = -1, err = 0;
 	bool held = false, after = true;
 	struct sm_answer a;
-	struct sm_kid kid = { .child = { .in = -1, .out = -1, .err = -1 }, .reaped = true };
+	struct sm_kid kid = { .child = { .in = -1, .out = -1, .err = -1, .pidfd = -1 },
+			      .reaped = true };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);

@@ -45,7 +45,7 @@ static int64_t hear_number(struct sm_cell *c, const struct sm_foe *foe)
 {
 	struct sm_zygote_reply reply = { 0 };
 	struct sm_kid kid = {
-		.child = { .size = sizeof(kid.child), .in = -1, .out = -1, .err = -1 },
+		.child = { .size = sizeof(kid.child), .in = -1, .out = -1, .err = -1, .pidfd = -1 },
 		.exit = { .size = sizeof(kid.exit) }
 	};
 	struct sm_answer a;

@@ -126,7 +126,9 @@ static int spawn_one(struct spawner *s, void *self, int i)
 {
 	const struct sm_ops *ops = s->cell->ops;
 	struct sm_fault fault = { .size = sizeof(fault) };
-	struct sm_child child = { .size = sizeof(child), .in = -1, .out = -1, .err = -1 };
+	struct sm_child child = {
+		.size = sizeof(child), .in = -1, .out = -1, .err = -1, .pidfd = -1
+	};
 	struct sm_exit end = { .size = sizeof(end) };
 	int err = ops->spawn(self, &s->req[i], &child, &fault);
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hatch.h - how a server of today clones a child for its parent: what zygote3 and pool share.
+ *
+ * clone3(CLONE_PARENT | CLONE_PIDFD | …) with all that a raw clone lacks: the fork handlers of the
+ * payload and of every library run around it, libc's notion of the thread is repaired in the child,
+ * a control group is entered at birth, and a server that has threads is refused.
+ */
+#ifndef SM_STRATEGIES_HATCH_H
+#define SM_STRATEGIES_HATCH_H
+
+#include "../child/child.h"
+
+/* The server's own; opened once, after the payload has loaded. */
+struct sm_hatchery {
+	const struct sm_payload *payload;
+	sigset_t handled; /* signals for which the payload has handlers */
+	int tasks;        /* /proc/self/task, to count threads */
+	int *tid;         /* where libc keeps the thread's number; NULL: not found */
+	void *robust;     /* head of the list of robust mutexes, and its length; NULL: none */
+	size_t robust_bytes;
+};
+
+/* 0 or -errno. options: sm_setup.options as the server got them, NULL: none. */
+int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, const char *options);
+void sm_hatchery_close(struct sm_hatchery *h);
+
+/*
+ * One child. birth: all but sigmask, handled, cloning_ns, entered_ns and run_after_fork is the
+ * caller's to fill; cgroup_fd: where it is born, -1: with the server. Does not return in the child
+ * unless `born` does: born(arg) is what the child does once libc and handlers are in order, with
+ * all signals blocked. NULL: sm_child_born(payload, birth).
+ *
+ * Returns the pid and *pidfd (close-on-exec, the caller's), or -errno with the fault filled: stage
+ * SM_STAGE_CLONE; or SM_STAGE_THREADS, -EDEADLK, and its text names the threads.
+ */
+pid_t sm_hatch(struct sm_hatchery *h, struct sm_birth *birth, int cgroup_fd,
+	       void (*born)(void *arg), void *arg, int *pidfd, struct sm_fault *fault);
+
+#endif
