@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "layers.h"
 #include "planner.h"
 
 /* What a key's row calls this payload. */
@@ -72,6 +73,35 @@ static int check_target(struct sm_planner *p, const struct sm_value *value, stru
 			      c->target, c->ops->name);
 	c->target = NULL;
 	return 0;
+}
+
+static const char *able_words(const void *set, int i)
+{
+	const char *name;
+
+	for (int at = 0; (name = sm_strategy_words(set, at)); at++) {
+		const struct sm_ops *ops = sm_known_strategy(set, name);
+
+		if ((ops->traits & SM_SANDBOXES) && i-- == 0)
+			return name;
+	}
+	return NULL;
+}
+
+/* A strategy that would not heed it must not stand in a table as if it did. */
+static int check_sandbox(struct sm_planner *p, const struct sm_value *value, struct sm_case *c)
+{
+	char name[SM_LAYERS_NAME], words[200];
+
+	c->sandbox = sm_arena_copy(p->plan->arena, sm_layers_name(c->layers, name, sizeof(name)));
+	if (!c->sandbox)
+		return -ENOMEM;
+	if (!c->layers || (c->ops->traits & SM_SANDBOXES))
+		return 0;
+	return sm_bad(p->error, value->at,
+		      "sandbox '%s' needs a strategy whose children enter one (%s), not '%s'",
+		      c->sandbox, sm_join(words, sizeof(words), able_words, &p->known),
+		      c->ops->name);
 }
 
 /* Audits compare one instance with itself: the host of another block begins anew. */
@@ -155,6 +185,8 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 		c->pin = SM_PIN_SAME; /* whatever [global] says to the other kinds */
 	heed_exec(c);
 	err = check_target(p, &section->values[sm_key_find("target")], c);
+	if (!err)
+		err = check_sandbox(p, &section->values[sm_key_find("sandbox")], c);
 	if (!err)
 		err = check_audit(p, &section->values[sm_key_find("audit")], c);
 	if (!err)

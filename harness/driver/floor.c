@@ -38,7 +38,8 @@ static void keep_params(struct sm_case *floor, bool parent, bool server)
 	for (int i = 0; i < floor->nparams; i++) {
 		const char *key = floor->params[i].key;
 
-		if (strcmp(key, "target") == 0 || (parent && strncmp(key, "heap_", 5) == 0) ||
+		if (strcmp(key, "target") == 0 || strcmp(key, "sandbox") == 0 ||
+		    (parent && strncmp(key, "heap_", 5) == 0) ||
 		    (server && strncmp(key, "ballast_", 8) == 0))
 			continue;
 		floor->params[n++] = floor->params[i];
@@ -56,6 +57,8 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 	floor->want_floor = false;
 	floor->is_floor = true;
 	floor->target = NULL;
+	floor->sandbox = "none"; /* what the layers cost is not the image's */
+	floor->layers = 0;
 	floor->audit = 0;
 	keep_params(floor, parent, server);
 	if (server) /* the floor's host stands for the server, which has none of the parent's */

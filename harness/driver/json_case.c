@@ -286,7 +286,7 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_object_set_new(o, "traits", sm_json_traits(c->ops->traits));
 	json_object_set_new(o, "payload", sm_json_text(c->payload));
 	json_object_set_new(o, "target", sm_json_text(c->target));
-	json_object_set_new(o, "sandbox", json_string("none"));
+	json_object_set_new(o, "sandbox", sm_json_text(c->sandbox));
 	json_object_set_new(o, "pin", json_string(pins[c->pin]));
 	json_object_set_new(o, "params", params(c));
 	json_object_set_new(o, "image", image(&r->image));

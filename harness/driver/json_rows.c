@@ -65,12 +65,12 @@ void sm_json_isolation(json_t *rows, const struct sm_run *run, int icase)
 			continue;
 		json_array_append_new(
 			rows,
-			json_pack("{s:s,s:o,s:s,s:s,s:o,s:o,s:o,s:s,s:s,s:o,s:o}", "strategy",
+			json_pack("{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o}", "strategy",
 				  c->ops->name, "payload", sm_json_text(c->payload), "attacker",
-				  attackers[c->attacker], "sandbox", "none", "secret",
-				  sm_json_text(f->secret), "attack", sm_json_text(f->attack),
-				  "target", sm_json_text(f->target), "kind",
-				  f->inherited ? "inherited" : "reachable", "outcome",
+				  attackers[c->attacker], "sandbox", sm_json_text(c->sandbox),
+				  "secret", sm_json_text(f->secret), "attack",
+				  sm_json_text(f->attack), "target", sm_json_text(f->target),
+				  "kind", f->inherited ? "inherited" : "reachable", "outcome",
 				  outcomes[f->outcome], "errno", sm_json_text(err), "evidence",
 				  sm_json_text(f->evidence[0] ? f->evidence : NULL)));
 	}

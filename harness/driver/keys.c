@@ -36,6 +36,9 @@ const struct sm_key sm_keys[] = {
 	  0, 0, NULL, FIELD(payload), "what a child loads: none, heap, python, or ./a/program" },
 	{ "target", SM_KEY_NAME, SWEEP, ALL, "none", "dynamic",
 	  0, 0, targets, FIELD(target), "how the payload is linked (popen and vfork only)" },
+	{ "sandbox", SM_KEY_SANDBOX, SWEEP, ALL, NULL, "none",
+	  0, 0, NULL, FIELD(layers), "what each child enters: a preset, or layers joined by '+'; see "
+	  "`spawnmark list sandboxes`" },
 	{ "label", SM_KEY_TEXT, 0, ALL, NULL, NULL,
 	  0, 0, NULL, FIELD(label), "what reports call it; made from the payload when empty" },
 

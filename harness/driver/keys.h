@@ -20,6 +20,7 @@ enum sm_key_type {
 	SM_KEY_CHOICE,   /* one of row->words, kept as its index */
 	SM_KEY_NAME,     /* one of row->words, kept as the word */
 	SM_KEY_STRATEGY, /* kept as its struct sm_ops */
+	SM_KEY_SANDBOX,  /* a preset, or layers joined by '+'; kept as bits */
 	SM_KEY_PAYLOAD,  /* none, heap, python, or a path with a slash */
 	SM_KEY_TEXT,     /* the rest of the line */
 	SM_KEY_WORDS,    /* words with spaces between them */
@@ -57,6 +58,10 @@ int sm_key_find(const char *name);
 const char *sm_key_words(const void *set, int i);
 /* The strategies' names, likewise; set: a struct sm_known. */
 const char *sm_strategy_words(const void *set, int i);
+
+struct sm_known;
+/* The built-in or foreign strategy of that name; NULL: there is none. */
+const struct sm_ops *sm_known_strategy(const struct sm_known *known, const char *name);
 
 /* A key's value as written, and understood. */
 struct sm_value {

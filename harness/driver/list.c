@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "../sandbox/sandbox.h"
 #include "conform.h"
 #include "json.h"
 #include "list.h"
@@ -22,10 +23,6 @@ static const struct row payloads[] = {
 	{ "heap", "memory, mappings and descriptors of a given amount (keys heap_*)" },
 	{ "python", "your own modules under your own interpreter (imports, work, check)" },
 	{ "./program", "any program that takes a role: see sm_role() in harness/spawnmark.h" },
-};
-
-static const struct row sandboxes[] = {
-	{ "none", "no isolation beyond a process of its own" },
 };
 
 static void add_rows(json_t *list, const struct row *rows, size_t n)
@@ -46,7 +43,21 @@ static void add_sandboxes(json_t *list, struct sm_arena *arena, const char *root
 {
 	(void)arena;
 	(void)root;
-	add_rows(list, sandboxes, sizeof(sandboxes) / sizeof(*sandboxes));
+	for (unsigned int i = 0; i < sm_sandbox_preset_count; i++) {
+		const struct sm_sandbox_preset *p = &sm_sandbox_presets[i];
+		json_t *layers = json_array();
+
+		for (unsigned int k = 0; k < SM_LAYER_COUNT; k++)
+			if (p->layers & (1u << k))
+				json_array_append_new(layers, json_string(sm_layers[k].name));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:o}", "name", p->name, "summary",
+						p->summary, "kind", "preset", "layers", layers));
+	}
+	for (unsigned int i = 0; i < SM_LAYER_COUNT; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s}", "name", sm_layers[i].name,
+						"summary", sm_layers[i].summary, "kind", "layer"));
 }
 
 static void add_strategies(json_t *list, struct sm_arena *arena, const char *root)
@@ -95,6 +106,8 @@ static const char *type_name(const struct sm_key *key)
 		return "yes or no";
 	case SM_KEY_STRATEGY:
 		return "strategy";
+	case SM_KEY_SANDBOX:
+		return "sandbox";
 	case SM_KEY_PAYLOAD:
 		return "payload";
 	case SM_KEY_TEXT:

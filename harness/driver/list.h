@@ -11,8 +11,7 @@
 
 /*
  * Writes the list named `what` (strategies, payloads, sandboxes, scenarios, keys, features, checks)
- * to out, as text
- * or as a JSON array. 0; -EINVAL with error when there is no such list; -EIO, -ENOMEM.
+ * to out, as text or as a JSON array. 0; -EINVAL with error when there is no such list; -EIO, -ENOMEM.
  */
 int sm_list_write(FILE *out, const char *what, bool json, const char *root, struct sm_error *error);
 

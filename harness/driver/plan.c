@@ -47,20 +47,25 @@ static int refuse_twin(struct sm_planner *p, int i)
 
 /*
  * Strategies of --host join what a section compares, unless --set says what that is. A section of
- * meters compares none; one of targets is about execs alone.
+ * meters compares none; one of targets is about execs alone, one of sandboxes about those that heed
+ * them.
  */
 static int join(struct sm_planner *p, struct sm_section *section)
 {
 	struct sm_value *value = &section->values[sm_key_find("strategy")];
 	const struct sm_value *target = &section->values[sm_key_find("target")];
-	bool ways = false, targets = target->list.n > 1;
+	const struct sm_value *sandbox = &section->values[sm_key_find("sandbox")];
+	bool ways = false, targets = target->list.n > 1, sandboxed = false;
 
 	for (int i = 0; i < value->list.n; i++)
 		ways = ways || !(sm_value_strategy(value, i)->traits & SM_METER);
+	for (int i = 0; i < sandbox->list.n; i++)
+		sandboxed = sandboxed || sandbox->list.v[i];
 	for (int i = 0; ways && i < p->known.nforeign; i++) {
 		const struct sm_ops *ops = &p->known.foreign[i].ops;
 
-		if (targets && !(ops->traits & SM_FRESH_IMAGE))
+		if ((targets && !(ops->traits & SM_FRESH_IMAGE)) ||
+		    (sandboxed && !(ops->traits & SM_SANDBOXES)))
 			continue;
 		if (sm_value_add_strategy(value, ops))
 			return sm_bad(p->error, value->at, "more than %d strategies with --host",

@@ -39,7 +39,7 @@ struct sm_list {
 /* A swept key's value in this case, for its name and for plots. */
 struct sm_param {
 	const char *key;
-	char value[64];
+	char value[128];
 };
 
 /* One point of a scenario. Strings belong to the plan. */
@@ -52,6 +52,8 @@ struct sm_case {
 	const struct sm_ops *ops;
 	const char *payload; /* "none", "heap", "python", or a path */
 	const char *target;  /* "dynamic", …; NULL where there is no choice */
+	const char *sandbox; /* "none", "full", "pid+net": the one name of its layers */
+	uint32_t layers;     /* bits 1 << enum sm_layer */
 	enum sm_pin pin;
 	struct sm_param params[SM_PARAMS_MAX];
 	int nparams;

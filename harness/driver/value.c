@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sandbox/sandbox.h"
 #include "keys.h"
+#include "layers.h"
 
-#define ITEM_MAX 64
+#define ITEM_MAX SM_LAYERS_NAME
 
 static const char *const booleans[] = { "no", "yes", NULL };
 static const char *const payloads[] = { "none", "heap", "python", NULL };
@@ -95,15 +97,32 @@ static bool parse_word(const char *item, const char *const *words, int64_t *out)
 	return false;
 }
 
-static bool parse_strategy(const char *item, const struct sm_known *known, int64_t *out)
+const struct sm_ops *sm_known_strategy(const struct sm_known *known, const char *name)
 {
-	const struct sm_ops *ops = sm_strategy(item);
+	const struct sm_ops *ops = sm_strategy(name);
 
 	for (int i = 0; !ops && i < known->nforeign; i++)
-		if (strcmp(known->foreign[i].ops.name, item) == 0)
+		if (strcmp(known->foreign[i].ops.name, name) == 0)
 			ops = &known->foreign[i].ops;
+	return ops;
+}
+
+static bool parse_strategy(const char *item, const struct sm_known *known, int64_t *out)
+{
+	const struct sm_ops *ops = sm_known_strategy(known, item);
+
 	*out = (intptr_t)ops;
 	return ops;
+}
+
+static bool parse_sandbox(const char *item, int64_t *out)
+{
+	uint32_t layers;
+
+	if (sm_sandbox_parse(item, &layers))
+		return false;
+	*out = layers;
+	return true;
 }
 
 static bool parse_item(const struct sm_key *key, const char *item, const struct sm_known *known,
@@ -121,6 +140,8 @@ static bool parse_item(const struct sm_key *key, const char *item, const struct 
 		return parse_word(item, booleans, v);
 	case SM_KEY_STRATEGY:
 		return parse_strategy(item, known, v);
+	case SM_KEY_SANDBOX:
+		return parse_sandbox(item, v);
 	default:
 		return parse_word(item, key->words, v);
 	}
@@ -133,6 +154,15 @@ static bool holds(const struct sm_list *list, int64_t v)
 			return true;
 	}
 	return false;
+}
+
+static int no_layer(const struct sm_value *value, const char *item, struct sm_error *error)
+{
+	char hint[320], buf[ITEM_MAX];
+	const char *word = sm_layers_stranger(item, buf, sizeof(buf));
+
+	return sm_bad(error, value->at, "key 'sandbox': no preset or layer '%s'%s", word,
+		      sm_hint(hint, sizeof(hint), word, sm_layers_words, NULL));
 }
 
 static int add_item(const struct sm_key *key, struct sm_value *value, const char *item,
@@ -148,6 +178,8 @@ static int add_item(const struct sm_key *key, struct sm_value *value, const char
 				      item,
 				      sm_hint(hint, sizeof(hint), item, sm_strategy_words, known),
 				      item);
+		if (key->type == SM_KEY_SANDBOX)
+			return no_layer(value, item, error);
 		return wrong(key, value, item, error);
 	}
 	if (key->type == SM_KEY_CPUS && (v > known->ncpus || holds(&value->list, v)))
@@ -291,6 +323,8 @@ void sm_value_print(const struct sm_key *key, const struct sm_value *value, int 
 		snprintf(text, size, "%s", key->words[v]);
 	else if (key->type == SM_KEY_STRATEGY)
 		snprintf(text, size, "%s", sm_value_strategy(value, i)->name);
+	else if (key->type == SM_KEY_SANDBOX)
+		sm_layers_name((uint32_t)v, text, size);
 	else
 		snprintf(text, size, "%lld", (long long)v);
 }

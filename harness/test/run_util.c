@@ -42,6 +42,7 @@ void tiny_make(struct tiny *t, const char *const *strategies, int blocks)
 		c->section = "none";
 		c->label = "none";
 		c->payload = "none";
+		c->sandbox = "none";
 		c->argv = t->argv;
 		c->host_argv = t->host_argv[n];
 		c->blocks = blocks;
