@@ -7,37 +7,42 @@
 
 #include "../sandbox/sandbox.h"
 
-/* True when the others of the set bring it with them. */
-static int implied(uint32_t layers, unsigned int layer)
-{
-	uint32_t all = 0;
-
-	for (unsigned int i = 0; i < SM_LAYER_COUNT; i++) {
-		uint32_t one = 0;
-
-		if (i != layer && (layers & (1u << i)))
-			sm_sandbox_parse(sm_layers[i].name, &one);
-		all |= one;
-	}
-	return (all & (1u << layer)) != 0;
-}
-
-const char *sm_layers_name(uint32_t layers, char *text, size_t size)
+static void join(uint32_t layers, char *text, size_t size)
 {
 	size_t n = 0;
 
 	text[0] = '\0';
+	for (unsigned int i = 0; i < SM_LAYER_COUNT && n < size; i++) {
+		if (layers & (1u << i))
+			n += (size_t)snprintf(text + n, size - n, "%s%s", n ? "+" : "",
+					      sm_layers[i].name);
+	}
+}
+
+/* Less what the others of the set bring with them. */
+static uint32_t without_implied(uint32_t layers)
+{
+	char text[SM_LAYERS_NAME];
+
+	for (unsigned int i = 0; i < SM_LAYER_COUNT; i++) {
+		uint32_t others = layers & ~(1u << i), with = 0;
+
+		join(others, text, sizeof(text));
+		if (others != layers && !sm_sandbox_parse(text, &with) && (with & (1u << i)))
+			layers = others;
+	}
+	return layers;
+}
+
+const char *sm_layers_name(uint32_t layers, char *text, size_t size)
+{
 	for (unsigned int i = 0; i < sm_sandbox_preset_count; i++) {
 		if (sm_sandbox_presets[i].layers == layers) {
 			snprintf(text, size, "%s", sm_sandbox_presets[i].name);
 			return text;
 		}
 	}
-	for (unsigned int i = 0; i < SM_LAYER_COUNT && n < size; i++) {
-		if ((layers & (1u << i)) && !implied(layers, i))
-			n += (size_t)snprintf(text + n, size - n, "%s%s", n ? "+" : "",
-					      sm_layers[i].name);
-	}
+	join(without_implied(layers), text, size);
 	return text;
 }
 

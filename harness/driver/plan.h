@@ -25,7 +25,7 @@ enum sm_attacker {
 
 enum sm_heap_pages { SM_PAGES_4K, SM_PAGES_THP };
 
-#define SM_LIST_MAX   16 /* values of one swept key */
+#define SM_LIST_MAX   24 /* values of one swept key */
 #define SM_PARAMS_MAX 8
 
 /* `budget` never cuts a run below this many blocks while time is left. */
