@@ -19,6 +19,8 @@ from runfile import Case, Metric, Run
 from stats import Estimate, ratio
 
 HEADLINE_SCENARIOS = ("startup", "try")
+#: Scenarios whose cases are points of a curve or a table of their own.
+SWEEPS = ("scale", "sandbox")
 PREFERRED_ATTACKER = "same"
 PLAIN_TARGETS = (None, "dynamic")
 #: So many of the parent's 24 secrets fork must be seen to hand on, or the search itself failed:
@@ -115,7 +117,7 @@ def groups(run: Run) -> list[Group]:
     """The headline tables: startup and try; a run without them: whatever latency it has."""
     cases = [c for c in run.of_kind("latency") if not c.is_meter]
     headline = [c for c in cases if c.scenario in HEADLINE_SCENARIOS]
-    other = [c for c in cases if c.scenario != "scale"]
+    other = [c for c in cases if c.scenario not in SWEEPS]
     found: dict[tuple[str, str, str], list[Case]] = {}
     for case in headline or other:
         found.setdefault((case.scenario, case.section, case.payload), []).append(case)
@@ -173,7 +175,8 @@ def over_floor(run: Run, case: Case) -> Estimate | None:
 def rate(run: Run, case: Case) -> Rate | None:
     """Best point of the throughput scenario on one CPU, else what a latency child cost."""
     points = [p for c in run.of_kind("throughput")
-              if (c.strategy, c.payload, c.target) == (case.strategy, case.payload, case.target)
+              if (c.strategy, c.payload, c.target, c.sandbox)
+              == (case.strategy, case.payload, case.target, case.sandbox)
               for p in c.raw["throughput"] if p["cpus"] == 1 and p["children_per_cpu_s"]]
     if points:
         best = max(points, key=lambda p: p["children_per_cpu_s"])
@@ -204,8 +207,8 @@ def common_alive(run: Run, payload: str) -> int | None:
 
 def pss(run: Run, case: Case, alive: int | None) -> float | None:
     for other, m in memory_rows(run, case.payload):
-        if (other.strategy, other.target, m["alive"], m["at"]) == \
-                (case.strategy, case.target, alive, "worked"):
+        if (other.strategy, other.target, other.sandbox, m["alive"], m["at"]) == \
+                (case.strategy, case.target, case.sandbox, alive, "worked"):
             return m["pss_bytes"]
     return None
 
@@ -218,12 +221,13 @@ def attacker(run: Run) -> str | None:
     return found[0] if found else None
 
 
-def findings(run: Run, strategy: str, payload: str, kind: str,
-             who: str | None = None) -> list[dict[str, Any]]:
+def findings(run: Run, strategy: str, payload: str, kind: str, who: str | None = None,
+             sandbox: str = "none") -> list[dict[str, Any]]:
     """Isolation cells of one strategy with this very payload, by the summary's attacker or who."""
     who = who or attacker(run)
     return [f for f in run.isolation if f["attacker"] == who
-            and (f["strategy"], f["payload"], f["kind"]) == (strategy, payload, kind)]
+            and (f["strategy"], f["payload"], f["kind"], f["sandbox"])
+            == (strategy, payload, kind, sandbox)]
 
 
 def is_parents(secret: str) -> bool:
@@ -235,8 +239,8 @@ def _reuses(run: Run, strategy: str) -> bool:
     return any("REUSES_PROCESS" in c.traits for c in run.cases if c.strategy == strategy)
 
 
-def leaks(run: Run, strategy: str, payload: str, kind: str,
-          who: str | None = None) -> tuple[int, int] | None:
+def leaks(run: Run, strategy: str, payload: str, kind: str, who: str | None = None,
+          sandbox: str = "none") -> tuple[int, int] | None:
     """inherited: the parent's secrets found of those looked for; others: other children's.
 
     reachable: attack×target that worked of those tried. What does not apply is in neither number,
@@ -245,7 +249,7 @@ def leaks(run: Run, strategy: str, payload: str, kind: str,
     """
     seen: dict[tuple[str, ...], bool] = {}
     of = "reachable" if kind == "reachable" else "inherited"
-    for f in findings(run, strategy, payload, of, who):
+    for f in findings(run, strategy, payload, of, who, sandbox):
         if f["outcome"] == "n/a":
             continue
         if of == "inherited" and is_parents(f["secret"]) != (kind == "inherited"):
@@ -273,7 +277,7 @@ def isolation_of(run: Run, case: Case, kind: str) -> tuple[int, int] | None:
         return None
     if kind == "inherited" and control_failed(run, case.payload):
         return None
-    return leaks(run, case.strategy, case.payload, kind)
+    return leaks(run, case.strategy, case.payload, kind, sandbox=case.sandbox)
 
 
 def candidates(group: Group) -> list[Row]:

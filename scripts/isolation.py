@@ -50,7 +50,7 @@ class Table:
 
 def _columns(rows: list[dict[str, Any]]) -> list[Column]:
     pairs = sorted({(f["strategy"], f["payload"], f["sandbox"]) for f in rows},
-                   key=lambda p: (strategy_rank(p[0]), p[1], p[2]))
+                   key=lambda p: (strategy_rank(p[0]), p[1], p[2] != "none", p[2]))
     payloads, sandboxes = {p[1] for p in pairs}, {p[2] for p in pairs}
     made = []
     for strategy, payload, sandbox in pairs:
@@ -69,16 +69,23 @@ def _table(rows: list[dict[str, Any]], names: dict[int, str]) -> Table:
     return Table(list(dict.fromkeys(names[id(f)] for f in rows)), cols, cells)
 
 
-def inherited(run: Run) -> Table:
-    """Secret × strategy for the summary's attacker."""
+def sandboxes(run: Run) -> list[str]:
+    """Those that were attacked from, none first."""
+    return sorted({f["sandbox"] for f in run.isolation}, key=lambda s: (s != "none", s))
+
+
+def inherited(run: Run, sandbox: str | None = None) -> Table:
+    """Secret × strategy for the summary's attacker; in one sandbox, or side by side in all."""
     rows = [f for f in run.isolation
-            if f["kind"] == "inherited" and f["attacker"] == attacker(run)]
+            if f["kind"] == "inherited" and f["attacker"] == attacker(run)
+            and sandbox in (None, f["sandbox"])]
     return _table(rows, {id(f): f["secret"] for f in rows})
 
 
-def reachable(run: Run, who: str) -> Table:
-    """Attack → target × strategy for one attacker."""
-    rows = [f for f in run.isolation if f["kind"] == "reachable" and f["attacker"] == who]
+def reachable(run: Run, who: str, sandbox: str | None = None) -> Table:
+    """Attack → target × strategy for one attacker; in one sandbox, or side by side in all."""
+    rows = [f for f in run.isolation if f["kind"] == "reachable" and f["attacker"] == who
+            and sandbox in (None, f["sandbox"])]
     return _table(rows, {id(f): f"{f['attack']} → {f['target']}" for f in rows})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+import sandboxes
 import units
 from claims import claims
 from derive import attacker, groups, rate
@@ -112,5 +113,7 @@ def page(run: Run, drawn: dict[str, str]) -> str:
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attacker(run), inherited=inherited(run),
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
+        sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
+        sandbox_heads=sandboxes.HEADS,
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
         memory=run.of_kind("memory"), facts=_facts(run), calibration=_calibration(run))

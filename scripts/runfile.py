@@ -36,6 +36,7 @@ class Metric:
     ci: tuple[float, float] | None
     p90: float | None
     p99: float | None
+    p99_ci: tuple[float, float] | None
     minimum: float | None
     maximum: float | None
     blocks: dict[int, float | None]  # medians by the run's block index
@@ -63,6 +64,7 @@ class Case:
         self.traits: frozenset[str] = frozenset(raw["traits"])
         self.payload: str = raw["payload"]
         self.target: str | None = raw["target"]
+        self.sandbox: str = raw["sandbox"]
         self.pin: str = raw["pin"]
         self.params: dict[str, str] = {k: str(v) for k, v in raw["params"].items()}
         self.status: str = raw["status"]
@@ -90,7 +92,7 @@ class Case:
             return None
         by_index = dict(zip((b["index"] for b in self.raw["blocks"]), m["blocks"]))
         return Metric(name, m["n"], m["p50"], _interval(m["p50_ci"]), m["p90"], m["p99"],
-                      m["min"], m["max"], by_index)
+                      _interval(m["p99_ci"]), m["min"], m["max"], by_index)
 
     def param(self, key: str) -> float | None:
         try:

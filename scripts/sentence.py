@@ -6,6 +6,7 @@ from __future__ import annotations
 import units
 from derive import Group, Row, against, attacker, control_failed, groups, winner
 from runfile import Run
+from sandboxes import signed, tables
 from stats import Estimate
 
 WHO = {"root": "root", "same": "the same uid", "undumpable": "an undumpable child of the same uid",
@@ -81,6 +82,16 @@ def _throughput(run: Run) -> str | None:
             f"({case.label}, {p['cpus']} CPUs, {p['in_flight']} in flight).")
 
 
+def _sandbox(run: Run) -> str | None:
+    """What the most layers at once add, under each strategy."""
+    for table in tables(run):
+        said = [f"{s} {signed(p.added)} µs" for s in table.strategies
+                if (p := table.at("full", s)) and p.added]
+        if said:
+            return f"Every layer of the sandbox adds to ready ({table.label}): {', '.join(said)}."
+    return None
+
+
 def sentence(run: Run) -> str:
     """About the first group; a run without latencies speaks of what it has."""
     found = groups(run)
@@ -88,4 +99,4 @@ def sentence(run: Run) -> str:
         return about(run, found[0])
     counted = (f"{len(run.cases)} cases, {len(run.isolation)} isolation findings; no startup "
                "latency in this run.")
-    return _throughput(run) or counted
+    return _throughput(run) or _sandbox(run) or counted

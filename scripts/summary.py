@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import textwrap
 
+import sandboxes
 import units
 from claims import NOT_MEASURED, NOT_MET, claims
-from derive import Group, Row, attacker, groups
+from derive import Group, Row, attacker, groups, leaks
 from runfile import Run
 from sentence import sentence
 from tables import isolation_lines, memory_lines, scale_lines, throughput_lines
@@ -99,7 +100,7 @@ def _notes(run: Run, found: list[Group]) -> list[str]:
     if run.isolation:
         said.append(f"inherited: of the parent's; attacker: {attacker(run)}; reachable: fewer "
                     "cells without a server")
-    said += _others(rows)
+    said += [*_others(rows), *_sandboxed(run)]
     return wrap("; ".join(said))
 
 
@@ -108,6 +109,18 @@ def _others(rows: list[Row]) -> list[str]:
     found = {f"{r.case.strategy} {r.case.payload} {units.share(r.others)}": None
              for r in rows if r.others and r.others[0]}
     return [f"other children's secrets inherited: {', '.join(found)}"] if found else []
+
+
+def _sandboxed(run: Run) -> list[str]:
+    """What children in a sandbox still reach."""
+    found = dict.fromkeys((f["sandbox"], f["strategy"], f["payload"]) for f in run.isolation
+                          if f["sandbox"] != sandboxes.NONE)
+    said: dict[str, list[str]] = {}
+    for sandbox, strategy, payload in found:
+        part = leaks(run, strategy, payload, "reachable", sandbox=sandbox)
+        if part:
+            said.setdefault(sandbox, []).append(f"{strategy} {payload} {units.share(part)}")
+    return [f"reachable in {sandbox}: {', '.join(parts)}" for sandbox, parts in said.items()]
 
 
 def _claim_lines(run: Run) -> list[str]:
@@ -153,7 +166,8 @@ def incomplete_lines(run: Run) -> list[str]:
 
 def _without_headline(run: Run, room: int) -> list[str]:
     """Tables of what there is, each with its part of the room; the shortest first."""
-    parts = [part(run) for part in (throughput_lines, memory_lines, isolation_lines, scale_lines)]
+    parts = [part(run) for part in (throughput_lines, memory_lines, isolation_lines, scale_lines,
+                                    sandboxes.lines)]
     parts = sorted((["", *map(clip, part)] for part in parts if part), key=len)
     lines: list[str] = []
     for i, part in enumerate(parts):
@@ -187,6 +201,7 @@ def summary(run: Run) -> str:
 def markdown(run: Run) -> str:
     """summary.md: the sentence as text, the screen as it is."""
     screen = summary(run)
-    return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n\n"
+    return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n"
+            f"{sandboxes.markdown(run)}\n"
             f"From `{run.source}`, seed {run.mark['seed']}, fingerprint "
             f"`{run.mark['fingerprint']}`, {run.raw['context']['date']}.\n")

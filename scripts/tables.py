@@ -40,16 +40,17 @@ def memory_lines(run: Run) -> list[str]:
 
 
 def isolation_lines(run: Run) -> list[str]:
-    pairs = list(dict.fromkeys((f["strategy"], f["payload"]) for f in run.isolation))
-    if not pairs:
+    found = list(dict.fromkeys((f["strategy"], f["payload"], f["sandbox"])
+                               for f in run.isolation))
+    if not found:
         return []
-    form = "{:<14}{:<14}{:>12}{:>12}"
-    lines = [form.format("strategy", "payload", "inherited", "reachable")
+    form = "{:<14}{:<14}{:<10}{:>12}{:>12}"
+    lines = [form.format("strategy", "payload", "sandbox", "inherited", "reachable")
              + f"   attacker: {attacker(run)}"]
-    for strategy, payload in pairs:
-        lines.append(form.format(strategy, payload[:13],
-                                 units.share(leaks(run, strategy, payload, "inherited")),
-                                 units.share(leaks(run, strategy, payload, "reachable"))))
+    for strategy, payload, sandbox in found:
+        said = [units.share(leaks(run, strategy, payload, kind, sandbox=sandbox))
+                for kind in ("inherited", "reachable")]
+        lines.append(form.format(strategy, payload[:13], sandbox[:9], *said))
     return lines
 
 

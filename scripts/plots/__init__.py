@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plots import (descriptors, ecdf, heap, isolation_inherited, isolation_reachable, memory,
-                   phases, shared_bits, startup, throughput, timeline, vmas)
+                   phases, sandbox, shared_bits, startup, throughput, timeline, vmas)
 from runfile import Run
 
 
@@ -49,6 +49,10 @@ PLOTS = (
     Plot("phases", 3, phases.draw, "Where the time goes",
          "Each bar is the whole life of one child, request to reaped, as shares; its length in "
          "time stands at the right."),
+    Plot("sandbox", 10, sandbox.draw, "What a sandbox costs",
+         "A point right of the line is time that the layer adds before the child is ready; layers "
+         "whose interval crosses the line add nothing that was seen. The tail is the other half "
+         "of the price: a layer can be cheap at the median and dear at p99."),
     Plot("shared_bits", 13, shared_bits.draw, "What siblings share",
          "Bits that were equal in all siblings, of the bits there are. All shared: one child "
          "that learns its own value knows that of every other."),

@@ -6,14 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from derive import attacker, leaks
-from isolation import inherited
+from isolation import inherited, sandboxes
 from plots import style
 from runfile import Run
 
 
 def draw(run: Run, out: Path) -> str | None:
-    """Cells of the summary's attacker, worst outcome of all attacks."""
-    table = inherited(run)
+    """Cells of the summary's attacker, worst outcome of all attacks; sandboxes: on the page."""
+    table = inherited(run, next(iter(sandboxes(run)), None))
     if not table.rows:
         return None
     fig, axes = style.figure(1, 1, (2.6 + 1.25 * len(table.cols), 1.2 + 0.24 * len(table.rows)))
@@ -24,6 +24,6 @@ def draw(run: Run, out: Path) -> str | None:
                f"{', '.join(dict.fromkeys(c.payload for c in table.cols))}")
     said = []
     for col in table.cols:
-        part = leaks(run, col.strategy, col.payload, "inherited")
+        part = leaks(run, col.strategy, col.payload, "inherited", sandbox=col.sandbox)
         said.append(f"{col.name} {part[0]} of {part[1]}" if part else f"{col.name} none looked for")
     return f"Secrets of the parent inherited: {', '.join(said)}."

@@ -166,6 +166,28 @@ def scale() -> list[dict[str, Any]]:
     return made
 
 
+LAYERS = {"none": 0.0, "pid": 20e3, "net": 270e3, "seccomp": 55e3, "full": 560e3}
+
+
+def sandbox() -> list[dict[str, Any]]:
+    """Differences are the layers' own figures in every block, as none is a constant beside them."""
+    made = []
+    for strategy in ("popen", "zygote"):
+        for name, ns in LAYERS.items():
+            instants = tuple(x + ns for x in NONE[strategy])
+            one = latency("sandbox", strategy, "none", instants, sandbox=name,
+                          section="layers", params={"sandbox": name})
+            tail = instants[1] * 4
+            one["metrics"]["ready"].update(p99=tail, p99_ci=[tail * 0.8, tail * 1.5])
+            made.append(one)
+    refused = case("sandbox/zygote/none/sandbox=cgroup", "latency", "zygote", "none",
+                   section="layers", sandbox="cgroup", params={"sandbox": "cgroup"},
+                   status="unavailable",
+                   errors=[{"block": 0, "stage": "sandbox", "errno": 30, "count": 1,
+                            "text": "layer cgroup: Read-only file system"}])
+    return [*made, refused]
+
+
 def outcome(strategy: str, secret: str) -> str:
     if strategy != "fork":
         return "absent"
@@ -174,9 +196,11 @@ def outcome(strategy: str, secret: str) -> str:
 
 def isolation() -> list[dict[str, Any]]:
     rows = []
-    for strategy, payload in ((s, p) for p in ("none", "python")
-                              for s in ("popen", "fork", "forkserver", "zygote")):
-        base = {"strategy": strategy, "payload": payload, "sandbox": "none"}
+    for strategy, payload, sandboxed in (
+            *((s, p, "none") for p in ("none", "python")
+              for s in ("popen", "fork", "forkserver", "zygote")),
+            ("popen", "none", "full"), ("zygote", "none", "full")):
+        base = {"strategy": strategy, "payload": payload, "sandbox": sandboxed}
         for who in ("root", "same", "undumpable", "other"):
             for secret in (f"{s}/{w}" for s in SECRETS for w in ("before", "after")):
                 what = outcome(strategy, secret)
@@ -190,12 +214,14 @@ def isolation() -> list[dict[str, Any]]:
                              "outcome": "leaked" if strategy == "fork" else "absent",
                              "evidence": ""})
             for attack, target in ATTACKS:
-                free = who in ("root", "same") and attack != "taint"
+                free = (who in ("root", "same") and attack != "taint"
+                        and sandboxed == "none")
                 rows.append({**base, "attacker": who, "secret": "-", "attack": attack,
                              "target": target, "kind": "reachable",
                              "outcome": "absent" if attack == "taint" else
                              "leaked" if free else "blocked",
-                             "errno": None if free or attack == "taint" else "EPERM",
+                             "errno": None if free or attack == "taint" else
+                             "ESRCH" if sandboxed == "full" else "EPERM",
                              "evidence": "read 32 bytes" if free else ""})
     return rows
 
@@ -250,7 +276,7 @@ def benchmarks(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def golden() -> dict[str, Any]:
-    cases = [*startup(), *throughput(), *memory(), *scale()]
+    cases = [*startup(), *throughput(), *memory(), *scale(), *sandbox()]
     bits = [{"strategy": s, "payload": "none", "what": what, "width_bits": 56 if what == "canary"
              else 28, "shared_bits": 0 if s == "popen" else 56 if what == "canary" else 28,
              "siblings": 8}

@@ -201,7 +201,7 @@ def nulls(run: dict[str, Any]) -> None:
 
 
 DEGRADED = {"nothing": nothing, "isolation": isolation_alone, "throughput": only("throughput"),
-            "memory": only("memory"), "scale": only("scale"), "startup": only("startup"),
+            "memory": only("memory"), "scale": only("scale"), "startup": only("startup"), "sandbox": only("sandbox"),
             "try": as_try, "few blocks": few_blocks, "nulls": nulls}
 
 
