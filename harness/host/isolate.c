@@ -7,6 +7,7 @@
  * requests stay in this process as a parent's requests do: what a clone of it finds is a finding.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +133,7 @@ static void aim_at_parent(struct isolation *iso)
 	const struct sm_secret *env = planted(iso->st->secrets, "environ/before");
 	const struct sm_secret *file = planted(iso->st->secrets, "memfd/before");
 
-	*v = (struct sm_victim_plan){ .pid = getpid(), .fd = -1 };
+	*v = (struct sm_victim_plan){ .pid = getpid(), .alive = 1, .fd = -1 };
 	if (heap) {
 		v->addr = heap->addr;
 		v->memory = heap->masked;
@@ -179,6 +180,7 @@ static void aim_at_server(struct isolation *iso)
 	*v = (struct sm_victim_plan){ .pid = pid > 0 ? pid : 0, .fd = -1 };
 	if (pid <= 0)
 		return;
+	v->alive = kill(pid, 0) == 0;
 	v->memory = iso->st->secrets->server;
 	show_env(v, "the server's", &iso->st->secrets->server);
 	v->addr = find_in_server(iso, pid);
@@ -293,6 +295,7 @@ static int hold_sibling(struct isolation *iso)
 		return err;
 	*v = (struct sm_victim_plan){
 		.pid = iso->live.child.pid,
+		.alive = 1, /* it has just spoken, and waits to be let go: release_sibling() */
 		.fd = say.fd,
 		.addr = say.addr,
 		.memory = orders.own,

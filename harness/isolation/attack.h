@@ -20,10 +20,11 @@ enum sm_victim { SM_VICTIM_PARENT, SM_VICTIM_SERVER, SM_VICTIM_SIBLING, SM_VICTI
 
 /* Whom to attack, and what proves that an attack went through. */
 struct sm_victim_plan {
-	int32_t pid;             /* 0: there is none */
-	uint32_t has_env;        /* env is filled */
-	int32_t fd;              /* descriptor whose file begins with `file`; -1: none */
-	uint64_t addr;           /* where `memory` is; 0: the host may not look either */
+	int32_t pid;      /* 0: there is none */
+	uint32_t has_env; /* env is filled */
+	uint32_t alive;   /* the host vouches for it: who does not find it is kept from seeing it */
+	int32_t fd;       /* descriptor whose file begins with `file`; -1: none */
+	uint64_t addr;    /* where `memory` is; 0: the host may not look either */
 	struct sm_masked memory; /* canary at addr */
 	struct sm_masked env;    /* canary in its environment */
 	char env_of[16]; /* whose environment it has: "its own"; a cloned image's is its origin's */

@@ -36,19 +36,33 @@ static void tell(struct assault *x, enum sm_outcome outcome, int err, const char
 	snprintf(x->out->evidence, sizeof(x->out->evidence), "%s", what);
 }
 
+/*
+ * A victim that is alive, but not in this pid namespace, or not in this /proc: then its absence is
+ * what keeps the attacker out.
+ */
+static int hidden(const struct assault *x, int err)
+{
+	char path[24];
+	int gone;
+
+	snprintf(path, sizeof(path), "/proc/%d", x->v->pid);
+	gone = err == ESRCH ? kill(x->v->pid, 0) : err == ENOENT ? access(path, F_OK) : 0;
+	return x->v->alive && gone < 0 && errno == err;
+}
+
 /* A call that failed. What failed for another reason than permission is no verdict. */
 static void refused(struct assault *x, int err, const char *call)
 {
 	char name[24], text[96];
 	int blind = !x->v->addr && (err == EIO || err == EFAULT || err == EINVAL);
+	int unseen = hidden(x, err);
+	int other = blind || err == ENOSYS || err == ESRCH || err == EBADF || err == ENOENT ||
+		    err == EMFILE;
 
-	snprintf(text, sizeof(text), "%s: %s%s", call, sm_errno_name(err, name),
-		 blind ? " (the address was not known)" : "");
-	if (blind || err == ENOSYS || err == ESRCH || err == EBADF || err == ENOENT ||
-	    err == EMFILE)
-		tell(x, SM_NOT_APPLICABLE, err, text);
-	else
-		tell(x, SM_BLOCKED, err, text);
+	snprintf(text, sizeof(text), "%s: %s%s%s", call, sm_errno_name(err, name),
+		 blind ? " (the address was not known)" : "",
+		 unseen ? " (it is alive, but cannot be seen from here)" : "");
+	tell(x, other && !unseen ? SM_NOT_APPLICABLE : SM_BLOCKED, err, text);
 }
 
 /*

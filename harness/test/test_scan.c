@@ -4,6 +4,7 @@
  * kind of place, and nothing else. Without them "absent" would say nothing.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,6 +268,72 @@ static void test_unknown_address(void **state)
 	assert_int_equal(seen, 3);
 }
 
+/* Shared with the attacker in its namespaces. */
+struct unseen {
+	struct sm_attack a;
+	struct sm_findings f[2]; /* the host vouches for the victim, or does not */
+};
+
+/* First in a pid namespace of its own, with its own /proc: the victim has no number there. */
+static int attack_unseen(struct unseen *u)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("proc", "/proc", "proc", 0, NULL))
+		return 2;
+	for (int vouched = 0; vouched < 2; vouched++) {
+		u->a.victim[SM_VICTIM_SIBLING].alive = (uint32_t)vouched;
+		sm_reach_all(&u->a, &u->f[vouched]);
+	}
+	return 0;
+}
+
+static void in_pid_namespace(struct unseen *u)
+{
+	pid_t outer = fork(), inner;
+	int status;
+
+	assert_true(outer >= 0);
+	if (outer == 0) {
+		if (unshare(CLONE_NEWPID))
+			_exit(3);
+		inner = fork();
+		if (inner == 0)
+			_exit(attack_unseen(u));
+		_exit(waitpid(inner, &status, 0) == inner ? WEXITSTATUS(status) : 4);
+	}
+	assert_int_equal(waitpid(outer, &status, 0), outer);
+	assert_int_equal(status, 0);
+}
+
+/* Not to be seen is a protection, but only of somebody who is there. */
+static void test_unseen_victim(void **state)
+{
+	struct unseen *u =
+		mmap(NULL, sizeof(*u), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct sm_victim_plan *v;
+	int seen = 0;
+
+	(void)state;
+	iso_need_root();
+	assert_ptr_not_equal(u, MAP_FAILED);
+	v = &u->a.victim[SM_VICTIM_SIBLING];
+	u->a.timeout_ms = WAIT_MS;
+	v->pid = getpid();
+	v->addr = (uint64_t)(uintptr_t)u;
+	v->fd = -1;
+	in_pid_namespace(u);
+	for (uint32_t i = 0; i < u->f[0].n; i++) {
+		if (strcmp(u->f[0].row[i].target, "sibling"))
+			continue;
+		seen++;
+		iso_expect(&u->f[0].row[i], SM_NOT_APPLICABLE);
+		iso_expect(&u->f[1].row[i], SM_BLOCKED);
+		assert_true(u->f[1].row[i].err == ESRCH || u->f[1].row[i].err == ENOENT);
+	}
+	assert_int_equal(seen, 7);
+	munmap(u, sizeof(*u));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +345,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_unread_is_counted),
 		cmocka_unit_test(test_taint),
 		cmocka_unit_test(test_unknown_address),
+		cmocka_unit_test(test_unseen_victim),
 	};
 	char *padded[] = { argv[0], (char *)PAD PAD, NULL };
 
