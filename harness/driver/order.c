@@ -3,35 +3,13 @@
  * order.c - in which order the cases are visited.
  *
  * Scenarios follow one another. Within one, every block is a fresh permutation of its cases, so
- * that slow drift of the machine falls on all of them alike and neighbours change. The generator
- * is splitmix64 (Steele, Lea, Flood 2014: add the golden gamma, mix by two multiplications): one
- * word of state, the same on every machine, and good far beyond what a shuffle asks of it.
+ * that slow drift of the machine falls on all of them alike and neighbours change.
  */
 #include <errno.h>
 
 #include "arena.h"
 #include "planner.h"
-
-uint64_t sm_random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-uint32_t sm_random_below(uint64_t *state, uint32_t n)
-{
-	/* Draws from the incomplete last stretch of n would favour small numbers: draw again. */
-	uint64_t limit = UINT64_MAX - UINT64_MAX % n;
-	uint64_t draw;
-
-	do {
-		draw = sm_random_next(state);
-	} while (draw >= limit);
-	return (uint32_t)(draw % n);
-}
+#include "../sys/sys.h"
 
 /*
  * Is block `block` of `of` one of the case's? Fewer blocks are spread evenly, in the middle of

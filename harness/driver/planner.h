@@ -56,9 +56,4 @@ int sm_cases_select(struct sm_planner *p);
 /* Fills plan->visits from plan->seed. 0 or -ENOMEM. */
 int sm_order_make(struct sm_plan *plan);
 
-/* The generator behind it: splitmix64, one step. */
-uint64_t sm_random_next(uint64_t *state);
-/* Uniform in 0..n-1, without bias. */
-uint32_t sm_random_below(uint64_t *state, uint32_t n);
-
 #endif

@@ -16,7 +16,7 @@
 #define OWN_FIELDS 4
 #define ROW_BYTES  (OWN_FIELDS * 4 + sizeof(struct sm_sample))
 
-_Static_assert(sizeof(struct sm_sample) == 120, "a row is the struct without padding");
+_Static_assert(sizeof(struct sm_sample) == 128, "a row is the struct without padding");
 
 struct field {
 	const char *name;
@@ -31,13 +31,13 @@ struct field {
 	}
 
 static const struct field fields[] = {
-	FIELD(request_ns, "<i8"), FIELD(created_ns, "<i8"),  FIELD(received_ns, "<i8"),
-	FIELD(cloning_ns, "<i8"), FIELD(entered_ns, "<i8"),  FIELD(ready_ns, "<i8"),
-	FIELD(worked_ns, "<i8"),  FIELD(recorded_ns, "<i8"), FIELD(reaped_ns, "<i8"),
-	FIELD(utime_ns, "<i8"),   FIELD(stime_ns, "<i8"),    FIELD(minflt, "<i4"),
-	FIELD(majflt, "<i4"),     FIELD(nvcsw, "<i4"),       FIELD(nivcsw, "<i4"),
-	FIELD(pid, "<i4"),        FIELD(status, "<i4"),      FIELD(flags, "<u4"),
-	FIELD(stage, "<i2"),      FIELD(err, "<i2"),
+	FIELD(intended_ns, "<i8"), FIELD(request_ns, "<i8"), FIELD(created_ns, "<i8"),
+	FIELD(received_ns, "<i8"), FIELD(cloning_ns, "<i8"), FIELD(entered_ns, "<i8"),
+	FIELD(ready_ns, "<i8"),    FIELD(worked_ns, "<i8"),  FIELD(recorded_ns, "<i8"),
+	FIELD(reaped_ns, "<i8"),   FIELD(utime_ns, "<i8"),   FIELD(stime_ns, "<i8"),
+	FIELD(minflt, "<i4"),      FIELD(majflt, "<i4"),     FIELD(nvcsw, "<i4"),
+	FIELD(nivcsw, "<i4"),      FIELD(pid, "<i4"),        FIELD(status, "<i4"),
+	FIELD(flags, "<u4"),       FIELD(stage, "<i2"),      FIELD(err, "<i2"),
 };
 
 #define NFIELDS (sizeof(fields) / sizeof(*fields))

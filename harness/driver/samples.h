@@ -4,14 +4,14 @@
  *
  * A gzip stream. Its first line is JSON and ends in a newline:
  *
- *   {"format": "spawnmark-samples/1", "rows": N, "row_bytes": 136,
+ *   {"format": "spawnmark-samples/1", "rows": N, "row_bytes": 144,
  *    "fields": [["case", "<u4"], ["block", "<u4"], ["point", "<u4"], ["order", "<u4"],
- *               ["request_ns", "<i8"], …], "cases": ["startup/zygote/python", …]}
+ *               ["intended_ns", "<i8"], …], "cases": ["startup/zygote/python", …]}
  *
  * Behind it N rows, packed, little-endian, whose fields and types (NumPy's names) are those of the
  * line, in that order: four of ours, then struct sm_sample as host/proto.h declares it. `case` is
- * an index of `cases`, `point` of the pairs cpus × in_flight of a throughput case (0 elsewhere),
- * `order` the position of the visit within the run. Instants are CLOCK_MONOTONIC ns, 0 = not taken;
+ * an index of `cases`, `point` of the pairs cpus × in_flight of a throughput case, or the place of a
+ * rate in the search of a capacity case (0 elsewhere), `order` the position of the visit within the run. Instants are CLOCK_MONOTONIC ns, 0 = not taken;
  * counts -1 = not known; flags are enum sm_sample_flag.
  */
 #ifndef SM_SAMPLES_H

@@ -43,6 +43,7 @@ static const struct {
 	{ SM_CMD_CLOSE, false, close_host },
 	{ SM_CMD_CHECK, false, sm_host_check },
 	{ SM_CMD_HELLO, false, sm_host_hello },
+	{ SM_CMD_ARRIVE, true, sm_host_arrive },
 };
 /* clang-format on */
 

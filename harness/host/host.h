@@ -31,8 +31,9 @@ struct sm_flight {
 	struct sm_sample sample;
 	struct sm_reader out;
 	struct sm_tail err;
+	struct sm_record rec;
 	int64_t deadline_ns;
-	bool err_open;
+	bool err_open, reported; /* reported: rec is whole, the exit is still to come */
 };
 
 /* One child that holds still. */
@@ -47,7 +48,7 @@ struct sm_scratch {
 	struct sm_msg_note notes[SM_NOTES_MAX];
 	uint32_t nsamples, nnotes;
 	struct sm_flight flights[SM_IN_FLIGHT_MAX];
-	struct pollfd polls[2 * SM_IN_FLIGHT_MAX];
+	struct pollfd polls[2 * SM_IN_FLIGHT_MAX + 1];
 	struct sm_held held[SM_IN_FLIGHT_MAX];
 	uint32_t nheld;
 	uint32_t held_timeout_ms;                    /* bound on each step of a held child */
@@ -91,7 +92,7 @@ struct sm_host_state {
 typedef int sm_command(struct sm_host_state *st, const void *data, uint32_t bytes);
 
 sm_command sm_host_open, sm_host_latency, sm_host_load, sm_host_hold, sm_host_work, sm_host_release;
-sm_command sm_host_isolate, sm_host_calibrate, sm_host_check, sm_host_hello;
+sm_command sm_host_isolate, sm_host_calibrate, sm_host_check, sm_host_hello, sm_host_arrive;
 
 /*
  * argv, envp and args from three packed vectors. Copies the strings out of the scratch memory, which

@@ -30,6 +30,7 @@ enum sm_msg {
 	SM_CMD_CLOSE,     /* stops the strategy -> DONE, then the host exits 0 */
 	SM_CMD_CHECK,     /* struct sm_cmd_check, then argv, envp, {id} (packed) -> VERDICT, DONE */
 	SM_CMD_HELLO,     /* -> TRAITS, DONE: for hosts that the driver does not know */
+	SM_CMD_ARRIVE,    /* struct sm_cmd_arrive -> SAMPLES*, DONE */
 
 	/* host -> driver */
 	SM_MSG_DONE = 100, /* struct sm_msg_done */
@@ -68,6 +69,30 @@ struct sm_cmd_load {
 	uint32_t timeout_ms;
 };
 
+enum sm_arrivals {
+	SM_ARRIVALS_POISSON, /* independent of one another, as from many users */
+	SM_ARRIVALS_STEADY,  /* evenly spaced */
+	SM_ARRIVALS_BURST,   /* `burst` at once, evenly spaced; the same mean rate */
+};
+
+/*
+ * Open loop: children are asked for when a schedule says so, whether or not earlier ones have
+ * ended. Where `limit` children are in flight, or the parent is busy, an arrival waits: its
+ * latency counts from its place in the schedule. One that has waited for give_up_ms ends the
+ * schedule: it and all after it are counted as missed, not tried.
+ */
+struct sm_cmd_arrive {
+	int64_t start_at_ns; /* CLOCK_MONOTONIC */
+	uint64_t seed;       /* of SM_ARRIVALS_POISSON */
+	double rate;         /* children per second, > 0 */
+	uint32_t arrivals;   /* enum sm_arrivals */
+	uint32_t burst;      /* >= 1 */
+	uint32_t duration_ms;
+	uint32_t limit; /* 1..SM_IN_FLIGHT_MAX */
+	uint32_t give_up_ms;
+	uint32_t timeout_ms; /* per child, from its request */
+};
+
 struct sm_cmd_hold {
 	uint32_t n;
 	uint32_t timeout_ms;
@@ -101,6 +126,7 @@ enum sm_sample_flag {
 
 /* One spawn. Instants in CLOCK_MONOTONIC ns, 0 = not taken; counts -1 = not known. */
 struct sm_sample {
+	int64_t intended_ns; /* its place in the schedule of SM_CMD_ARRIVE; elsewhere 0 */
 	int64_t request_ns;
 	int64_t created_ns;
 	int64_t received_ns; /* server */
@@ -131,6 +157,8 @@ struct sm_msg_done {
 	int32_t server_pid; /* 0: none */
 	uint32_t children;  /* completed: record read, reaped, status 0 */
 	uint32_t failed;
+	uint32_t offered; /* SM_CMD_ARRIVE: arrivals of the whole schedule */
+	uint32_t missed;  /* SM_CMD_ARRIVE: those among them that were not tried */
 };
 
 /* Samples of one command that failed alike; sent before its DONE. The samples are sent as well. */

@@ -95,6 +95,11 @@ int sm_write_quietly(int fd, const void *data, size_t n);
  */
 int sm_cgroup_own(const char *controller, char *dir, size_t size);
 
+/* splitmix64, one step: for orders and schedules that a seed repeats, not for secrets. */
+uint64_t sm_random_next(uint64_t *state);
+/* Uniform in 0..n-1, without bias. */
+uint32_t sm_random_below(uint64_t *state, uint32_t n);
+
 /*
  * Fills a fault (NULL or too small a size: not) and returns -err (err positive; 0 counts as
  * EPROTO), so that a caller can `return sm_fail(...)`. text may be NULL.

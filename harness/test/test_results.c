@@ -263,7 +263,7 @@ static void test_incomplete(void **state)
 
 static void test_samples_file(void **state)
 {
-	unsigned char row[136];
+	unsigned char row[144];
 	struct made m;
 	char path[128], line[8192];
 	json_t *header;
@@ -288,7 +288,7 @@ static void test_samples_file(void **state)
 	assert_int_equal(row[4] | row[5] << 8, 2);
 	request = 0;
 	for (int i = 7; i >= 0; i--)
-		request = request << 8 | row[16 + i];
+		request = request << 8 | row[24 + i]; /* intended_ns is before it */
 	assert_int_equal(request, 5000000000);
 	json_decref(header);
 	gzclose(gz);
