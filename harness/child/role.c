@@ -148,6 +148,7 @@ int sm_role(const char *job, const struct sm_payload *payload)
 		return -EINVAL;
 	if (payload->size < sizeof(own)) { /* of an older caller */
 		memcpy(&own, payload, payload->size);
+		own.size = sizeof(own);
 		payload = &own;
 	}
 	if (!job)
