@@ -27,7 +27,7 @@ static bool same_floor(const struct sm_case *a, const struct sm_case *b)
 	       a->pin == b->pin && a->blocks == b->blocks && a->samples == b->samples &&
 	       a->warmup == b->warmup && a->ballast_mb == b->ballast_mb &&
 	       a->ballast_vmas == b->ballast_vmas && a->ballast_fds == b->ballast_fds &&
-	       same_argv(a->argv, b->argv);
+	       a->ballast_threads == b->ballast_threads && same_argv(a->argv, b->argv);
 }
 
 /* Keeps the parameters that the floor's image depends on. */
@@ -62,7 +62,8 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 	floor->audit = 0;
 	keep_params(floor, parent, server);
 	if (server) /* the floor's host stands for the server, which has none of the parent's */
-		floor->ballast_mb = floor->ballast_vmas = floor->ballast_fds = 0;
+		floor->ballast_mb = floor->ballast_vmas = floor->ballast_fds =
+			floor->ballast_threads = 0;
 	if (parent) {
 		floor->payload = "none";
 		floor->label = "none";

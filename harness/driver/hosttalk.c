@@ -21,7 +21,7 @@
 static int64_t open_silence_ms(const struct sm_case *c)
 {
 	return c->start_timeout_ms + 2000 + 20 * c->ballast_mb +
-	       (c->ballast_vmas + c->ballast_fds) / 10;
+	       (c->ballast_vmas + c->ballast_fds + c->ballast_threads) / 10;
 }
 
 static void last_line(int fd, char *line, size_t size)
@@ -201,6 +201,7 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 		.ballast_mib = (uint32_t)c->ballast_mb,
 		.ballast_vmas = (uint32_t)c->ballast_vmas,
 		.ballast_fds = (uint32_t)c->ballast_fds,
+		.ballast_threads = (uint32_t)c->ballast_threads,
 		.plant_secrets = plant_secrets,
 		.undumpable = plant_secrets && c->attacker == SM_ATTACKER_UNDUMPABLE,
 	};

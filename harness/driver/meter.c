@@ -198,23 +198,54 @@ int64_t sm_proc_rss(pid_t pid)
 	return kib(sm_field(text, "VmRSS:"));
 }
 
+/* Of one mapping in smaps, as far as it has been read. */
+struct mapping {
+	int64_t rss;
+	bool anon;
+};
+
+/*
+ * A clone copies the page table entries of a mapping that has had a page of its own (mm/memory.c:
+ * vma_needs_copy), those of its file's pages too; all others fault in again. Pages of such a
+ * mapping count, huge ones do not: theirs is one entry for 512.
+ */
+static void add_line(struct sm_image *image, const char *line, struct mapping *now)
+{
+	unsigned long long from, to, kb;
+
+	if (sscanf(line, "%llx-%llx ", &from, &to) == 2) {
+		*now = (struct mapping){ 0 };
+		image->vmas++;
+	} else if (sscanf(line, "Rss: %llu", &kb) == 1) {
+		now->rss = (int64_t)kb * 1024;
+	} else if (sscanf(line, "Anonymous: %llu", &kb) == 1) {
+		now->anon = kb > 0;
+		image->anon_vmas += now->anon;
+		image->copied_bytes += now->anon ? now->rss : 0;
+	} else if (sscanf(line, "AnonHugePages: %llu", &kb) == 1 && now->anon) {
+		image->copied_bytes -= (int64_t)kb * 1024;
+	}
+}
+
 void sm_proc_image(pid_t pid, struct sm_image *image)
 {
-	char path[64], buf[4096];
-	size_t n;
+	char path[64], line[4096];
+	struct mapping now = { 0 };
 	FILE *f;
 
 	image->rss_bytes = sm_proc_rss(pid);
 	image->fds = sm_proc_fds(pid);
-	image->vmas = -1;
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	image->vmas = image->copied_bytes = image->anon_vmas = image->threads = -1;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (sm_slurp(path, line, sizeof(line)) > 0)
+		image->threads = sm_field(line, "Threads:");
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	image->vmas = 0;
-	while ((n = fread(buf, 1, sizeof(buf), f)))
-		for (size_t i = 0; i < n; i++)
-			image->vmas += buf[i] == '\n';
+	image->vmas = image->copied_bytes = image->anon_vmas = 0;
+	while (fgets(line, sizeof(line), f))
+		add_line(image, line, &now);
 	fclose(f);
 }
 

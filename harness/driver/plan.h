@@ -64,7 +64,7 @@ struct sm_case {
 	int blocks, samples, warmup;
 	int exec_samples, exec_warmup; /* as written; samples and warmup already heed them */
 	int64_t timeout_ms, start_timeout_ms, duration_ms;
-	int64_t ballast_mb, ballast_vmas, ballast_fds;
+	int64_t ballast_mb, ballast_vmas, ballast_fds, ballast_threads;
 	struct sm_list cpus, in_flight; /* throughput: every pair is a point of this case */
 	struct sm_list alive;           /* memory */
 	enum sm_attacker attacker;      /* isolation */
@@ -74,7 +74,7 @@ struct sm_case {
 
 	/* What argv was made from, as the scenario gives it. */
 	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;
-	int64_t heap_mb, heap_vmas, heap_fds, heap_write_percent;
+	int64_t heap_mb, heap_vmas, heap_maps, heap_fds, heap_write_percent;
 	enum sm_heap_pages heap_pages;
 
 	/* For the planner alone. */

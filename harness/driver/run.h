@@ -58,7 +58,8 @@ struct sm_case_error {
 
 struct sm_image {
 	const char *who; /* "server", "parent" */
-	int64_t rss_bytes, vmas, fds;
+	int64_t rss_bytes, vmas, fds, threads;
+	int64_t copied_bytes, anon_vmas; /* of which a clone copies page tables; see meter.c */
 };
 
 struct sm_result {

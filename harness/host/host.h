@@ -9,6 +9,8 @@
 #define SM_HOST_H
 
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include "../spawnmark.h"
@@ -60,7 +62,9 @@ struct sm_ballast {
 	void *heap, *maps;
 	size_t heap_bytes, maps_bytes;
 	int *fds;
-	uint32_t nfds;
+	pthread_t *threads;
+	sem_t stop; /* once a thread */
+	uint32_t nfds, nthreads;
 };
 
 struct sm_host_state {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image.c - makes the parent's image as big as the case wants it: memory, mappings, descriptors.
- * All three are what fork(2) has to copy, so they are a parameter and never an accident.
+ * image.c - makes the parent's image as big as the case wants it: memory, mappings, descriptors,
+ * threads. All four are what fork(2) has to copy, so they are a parameter and never an accident.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -93,6 +95,38 @@ static int build_fds(struct sm_ballast *b, uint32_t n)
 	return 0;
 }
 
+static void *sleeper(void *stop)
+{
+	while (sem_wait(stop) && errno == EINTR)
+		;
+	return NULL;
+}
+
+/* They take no signal: whoever waits for one is the main thread. */
+static int build_threads(struct sm_ballast *b, uint32_t n)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int err;
+
+	b->threads = malloc(n * sizeof(*b->threads));
+	if (!b->threads || sem_init(&b->stop, 0, 0))
+		return -ENOMEM;
+	err = pthread_attr_init(&attr);
+	if (err)
+		return -err;
+	pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	while (b->nthreads < n && !err) {
+		err = pthread_create(&b->threads[b->nthreads], &attr, sleeper, &b->stop);
+		b->nthreads += !err;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return -err;
+}
+
 static int refuse(struct sm_fault *fault, int err, const char *key, uint32_t value,
 		  const char *remedy)
 {
@@ -114,11 +148,19 @@ int sm_ballast_build(struct sm_ballast *b, const struct sm_cmd_open *cmd, struct
 			      "see /proc/sys/vm/max_map_count");
 	if (cmd->ballast_fds && (err = build_fds(b, cmd->ballast_fds)))
 		return refuse(fault, err, "ballast_fds", cmd->ballast_fds, "see ulimit -Hn");
+	if (cmd->ballast_threads && (err = build_threads(b, cmd->ballast_threads)))
+		return refuse(fault, err, "ballast_threads", cmd->ballast_threads,
+			      "see ulimit -u and the pids control group");
 	return 0;
 }
 
 void sm_ballast_free(struct sm_ballast *b)
 {
+	for (uint32_t i = 0; i < b->nthreads; i++)
+		sem_post(&b->stop);
+	while (b->nthreads)
+		pthread_join(b->threads[--b->nthreads], NULL);
+	free(b->threads);
 	while (b->nfds)
 		close(b->fds[--b->nfds]);
 	free(b->fds);

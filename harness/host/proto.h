@@ -48,9 +48,10 @@ enum sm_msg {
 /* The parent's image is a variable: what the host builds before the strategy starts. */
 struct sm_cmd_open {
 	uint32_t start_timeout_ms;
-	uint32_t ballast_mib;  /* touched, 4 KiB pages */
-	uint32_t ballast_vmas; /* extra mappings of the parent */
-	uint32_t ballast_fds;  /* extra open descriptors of the parent */
+	uint32_t ballast_mib;     /* touched, 4 KiB pages */
+	uint32_t ballast_vmas;    /* extra mappings of the parent */
+	uint32_t ballast_fds;     /* extra open descriptors of the parent */
+	uint32_t ballast_threads; /* extra threads of the parent; they sleep */
 	uint32_t
 		plant_secrets; /* plant the secrets of design section 7 before the strategy starts */
 	uint32_t undumpable;   /* PR_SET_DUMPABLE 0 in parent and server */

@@ -20,6 +20,8 @@
 #include <cmocka.h>
 
 #include "host_util.h"
+#include "../driver/meter.h"
+#include "../driver/run.h"
 #include "../host/reader.h"
 #include "../sys/sys.h"
 #include "../wire/frame.h"
@@ -469,6 +471,14 @@ static long rss_kb(pid_t pid)
 	return kb;
 }
 
+static int64_t count_tasks(pid_t pid)
+{
+	struct sm_image image;
+
+	sm_proc_image(pid, &image);
+	return image.threads;
+}
+
 static void the_parents_image_is_what_was_asked_for(void **state)
 {
 	struct sm_cmd_open cmd = { .start_timeout_ms = 5000 };
@@ -485,10 +495,13 @@ static void the_parents_image_is_what_was_asked_for(void **state)
 	cmd.ballast_mib = 16;
 	cmd.ballast_vmas = 200;
 	cmd.ballast_fds = 50;
+	cmd.ballast_threads = 7;
 	host_start(&host, "vfork");
 	assert_int_equal(host_open(&host, NULL, &cmd), SM_MSG_DONE);
 	assert_int_equal(count_fds(host.pid), fds + 50);
-	assert_in_range(count_maps(host.pid), maps + 200, maps + 205);
+	assert_int_equal(count_tasks(host.pid), 1 + 7);
+	/* Each thread has a stack and a guard page before it. */
+	assert_in_range(count_maps(host.pid), maps + 214, maps + 225);
 	assert_in_range(rss_kb(host.pid), rss + 16 * 1024 - 256, rss + 16 * 1024 + 512);
 	assert_int_equal(latency(2, 0, 5000), SM_MSG_DONE);
 	assert_int_equal(host.a.done.failed, 0);

@@ -52,7 +52,13 @@ static struct sm_sample sample_of(int block, int i)
 static void fill(struct sm_result *r, int blocks)
 {
 	r->accounting = SM_ACCT_CGROUP2;
-	r->image = (struct sm_image){ .who = "server", .rss_bytes = 4096, .vmas = 7, .fds = -1 };
+	r->image = (struct sm_image){ .who = "server",
+				      .rss_bytes = 4096,
+				      .vmas = 7,
+				      .fds = -1,
+				      .threads = 1,
+				      .copied_bytes = 4096,
+				      .anon_vmas = 3 };
 	for (int b = 0; b < blocks; b++) {
 		struct sm_block *block = sm_collect_one(&r->blocks, r->nblocks++, sizeof(*block));
 
