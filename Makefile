@@ -16,7 +16,7 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CSTD     := -std=gnu11 $(WARN) $(SANFLAGS)
 
 LIB_SRC     := $(wildcard $(addprefix harness/,$(addsuffix /*.c,sys wire child strategies sandbox isolation host)))
-LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/loader.c
+LIB_SRC     := $(filter-out harness/host/sm-host.c,$(LIB_SRC)) harness/check/loader.c harness/atfork/find.c
 CHECK_SRC   := $(wildcard harness/check/*.c scenarios/conformance/*.c)
 CHECK_SRC   := $(filter-out harness/check/loader.c harness/check/linked.c,$(CHECK_SRC))
 FEATURE_SRC := $(wildcard harness/features/*.c)
@@ -31,7 +31,8 @@ LIB_OBJ     := $(call obj,$(LIB_SRC))
 FEATURE_OBJ := $(call obj,$(FEATURE_SRC))
 DRIVER_OBJ  := $(call obj,$(DRIVER_SRC)) $(FEATURE_OBJ)
 CHECK_OBJ   := $(call obj,$(CHECK_SRC))
-PROGRAMS    := $(B)/spawnmark $(B)/sm-host $(B)/libspawnmark.so $(B)/checks.so $(PAYLOADS:%=$(B)/payloads/%)
+PROGRAMS    := $(B)/spawnmark $(B)/sm-host $(B)/libspawnmark.so $(B)/checks.so $(B)/sm-atfork.so \
+	       $(PAYLOADS:%=$(B)/payloads/%)
 TESTS       := $(TEST_SRC:harness/test/%.c=$(B)/test/%)
 
 Q := $(if $(V),,@)
@@ -66,6 +67,12 @@ $(B)/checks.so: $(CHECK_OBJ) $(FEATURE_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,checks.so -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
 
+# Goes into servers beside a payload of any kind: nothing but libc, no sanitiser either.
+$(B)/sm-atfork.so: harness/atfork/atfork.c harness/atfork/atfork.h | $(AFTER)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden \
+		-shared -Wl,-soname,sm-atfork.so -Wl,-z,defs -o $@ $<
+
 $(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -ljansson -linih -lz -lm
@@ -83,7 +90,7 @@ $(B)/payloads/none-static: $(LIB_SRC) harness/payloads/none.c
 	$(Q)$(MAKE) --no-print-directory B=$(B)/plain SAN= $(B)/plain/payloads/none-static
 	$(Q)mkdir -p $(@D) && cp $(B)/plain/payloads/none-static $@
 else
-$(B)/payloads/none-static: $(call obj,harness/payloads/none.c harness/check/linked.c) $(B)/libspawnmark.a
+$(B)/payloads/none-static: $(call obj,harness/payloads/none.c harness/check/linked.c harness/atfork/absent.c) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -static -o $@ $^
 endif
@@ -149,7 +156,7 @@ install: all ## copy it below PREFIX (default /usr/local), DESTDIR before it
 	$(Q)install -d $(DEST)/bin $(DEST)/include/spawnmark $(DEST)/lib/spawnmark/payloads \
 		$(DEST)/lib/pkgconfig $(addprefix $(SHARE)/,harness/payloads harness/driver harness/hosts)
 	$(Q)install $(B)/spawnmark $(DEST)/bin
-	$(Q)install $(B)/sm-host $(B)/checks.so $(B)/libspawnmark.so $(DEST)/lib/spawnmark
+	$(Q)install $(B)/sm-host $(B)/checks.so $(B)/libspawnmark.so $(B)/sm-atfork.so $(DEST)/lib/spawnmark
 	$(Q)install $(PAYLOADS:%=$(B)/payloads/%) $(DEST)/lib/spawnmark/payloads
 	$(Q)install -m 644 $(B)/libspawnmark.a $(DEST)/lib
 	$(Q)install -m 644 harness/spawnmark.h harness/record.h $(DEST)/include/spawnmark

@@ -69,19 +69,22 @@ int sm_server_start(struct sm_server *server, const struct sm_setup *setup,
 		    const struct sm_server_spec *spec, struct sm_fault *fault)
 {
 	struct sm_launch launch = { .argv = setup->argv, .npass = spec->npass };
-	const char *more[2] = { NULL, spec->env };
+	const char *more[1 + SM_SERVER_ENV] = { NULL };
 	const char **env = NULL;
 	char job[128];
 	int null, flags, err;
+	size_t n = 1;
 
 	server->pid = 0;
 	server->end = sm_now_ns() + (int64_t)setup->timeout_ms * 1000000;
 	snprintf(job, sizeof(job), "SM_JOB=serve/%s/%s", spec->strategy, spec->where);
 	more[0] = job;
+	for (int i = 0; i < SM_SERVER_ENV && spec->env[i]; i++)
+		more[n++] = spec->env[i];
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return sm_fail(fault, SM_STAGE_STDIO, errno, "/dev/null for the server");
-	env = extend_env(setup->envp, more, spec->env ? 2 : 1);
+	env = extend_env(setup->envp, more, n);
 	if (!env) {
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
 		goto out;

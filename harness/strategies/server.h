@@ -8,11 +8,13 @@
 
 #include "../spawnmark.h"
 
+#define SM_SERVER_ENV 4
+
 struct sm_server_spec {
 	const char *strategy; /* the job is serve/STRATEGY/WHERE */
 	const char *where;
-	const char *env; /* one more "NAME=value" for its environment, or NULL */
-	const int *pass; /* become its descriptors 3, 4, …; nothing else does */
+	const char *env[SM_SERVER_ENV]; /* more "NAME=value" for its environment; then NULL */
+	const int *pass;                /* become its descriptors 3, 4, …; nothing else does */
 	int npass;
 };
 

@@ -206,7 +206,7 @@ static int zygote_start(void **self, const struct sm_setup *setup, struct sm_fau
 		goto out;
 	}
 	z->sock = pair[0];
-	spec.env = "OPENBLAS_NUM_THREADS=1";
+	spec.env[0] = "OPENBLAS_NUM_THREADS=1";
 	spec.pass = &pair[1];
 	spec.npass = 1;
 	err = sm_server_start(&z->server, setup, &spec, fault);

@@ -20,6 +20,14 @@ pid_t sm_raw_clone(unsigned long flags)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
+pid_t sm_raw_clone_pidfd(unsigned long flags, int *pidfd, int *tid)
+{
+	/* tid in both places: without CLONE_SETTLS nobody reads tls. */
+	long pid = syscall(SYS_clone, flags, 0, pidfd, tid, tid);
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
 pid_t sm_raw_clone3(const void *args, size_t size)
 {
 	long pid = syscall(SYS_clone3, args, size);

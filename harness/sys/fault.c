@@ -9,16 +9,16 @@
 
 /* In the order of enum sm_stage. */
 static const char *const stage_names[] = {
-	"none",    "argument", "pipe",    "socket",  "clone", "stdio",   "close",
-	"chdir",   "exec",     "preload", "connect", "send",  "receive", "reply",
-	"timeout", "record",   "work",    "check",   "wait",  "image",   "attr",
+	"none", "argument", "pipe",    "socket", "clone",   "stdio",   "close",   "chdir",
+	"exec", "preload",  "connect", "send",   "receive", "reply",   "timeout", "record",
+	"work", "check",    "wait",    "image",  "attr",    "sandbox", "threads",
 };
-_Static_assert(sizeof(stage_names) / sizeof(stage_names[0]) == SM_STAGE_ATTR + 1,
+_Static_assert(sizeof(stage_names) / sizeof(stage_names[0]) == SM_STAGE_THREADS + 1,
 	       "every stage has a name");
 
 const char *sm_stage_name(int stage)
 {
-	return stage < 0 || stage > SM_STAGE_ATTR ? "unknown" : stage_names[stage];
+	return stage < 0 || stage > SM_STAGE_THREADS ? "unknown" : stage_names[stage];
 }
 
 int sm_fail(struct sm_fault *fault, enum sm_stage stage, int err, const char *text)

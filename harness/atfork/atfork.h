@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atfork.h - the fork handlers of every library, for a server that clones without libc's fork().
+ *
+ * libc keeps them to itself. So sm-atfork.so, preloaded into the server alone, sees each of them on
+ * its way to libc (pthread_atfork(3) ends in __register_atfork, libc's in any case) and keeps what
+ * it saw. A static program takes no preload: it is cloned without them.
+ */
+#ifndef SM_ATFORK_H
+#define SM_ATFORK_H
+
+#include <stdint.h>
+
+/* To be called around a clone, in this order; child in the child alone, parent when it failed too. */
+struct sm_atfork {
+	uint32_t size;
+	void (*prepare)(void); /* the last one registered first */
+	void (*parent)(void);  /* in the order of registration; so is: */
+	void (*child)(void);
+};
+
+/* The preloaded object's one symbol of ours. */
+#define SM_ATFORK_SYMBOL "sm_atfork_calls"
+
+/* NULL: not preloaded. Not async-signal-safe. */
+const struct sm_atfork *sm_atfork_find(void);
+
+#endif
