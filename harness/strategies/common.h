@@ -18,9 +18,11 @@ extern const struct sm_ops sm_popen_ops;
 extern const struct sm_ops sm_raw_ops;
 extern const struct sm_ops sm_vfork_ops;
 extern const struct sm_ops sm_zygote_ops;
+extern const struct sm_ops sm_zygote3_ops;
 
-/* The server half of forkserver, in a file of its own. */
+/* Server halves that are in files of their own. */
 int sm_forkserver_serve(const char *where, const struct sm_payload *payload);
+int sm_zygote3_serve(const char *where, const struct sm_payload *payload);
 
 /* 0, or -EINVAL with the fault filled: a size too small, no argv. */
 int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault);

@@ -8,7 +8,7 @@
 
 const struct sm_ops *const sm_strategies[] = {
 	&sm_fork_ops, &sm_forkserver_ops, &sm_noop_ops,   &sm_popen_ops,
-	&sm_raw_ops,  &sm_vfork_ops,      &sm_zygote_ops,
+	&sm_raw_ops,  &sm_vfork_ops,      &sm_zygote_ops, &sm_zygote3_ops,
 };
 const unsigned int sm_strategy_count = sizeof(sm_strategies) / sizeof(sm_strategies[0]);
 

@@ -216,6 +216,15 @@ int su_lowest_free_fd(void)
 	return fd;
 }
 
+int su_resting_fds(const char *strategy)
+{
+	if (strcmp(strategy, "zygote") == 0) /* stdio and its socket */
+		return 4;
+	if (strcmp(strategy, "zygote3") == 0) /* and the folder of its threads */
+		return 5;
+	return 8; /* stdio, listener, alive pipe, both ends of a pipe, reserve */
+}
+
 void su_await_fds(pid_t pid, int n)
 {
 	const struct timespec nap = { .tv_nsec = 1000000 };
@@ -417,6 +426,7 @@ void su_finish(struct su *s, struct su_run *run)
 	assert_int_equal(s->ops->wait(s->self, c, SU_WAIT_MS, &run->exit), 0);
 	close_if_open(c->out);
 	close_if_open(c->err);
+	close_if_open(c->pidfd);
 }
 
 void su_good(struct su *s, struct su_run *run, const char *one)

@@ -67,6 +67,8 @@ void su_good(struct su *s, struct su_run *run, const char *one);
 
 int su_count_fds(pid_t pid); /* in /proc/PID/fd; -1: gone */
 int su_lowest_free_fd(void);
+/* What a server of this strategy has open between requests. */
+int su_resting_fds(const char *strategy);
 /* Waits until pid has n descriptors: a server may close one just after it has answered. */
 void su_await_fds(pid_t pid, int n);
 int su_count_children(pid_t pid); /* zombies included */

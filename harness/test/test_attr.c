@@ -23,7 +23,7 @@
 #include "sys/attr.h"
 #include "sys/sys.h"
 
-static const char *const real[] = { "fork", "forkserver", "popen", "vfork", "zygote" };
+static const char *const real[] = { "fork", "forkserver", "popen", "vfork", "zygote", "zygote3" };
 #define NREAL (sizeof(real) / sizeof(real[0]))
 
 #define NOBODY 65534u

@@ -25,7 +25,7 @@
 #include "sys/sys.h"
 #include "wire/frame.h"
 
-static const char *const real[] = { "fork", "forkserver", "popen", "vfork", "zygote" };
+static const char *const real[] = { "fork", "forkserver", "popen", "vfork", "zygote", "zygote3" };
 #define NREAL (sizeof(real) / sizeof(real[0]))
 
 #define MANY 300
@@ -443,7 +443,7 @@ static void fifty_spawns_with_descriptors_leave_nothing(void **state)
 	assert_int_equal(su_start(&s, *state, NULL), 0);
 	server = s.ops->server ? s.ops->server(s.self) : 0;
 	su_good(&s, &run, NULL);
-	resting = strcmp(*state, "zygote") == 0 ? 4 : 8;
+	resting = su_resting_fds(*state);
 	open_files(&f, 10);
 	for (int i = 0; i < 10; i++)
 		hand(&f, f.fd[i], 2 + i);

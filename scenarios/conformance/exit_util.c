@@ -59,9 +59,9 @@ int sm_exit_let_go(struct sm_kid *kid)
 
 void sm_exit_forget(struct sm_kid *kid)
 {
-	int *fds[] = { &kid->child.in, &kid->child.out, &kid->child.err };
+	int *fds[] = { &kid->child.in, &kid->child.out, &kid->child.err, &kid->child.pidfd };
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
 		*fds[i] = -1;

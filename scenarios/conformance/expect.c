@@ -10,6 +10,11 @@
 #define NO_REPAIR "a raw clone: fork(3) would make the lock anew, whose holder the child has not"
 #define NO_TID    "a raw clone: libc goes on with the thread id of the server in its cache"
 
+#define NO_COMEBACK \
+	"as the model's: a server that is gone, or was given up, is the caller's to start anew"
+/* What zygote3 does not undertake. */
+#define REFUSES "it refuses to clone while the server has a thread that no fork handler has stopped"
+
 /* The real CPython (harness/hosts/cpython.py), 3.11; what it does is in the files named. */
 #define POPEN  "cpython-popen"
 #define SERVER "cpython-forkserver"
@@ -49,6 +54,13 @@ const struct sm_expect sm_expects[] = {
 	  "a raw clone: libc believes in its timer thread, which the child has not" },
 	{ "random.python.module", "zygote", false,
 	  "a raw clone runs no fork handlers: the module's state is the server's" },
+	{ "life.server-killed.next", "zygote", false, NO_COMEBACK },
+	{ "life.server-stopped.next", "zygote", false, NO_COMEBACK },
+	{ "thread.lock.malloc", "zygote3", false, REFUSES },
+	{ "thread.lock.stdio", "zygote3", false, REFUSES },
+	{ "thread.lock.loader", "zygote3", false, REFUSES },
+	{ "thread.timer.again", "zygote3", false, REFUSES },
+	{ "thread.openmp", "zygote3", false, REFUSES ": libgomp has no fork handlers" },
 	{ "protocol.slow.blocks-nobody", "forkserver", false,
 	  "the accept loop receives, as CPython's does: here for half a second at most" },
 	{ "memory.cost.parent", "popen", false,

@@ -15,9 +15,6 @@
 #include "life_util.h"
 #include "sys/sys.h"
 
-#define NO_COMEBACK \
-	"as the model's: a server that is gone, or was given up, is the caller's to start anew"
-
 static int spawn_two(struct sm_cell *c, struct sm_kid kids[2])
 {
 	int err = sm_life_spawn(c, &kids[0], "3");
@@ -209,8 +206,6 @@ static const struct sm_check checks[] = {
 		.source = "CPython bpo-31308; test_multiprocessing test_forkserver_sigkill",
 		.level = SM_MUST,
 		.only = SM_OWN_SERVER,
-		.fails_with = SM_CHILD_OF_PARENT,
-		.why = NO_COMEBACK,
 		.in_parent = next_is_served,
 		.in_child = sm_life_talks,
 	},

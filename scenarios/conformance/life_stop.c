@@ -16,9 +16,6 @@
 /* A stopped server is waited for so long. */
 #define STOPPED_MS 300
 
-#define NO_COMEBACK \
-	"as the model's: a server that is gone, or was given up, is the caller's to start anew"
-
 /* L07. 0, or the verdict. */
 static int spawn_stopped(struct sm_cell *c, int *got, int64_t *took_ms)
 {
@@ -142,8 +139,6 @@ static const struct sm_check checks[] = {
 		.level = SM_SHOULD,
 		.flags = SM_CHECK_SLOW,
 		.only = SM_OWN_SERVER,
-		.fails_with = SM_CHILD_OF_PARENT,
-		.why = NO_COMEBACK,
 		.in_parent = stopped_goes_on,
 		.in_child = sm_exit_when_told,
 	},

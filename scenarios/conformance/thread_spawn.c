@@ -141,6 +141,8 @@ static int spawn_one(struct spawner *s, void *self, int i)
 	close(child.in);
 	close(child.out);
 	close(child.err);
+	if (child.pidfd >= 0)
+		close(child.pidfd);
 	return err;
 }
 

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zygote3.c - what zygote should be today: the same server, without its flaws.
+ *
+ * A child comes from clone3 (hatch.h): born in its control group, its pidfd in the parent's hands,
+ * libc in order in it, and fork handlers run, so that a payload may have threads (OpenBLAS stops
+ * its own around the clone). A static payload is cloned without the handlers of libraries.
+ *
+ * Every answer is waited for as long as the request says. A server that does not answer in time is
+ * killed, since a late answer would be taken for the next one's; and whenever there is none the
+ * next spawn starts one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../wire/frame.h"
+#include "common.h"
+#include "hatch.h"
+#include "option.h"
+#include "request.h"
+#include "server.h"
+#include "zygote3.h"
+
+struct zygote3 {
+	struct sm_setup setup; /* what its pointers point to stays the caller's */
+	struct sm_server server;
+	int sock;                /* -1: there is no server */
+	int loading;             /* it has not said yet that it is ready */
+	struct sm_places places; /* of the request in hand; untouched by those without */
+	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
+};
+
+/* What a spawn works with. */
+struct turn {
+	const struct sm_req *req;
+	struct sm_frame frame;
+	struct sm_zygote3_reply reply;
+	struct sm_fault *fault;
+};
+
+static void close_fds(struct sm_frame *frame)
+{
+	for (unsigned int i = 0; i < frame->nfds; i++)
+		close(frame->fds[i]);
+	frame->nfds = 0;
+}
+
+/* Starts a server, which then loads. 0, or -errno and there is none. */
+static int launch(struct zygote3 *z, struct sm_fault *fault)
+{
+	struct sm_server_spec spec = { .strategy = "zygote3", .where = "3", .npass = 1 };
+	struct sm_hatch_env *env = malloc(sizeof(*env));
+	int pair[2];
+	int err;
+
+	if (!env)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
+		goto out;
+	}
+	spec.pass = &pair[1];
+	sm_hatch_env(env, &z->setup, &spec);
+	err = sm_server_start(&z->server, &z->setup, &spec, fault);
+	close(pair[1]); /* so that the server's death is an end of file */
+	if (err) {
+		close(pair[0]);
+		goto out;
+	}
+	z->sock = pair[0];
+	z->loading = 1;
+out:
+	free(env);
+	return err;
+}
+
+static void drop_sock(struct zygote3 *z)
+{
+	close(z->sock);
+	z->sock = -1;
+}
+
+/*
+ * Waits until it has loaded, timeout_ms at most and no longer than the setup allows. 0; or -errno:
+ * it is gone, unless the time that is over is only the request's.
+ */
+static int await_ready(struct zygote3 *z, int timeout_ms, struct sm_fault *fault)
+{
+	struct sm_frame frame;
+	int patience_ms = sm_server_patience_ms(&z->server), err;
+
+	err = sm_frame_recv(z->sock, &frame, NULL, 0,
+			    timeout_ms < patience_ms ? timeout_ms : patience_ms);
+	if (!err && (frame.type != SM_ZYGOTE3_READY || frame.nfds)) {
+		close_fds(&frame);
+		err = -EPROTO;
+	}
+	z->loading = 0;
+	if (!err)
+		return 0;
+	if (err == -ETIMEDOUT && timeout_ms < patience_ms) {
+		z->loading = 1;
+		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT,
+			       "the server that takes the place of the last one still loads");
+	}
+	err = sm_server_failed(&z->server, err, fault);
+	drop_sock(z);
+	return err;
+}
+
+static int zygote3_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+{
+	struct zygote3 *z;
+	int err = sm_check_setup(setup, fault);
+
+	if (!err)
+		err = sm_options_check(sm_setup_options(setup), sm_zygote3_ops.options, fault);
+	if (!err && sm_setup_plan(setup))
+		err = sm_fail(fault, SM_STAGE_ARGUMENT, EOPNOTSUPP, "zygote3 takes no sandbox");
+	if (err)
+		return err;
+	z = calloc(1, sizeof(*z));
+	if (!z)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	memcpy(&z->setup, setup, setup->size < sizeof(z->setup) ? setup->size : sizeof(z->setup));
+	z->setup.size = sizeof(z->setup);
+	z->sock = -1;
+	err = launch(z, fault);
+	if (!err)
+		err = await_ready(z, sm_server_patience_ms(&z->server), fault);
+	if (err)
+		free(z);
+	else
+		*self = z;
+	return err;
+}
+
+/*
+ * Gives up the server. A child that it had made already, and told of in time, must not be left:
+ * it is ours to reap.
+ */
+static void give_up(struct zygote3 *z, struct turn *t)
+{
+	struct sm_zygote3_reply *late = &t->reply;
+
+	late->pid = 0;
+	sm_server_kill(&z->server);
+	if (!sm_frame_recv(z->sock, &t->frame, late, sizeof(*late), 0))
+		close_fds(&t->frame);
+	if (late->pid > 0)
+		sm_kill_child(late->pid);
+	explicit_bzero(late, sizeof(*late));
+	drop_sock(z);
+}
+
+/* Sends the request and what goes beside it. -EPIPE: there is no server any more. */
+static int send_once(struct zygote3 *z, const struct turn *t, uint32_t bytes)
+{
+	int fds[SM_FRAME_FDS_MAX];
+	int n = t->req->fields ? sm_request_fds(t->req, fds, SM_FRAME_FDS_MAX) : 0;
+
+	if (n < 0)
+		return sm_fail_field(t->fault, SM_REQ_FDS, -n, "more than one message can carry");
+	n = sm_frame_send(z->sock, SM_ZYGOTE3_SPAWN, z->buf, bytes, fds, (unsigned int)n);
+	return n ? sm_fail(t->fault, SM_STAGE_SEND, -n, "the server takes no request") : 0;
+}
+
+/* A server that can be sent to: the one that there is, or another in its place. */
+static int have_server(struct zygote3 *z, const struct turn *t)
+{
+	int err = 0;
+
+	if (z->sock < 0)
+		err = launch(z, t->fault);
+	if (!err && z->loading)
+		err = await_ready(z, sm_poll_ms(t->req->timeout_ms), t->fault);
+	return err;
+}
+
+static int send_request(struct zygote3 *z, const struct turn *t)
+{
+	int bytes = sm_request_pack(z->buf, sizeof(z->buf), t->req), err;
+
+	if (bytes < 0)
+		return sm_fail(t->fault, SM_STAGE_ARGUMENT, -bytes, "the request is too large");
+	err = have_server(z, t);
+	if (!err)
+		err = send_once(z, t, (uint32_t)bytes);
+	if (err != -EPIPE || z->sock < 0)
+		return err;
+	/* It died since: nothing of this request has gone anywhere, so another may have it. */
+	sm_server_kill(&z->server);
+	drop_sock(z);
+	err = have_server(z, t);
+	return err ? err : send_once(z, t, (uint32_t)bytes);
+}
+
+/* How many pipes a child gets: those that its request does not replace. */
+static unsigned int count_pipes(const struct zygote3 *z, const struct sm_req *req)
+{
+	unsigned int n = 3;
+
+	for (int i = 0; i < 3 && req->fields & SM_REQ_FDS; i++)
+		n -= z->places.at[i].src >= 0;
+	return n;
+}
+
+/* Why the answer did not come; the stream may be out of step. */
+static int receive_failed(const struct turn *t, int err)
+{
+	if (err == -ETIMEDOUT)
+		return sm_fail(t->fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "the server did not answer");
+	if (err == -EPIPE)
+		return sm_fail(t->fault, SM_STAGE_RECEIVE, EPIPE,
+			       "the server died with this request in flight");
+	if (err == -EMFILE && t->reply.pid > 0) { /* whole but for its descriptors */
+		sm_kill_child(t->reply.pid);
+		return sm_fail(t->fault, SM_STAGE_RECEIVE, EMFILE,
+			       "no room for the child's pipes and pidfd: raise RLIMIT_NOFILE");
+	}
+	return sm_fail(t->fault, SM_STAGE_RECEIVE, -err, "the server talks nonsense");
+}
+
+static int is_reply(const struct zygote3 *z, const struct turn *t)
+{
+	const struct sm_zygote3_reply *r = &t->reply;
+	unsigned int more = r->pidfd ? 1 : 0;
+
+	if (t->frame.type != SM_ZYGOTE3_REPLY)
+		return 0;
+	if (r->err)
+		return r->err > 0 && t->frame.bytes == sizeof(*r) && !t->frame.nfds;
+	return r->pid > 0 && t->frame.bytes == SM_ZYGOTE3_REPLY_SHORT &&
+	       t->frame.nfds == count_pipes(z, t->req) + more;
+}
+
+/* Receives the answer. 0: a child. *in_step: the next request can be answered in its turn. */
+static int receive(struct zygote3 *z, struct turn *t, int *in_step)
+{
+	struct sm_zygote3_reply *r = &t->reply;
+	int err = sm_frame_recv(z->sock, &t->frame, r, sizeof(*r), sm_poll_ms(t->req->timeout_ms));
+
+	*in_step = err == -EMFILE;
+	if (err)
+		return receive_failed(t, err);
+	if (!is_reply(z, t)) {
+		close_fds(&t->frame);
+		return sm_fail(t->fault, SM_STAGE_REPLY, EPROTO, "the server talks nonsense");
+	}
+	*in_step = 1;
+	if (!r->err)
+		return 0;
+	if (r->pid > 0)
+		sm_kill_child(r->pid);
+	r->text[sizeof(r->text) - 1] = '\0';
+	err = sm_fail(t->fault, (enum sm_stage)r->stage, r->err, r->text);
+	if (t->fault && t->fault->size >= sizeof(*t->fault))
+		t->fault->detail = r->detail;
+	return err;
+}
+
+static void take_child(const struct zygote3 *z, const struct turn *t, struct sm_child *child)
+{
+	int *ends[3] = { &child->in, &child->out, &child->err };
+	int n = 0;
+
+	for (int i = 0; i < 3; i++) {
+		int given = t->req->fields & SM_REQ_FDS && z->places.at[i].src >= 0;
+
+		*ends[i] = given ? -1 : t->frame.fds[n++];
+	}
+	child->pid = t->reply.pid;
+	child->priv = -1;
+	sm_give_pidfd(child, t->reply.pidfd ? t->frame.fds[n] : -1);
+}
+
+static int zygote3_spawn(void *self, const struct sm_req *req, struct sm_child *child,
+			 struct sm_fault *fault)
+{
+	struct zygote3 *z = self;
+	struct turn t = { .fault = fault };
+	struct sm_req own;
+	int err = sm_check_spawn(&req, &own, &z->places, child, fault), in_step;
+
+	if (err)
+		return err;
+	t.req = req;
+	err = send_request(z, &t);
+	if (err) {
+		/* Unless nothing has been sent, the stream is out of step. */
+		if (z->sock >= 0 && !z->loading && err != -EMSGSIZE && err != -ETOOMANYREFS &&
+		    err != -E2BIG)
+			give_up(z, &t);
+		return err;
+	}
+	err = receive(z, &t, &in_step);
+	if (!err)
+		take_child(z, &t, child);
+	else if (!in_step)
+		give_up(z, &t);
+	return err;
+}
+
+static void zygote3_stop(void *self)
+{
+	struct zygote3 *z = self;
+
+	if (z->loading)
+		sm_server_kill(&z->server);
+	if (z->sock >= 0)
+		close(z->sock); /* end of file: the server returns */
+	sm_server_stop(&z->server);
+	free(z);
+}
+
+static pid_t zygote3_server(void *self)
+{
+	return ((struct zygote3 *)self)->server.pid;
+}
+
+static const char *const options[] = { "collapse", "trim", "freeze", "prefault", NULL };
+
+const struct sm_ops sm_zygote3_ops = {
+	.size = sizeof(sm_zygote3_ops),
+	.name = "zygote3",
+	.summary = "a warm exec'd server makes the parent's children by clone3, fork handlers run",
+	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER,
+	.start = zygote3_start,
+	.spawn = zygote3_spawn,
+	.wait = sm_wait_direct,
+	.stop = zygote3_stop,
+	.server = zygote3_server,
+	.serve = sm_zygote3_serve,
+	.options = options,
+};
