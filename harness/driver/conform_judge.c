@@ -57,7 +57,7 @@ struct sm_expectation sm_conform_expect(const struct sm_suite *suite, const stru
 			continue;
 		if (e->holds == true)
 			return (struct sm_expectation){ .expected = holds };
-		return (struct sm_expectation){ fails, e->why,
+		return (struct sm_expectation){ fails, e->why, .better = e->holds == SM_MAY_FAIL,
 						.leaves = e->holds == SM_FAILS_LEAVING };
 	}
 	if ((target->traits & check->fails_with) || (~target->traits & check->fails_lacking))

@@ -102,6 +102,23 @@ static void test_better(void **state)
 	assert_int_equal(sm_conform_judge(&e, SM_FAILS), SM_VERDICT_XFAIL);
 }
 
+/* What the machine decides is no error either way. */
+static void test_may_fail(void **state)
+{
+	static const struct sm_expect rows[] = { { "t.one", "a", SM_MAY_FAIL, "the machine" } };
+	const struct sm_check check = { .id = "t.one", .level = SM_MUST };
+	const struct sm_target t = { .name = "a" };
+	const struct sm_suite own = { .expects = rows, .nexpects = 1 };
+	struct sm_expectation e = sm_conform_expect(&own, &check, &t);
+
+	(void)state;
+	assert_int_equal(sm_conform_judge(&e, SM_HOLDS), SM_VERDICT_PASS);
+	assert_int_equal(sm_conform_judge(&e, SM_FAILS), SM_VERDICT_XFAIL);
+	assert_int_equal(sm_conform_judge(&e, SM_BROKEN), SM_VERDICT_BROKEN);
+	assert_string_equal(e.why, "the machine");
+	assert_false(e.leaves);
+}
+
 /* ---- what is told ---- */
 
 static void test_told(void **state)
@@ -501,13 +518,14 @@ static void test_reader_gone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),     cmocka_unit_test(test_better),
-		cmocka_unit_test(test_expectations), cmocka_unit_test(test_told),
-		cmocka_unit_test(test_asked_once),   cmocka_unit_test(test_prove),
-		cmocka_unit_test(test_bad_hosts),    cmocka_unit_test(test_foreign_mount),
-		cmocka_unit_test(test_forgiven),     cmocka_unit_test(test_exit_status),
-		cmocka_unit_test(test_rounds),       cmocka_unit_test(test_interrupted),
-		cmocka_unit_test(test_killed),       cmocka_unit_test(test_reader_gone),
+		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_better),
+		cmocka_unit_test(test_may_fail),      cmocka_unit_test(test_expectations),
+		cmocka_unit_test(test_told),          cmocka_unit_test(test_asked_once),
+		cmocka_unit_test(test_prove),         cmocka_unit_test(test_bad_hosts),
+		cmocka_unit_test(test_foreign_mount), cmocka_unit_test(test_forgiven),
+		cmocka_unit_test(test_exit_status),   cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_interrupted),   cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_reader_gone),
 	};
 
 	fake_host_main(argc, argv);
