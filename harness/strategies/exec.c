@@ -9,19 +9,12 @@
 #include <string.h>
 
 #include "common.h"
-#include "launch.h"
+#include "exec.h"
 #include "request.h"
 
-struct exec {
-	sigset_t handled; /* by the host when the strategy started: it changes none afterwards */
-	struct sm_places places; /* of the request in hand; untouched by those without */
-	size_t nargv;
-	const char *argv[]; /* the payload's, then room for "--", a request's and NULL */
-};
-
-static int exec_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+int sm_exec_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
-	struct exec *x;
+	struct sm_exec *x;
 	size_t n = 0;
 	int err = sm_check_setup(setup, fault);
 
@@ -40,7 +33,7 @@ static int exec_start(void **self, const struct sm_setup *setup, struct sm_fault
 }
 
 /* The request's arguments stand behind a lone "--", which is there only when they are. */
-static int exec_argv(struct exec *x, const char *const *args)
+static int exec_argv(struct sm_exec *x, const char *const *args)
 {
 	size_t at = x->nargv, n = 0;
 
@@ -56,14 +49,25 @@ static int exec_argv(struct exec *x, const char *const *args)
 	return 0;
 }
 
+int sm_exec_check(struct sm_exec *x, const struct sm_req **req, struct sm_req *own,
+		  const struct sm_child *child, struct sm_fault *fault)
+{
+	int err = sm_check_spawn(req, own, &x->places, child, fault);
+
+	if (!err && exec_argv(x, (*req)->args))
+		err = sm_fail(fault, SM_STAGE_ARGUMENT, E2BIG, "too many arguments");
+	return err;
+}
+
 /* Makes the child, whose pipes are in io, and waits until it has exec'd. */
-static int exec_launch(struct exec *x, const struct sm_req *req, struct sm_stdio *io,
-		       sm_launch_clone *clone, struct sm_child *child, struct sm_fault *fault)
+static int exec_launch(struct sm_exec *x, const char *const *argv, const struct sm_req *req,
+		       struct sm_stdio *io, sm_launch_clone *clone, struct sm_child *child,
+		       struct sm_fault *fault)
 {
 	struct sm_launch launch;
 	int err;
 
-	launch.argv = x->argv;
+	launch.argv = argv;
 	launch.envp = req->envp;
 	launch.cwd = req->cwd;
 	launch.npass = 0;
@@ -86,21 +90,24 @@ static int exec_launch(struct exec *x, const struct sm_req *req, struct sm_stdio
 	return err;
 }
 
-static int exec_spawn(struct exec *x, const struct sm_req *req, struct sm_child *child,
-		      sm_launch_clone *clone, struct sm_fault *fault)
+int sm_exec_spawn(struct sm_exec *x, const char *const *argv, const struct sm_req *req,
+		  sm_launch_clone *clone, struct sm_child *child, struct sm_fault *fault)
 {
 	struct sm_stdio io;
-	struct sm_req own;
-	int err = sm_check_spawn(&req, &own, &x->places, child, fault);
+	int err = sm_stdio_open_for(&io, sm_places_of(req, &x->places));
 
 	if (err)
-		return err;
-	if (exec_argv(x, req->args))
-		return sm_fail(fault, SM_STAGE_ARGUMENT, E2BIG, "too many arguments");
-	err = sm_stdio_open_for(&io, sm_places_of(req, &x->places));
-	if (err)
 		return sm_fail(fault, SM_STAGE_PIPE, -err, "no pipes for the child's stdio");
-	return exec_launch(x, req, &io, clone, child, fault);
+	return exec_launch(x, argv, req, &io, clone, child, fault);
+}
+
+static int exec_spawn(struct sm_exec *x, const struct sm_req *req, struct sm_child *child,
+		      sm_launch_clone *clone, struct sm_fault *fault)
+{
+	struct sm_req own;
+	int err = sm_exec_check(x, &req, &own, child, fault);
+
+	return err ? err : sm_exec_spawn(x, x->argv, req, clone, child, fault);
 }
 
 static int popen_spawn(void *self, const struct sm_req *req, struct sm_child *child,
@@ -120,7 +127,7 @@ const struct sm_ops sm_popen_ops = {
 	.name = "popen",
 	.summary = "fork and exec for every child, with three pipes and an error pipe",
 	.traits = SM_CHILD_OF_PARENT | SM_FRESH_IMAGE,
-	.start = exec_start,
+	.start = sm_exec_start,
 	.spawn = popen_spawn,
 	.wait = sm_wait_direct,
 	.stop = free,
@@ -131,7 +138,7 @@ const struct sm_ops sm_vfork_ops = {
 	.name = "vfork",
 	.summary = "as popen, with vfork: what Python's subprocess does when it can",
 	.traits = SM_CHILD_OF_PARENT | SM_FRESH_IMAGE,
-	.start = exec_start,
+	.start = sm_exec_start,
 	.spawn = vfork_spawn,
 	.wait = sm_wait_direct,
 	.stop = free,

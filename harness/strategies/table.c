@@ -6,10 +6,20 @@
 
 #include "common.h"
 
+/* clang-format off: one row a line */
 const struct sm_ops *const sm_strategies[] = {
-	&sm_fork_ops, &sm_forkserver_ops, &sm_noop_ops,   &sm_popen_ops,
-	&sm_raw_ops,  &sm_vfork_ops,      &sm_zygote_ops, &sm_zygote3_ops,
+	&sm_fork_ops,
+	&sm_forkserver_ops,
+	&sm_noop_ops,
+	&sm_popen_ops,
+	&sm_posix_spawn_ops,
+	&sm_raw_ops,
+	&sm_shell_ops,
+	&sm_vfork_ops,
+	&sm_zygote_ops,
+	&sm_zygote3_ops,
 };
+/* clang-format on */
 const unsigned int sm_strategy_count = sizeof(sm_strategies) / sizeof(sm_strategies[0]);
 
 const struct sm_ops *sm_strategy(const char *name)

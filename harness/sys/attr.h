@@ -46,6 +46,11 @@ int sm_places_build(struct sm_places *places, const struct sm_req *req);
 int sm_places_has(const struct sm_places *places, int fd);
 /* fd, or a close-on-exec duplicate of it that no place replaces. Or -errno. */
 int sm_places_avoid(const struct sm_places *places, int fd);
+/*
+ * Lifts every source that another descriptor will replace, and marks it: ~fd, which is negative.
+ * Places that share a source share what was lifted. 0 or -errno; then some may be lifted.
+ */
+int sm_places_lift(struct sm_places *places);
 /* Puts all in place, whatever the order, swaps and shared sources. Spends places. 0 or -errno. */
 int sm_places_install(struct sm_places *places);
 /* Closes all that is no place, but for two descriptors (-1: none). 0 or -errno. */

@@ -83,11 +83,7 @@ int sm_places_avoid(const struct sm_places *places, int fd)
 	return find(places, fd) ? lift(places, fd) : fd;
 }
 
-/*
- * Lifts every source that another descriptor will replace, and marks it: ~fd, which is negative.
- * Places that share a source share what was lifted.
- */
-static int lift_sources(struct sm_places *places)
+int sm_places_lift(struct sm_places *places)
 {
 	struct sm_req_fd *at = places->at;
 
@@ -111,7 +107,7 @@ static int lift_sources(struct sm_places *places)
 int sm_places_install(struct sm_places *places)
 {
 	struct sm_req_fd *at = places->at;
-	int err = lift_sources(places);
+	int err = sm_places_lift(places);
 
 	for (unsigned int i = 0; i < places->n && !err; i++)
 		err = sm_fd_place(at[i].src < 0 ? ~at[i].src : at[i].src, at[i].dst);

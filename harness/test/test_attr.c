@@ -23,10 +23,26 @@
 #include "sys/attr.h"
 #include "sys/sys.h"
 
-static const char *const real[] = { "fork", "forkserver", "popen", "vfork", "zygote", "zygote3" };
+/* clang-format off: one row a line */
+static const char *const real[] = {
+	"fork",
+	"forkserver",
+	"popen",
+	"posix_spawn",
+	"shell",
+	"vfork",
+	"zygote",
+	"zygote3",
+};
+/* clang-format on */
 #define NREAL (sizeof(real) / sizeof(real[0]))
 
 #define NOBODY 65534u
+
+static int is_posix_spawn(const char *strategy)
+{
+	return strcmp(strategy, "posix_spawn") == 0;
+}
 
 static struct sm_req fields(uint32_t which)
 {
@@ -72,7 +88,11 @@ static void fails(struct su *s, const struct sm_req *req, int err, int field)
 	struct su_run run;
 	int rc = su_spawn_req(s, &run, req, env);
 
-	if (s->ops->traits & SM_FRESH_IMAGE) {
+	if (is_posix_spawn(s->ops->name)) { /* which step it was, it does not tell */
+		assert_int_equal(rc, -err);
+		assert_int_equal(s->fault.stage, SM_STAGE_EXEC);
+		assert_int_equal(s->fault.err, err);
+	} else if (s->ops->traits & SM_FRESH_IMAGE) {
 		assert_int_equal(rc, -err);
 		assert_int_equal(s->fault.stage, SM_STAGE_ATTR);
 		assert_int_equal(s->fault.err, err);
@@ -112,6 +132,8 @@ static void session_and_group_are_its_own(void **state)
 	contains(&run, "leader=11 ");
 	good(&s, &run, &pg, "SU_FIELDS=1");
 	contains(&run, "leader=01 ");
+	if (is_posix_spawn(*state))
+		both.fields &= ~(uint32_t)SM_REQ_UMASK;
 	fails(&s, &both, EPERM,
 	      SM_REQ_PGID); /* a session's leader stays; what follows could be done */
 	pg.pgid = -1;
@@ -454,6 +476,32 @@ static void an_older_request_is_served(void **state)
 	su_stop(&s);
 }
 
+/* What posix_spawn(3) has no attribute for, each by itself and beside what it has. */
+static void posix_spawn_refuses_the_rest(void **state)
+{
+	const uint32_t offered = SM_REQ_SETSID | SM_REQ_PGID | SM_REQ_SIGMASK | SM_REQ_FDS;
+	const uint32_t group = 0;
+	struct su s;
+
+	(void)state;
+	assert_int_equal(su_start(&s, "posix_spawn", NULL), 0);
+	for (uint32_t bit = 1; bit <= SM_REQ_FDS; bit <<= 1) {
+		struct sm_req req = fields(bit);
+		struct su_run run;
+
+		req.cgroup_fd = STDIN_FILENO;
+		req.groups = &group;
+		if (bit & offered) {
+			good(&s, &run, &req, "SU_FIELDS=1");
+			continue;
+		}
+		refused(&s, &req, EOPNOTSUPP, (int)bit);
+		req.fields |= SM_REQ_SETSID;
+		refused(&s, &req, EOPNOTSUPP, (int)bit);
+	}
+	su_stop(&s);
+}
+
 static void meters_refuse(void **state)
 {
 	static const char *const meters[] = { "noop", "raw" };
@@ -473,13 +521,15 @@ static void meters_refuse(void **state)
 }
 
 /* One test: a property and a strategy. */
-static struct CMUnitTest tests[20 * NREAL + 1];
+static struct CMUnitTest tests[20 * NREAL + 2];
 static char names[20 * NREAL][96];
 static size_t ntests;
 
-static void add(const char *property, CMUnitTestFunction fn)
+static void add(const char *property, CMUnitTestFunction fn, const char *without)
 {
 	for (size_t i = 0; i < NREAL; i++) {
+		if (without && strcmp(real[i], without) == 0)
+			continue;
 		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real[i], property);
 		tests[ntests] = (struct CMUnitTest){ names[ntests], fn, NULL, NULL,
 						     (void *)(uintptr_t)real[i] };
@@ -487,26 +537,28 @@ static void add(const char *property, CMUnitTestFunction fn)
 	}
 }
 
-#define ADD(fn) add(#fn, fn)
+#define ADD(fn)                   add(#fn, fn, NULL)
+#define ADD_WITHOUT(strategy, fn) add(#fn, fn, #strategy)
 
 int main(int argc, char **argv)
 {
 	if (getenv("SM_JOB"))
 		return su_payload(argc, argv);
 	sm_close_from(3, -1); /* what the caller leaked is no part of the counts */
-	ADD(session_and_group_are_its_own);
+	ADD_WITHOUT(shell, session_and_group_are_its_own); /* but the shell's */
 	ADD(two_children_share_a_group);
-	ADD(umask_is_as_asked);
-	ADD(signal_mask_is_as_asked);
-	ADD(limits_are_as_asked);
-	ADD(an_infinite_and_a_tight_limit_work);
-	ADD(cgroup_is_entered);
-	ADD(a_cgroup_that_is_none_is_told);
-	ADD(another_user_with_groups);
+	ADD_WITHOUT(posix_spawn, umask_is_as_asked);
+	ADD_WITHOUT(shell, signal_mask_is_as_asked); /* the shell may clear it */
+	ADD_WITHOUT(posix_spawn, limits_are_as_asked);
+	ADD_WITHOUT(posix_spawn, an_infinite_and_a_tight_limit_work);
+	ADD_WITHOUT(posix_spawn, cgroup_is_entered);
+	ADD_WITHOUT(posix_spawn, a_cgroup_that_is_none_is_told);
+	ADD_WITHOUT(posix_spawn, another_user_with_groups);
 	ADD(an_id_that_means_none_is_refused);
-	ADD(what_a_user_may_not_is_told);
+	ADD_WITHOUT(posix_spawn, what_a_user_may_not_is_told);
 	ADD(unknown_fields_are_refused);
 	ADD(an_older_request_is_served);
+	tests[ntests++] = (struct CMUnitTest)cmocka_unit_test(posix_spawn_refuses_the_rest);
 	tests[ntests++] = (struct CMUnitTest)cmocka_unit_test(meters_refuse);
 	return _cmocka_run_group_tests("attr", tests, ntests, NULL, NULL);
 }

@@ -35,6 +35,22 @@
 #define PATIENT \
 	"Lib/multiprocessing/popen_forkserver.py: no read of the server's answer has a bound"
 
+#define ONE_ERRNO                                                                                \
+	"posix_spawn(3) returns one errno, without the step that failed: what clone, chdir and " \
+	"exec say is told as exec's"
+
+/* What /bin/sh decides: dash stays between parent and child, bash becomes the child. */
+#define BETWEEN "the shell stays between: who is told of, waited for and killed is the shell"
+#define AS_EXIT                                                                               \
+	"the shell stays between, and makes a death by signal N an exit with status 128 + N " \
+	"(POSIX, 2.8.2)"
+#define ITS_ENV  "the shell exports variables of its own (PWD), and all in its own order"
+#define ITS_MASK "the shell clears the signal mask for its child"
+#define IS_127                                                                               \
+	"the shell is there, so the child is: it ends with status 126 or 127 and a line on " \
+	"stderr (POSIX, 2.8.2)"
+#define WAITED "the shell is the parent's own child, and is waited for as any"
+
 const struct sm_expect sm_expects[] = {
 	{ "signal.tty.interrupt", "zygote", false,
 	  "its model's server leaves SIGINT at the default, so ^C ends it" },
@@ -65,6 +81,62 @@ const struct sm_expect sm_expects[] = {
 	  "the accept loop receives, as CPython's does: here for half a second at most" },
 	{ "memory.cost.parent", "popen", false,
 	  "it forks before it execs, and fork copies the parent's page tables" },
+	{ "identity.pidns.dead", "posix_spawn", false, ONE_ERRNO },
+	{ "env.cwd.missing", "posix_spawn", false, ONE_ERRNO },
+	{ "env.cwd.no-directory", "posix_spawn", false, ONE_ERRNO },
+	{ "limit.nproc", "posix_spawn", false, ONE_ERRNO },
+	{ "limit.pids-max", "posix_spawn", false, ONE_ERRNO },
+	{ "limit.deadline", "posix_spawn", false, ONE_ERRNO },
+	{ "identity.ppid.throughout", "shell", true, WAITED },
+	{ "exit.wait.parent", "shell", true, WAITED },
+	{ "exit.wait.nowait", "shell", true, WAITED },
+	{ "exit.wait.stopped", "shell", true, WAITED },
+	{ "exit.usage.accrues", "shell", true, WAITED },
+	{ "exit.usage.own", "shell", true, WAITED },
+	{ "exit.ignored.status", "shell", true, WAITED },
+	{ "exit.pidfd.parent", "shell", true, WAITED },
+	{ "exit.pidfd.nonblock", "shell", true, WAITED },
+	{ "exit.pid.kept", "shell", true, WAITED },
+	{ "signal.sigchld.sender", "shell", true, WAITED },
+	{ "identity.ppid.parent", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "identity.pid.told", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "identity.image.payload", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "identity.session.requested", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "identity.group.requested", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "identity.pidns.outer-pid", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "identity.pidns.shared", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "exit.last-thread", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "signal.pdeathsig.parent", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "signal.pdeathsig.race", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "signal.pdeathsig.thread", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "fd.eof.exit", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "fd.stdio.epipe", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "sandbox.mount-ns.private", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "sandbox.uts-ns.private", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "sandbox.setns.pidfd", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "life.parent-killed.pdeathsig", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "life.fork-bomb", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "life.random-kills", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "life.kill-by-pidfd", "shell", SM_MAY_FAIL, BETWEEN },
+	{ "exit.signal", "shell", SM_MAY_FAIL, AS_EXIT },
+	{ "exit.core.none", "shell", SM_MAY_FAIL, AS_EXIT },
+	{ "exit.core.dumped", "shell", SM_MAY_FAIL, AS_EXIT },
+	{ "exit.wait.siginfo", "shell", SM_MAY_FAIL, AS_EXIT },
+	{ "memory.oom", "shell", SM_MAY_FAIL, AS_EXIT },
+	{ "limit.child.time", "shell", SM_MAY_FAIL, AS_EXIT },
+	{ "env.exact", "shell", SM_MAY_FAIL, ITS_ENV },
+	{ "env.empty", "shell", SM_MAY_FAIL, ITS_ENV },
+	{ "env.private", "shell", SM_MAY_FAIL, ITS_ENV },
+	{ "env.proc-environ", "shell", SM_MAY_FAIL, ITS_ENV },
+	{ "signal.mask.parent", "shell", SM_MAY_FAIL, ITS_MASK },
+	{ "signal.mask.requested", "shell", SM_MAY_FAIL, ITS_MASK },
+	{ "env.exec.missing", "shell", false, IS_127 },
+	{ "env.exec.mode", "shell", false, IS_127 },
+	{ "env.exec.format", "shell", false, IS_127 },
+	{ "env.exec.interpreter", "shell", false, IS_127 },
+	{ "env.exec.busy", "shell", false, IS_127 },
+	{ "limit.exec", "shell", false, IS_127 },
+
 	{ "exit.core.dumped", POPEN, false, NO_CORE },
 	{ "exit.usage.own", POPEN, false, "Lib/subprocess.py: os.waitpid(), which tells no usage" },
 	{ "exit.ignored.status", POPEN, false,
