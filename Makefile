@@ -75,7 +75,7 @@ $(B)/sm-atfork.so: harness/atfork/atfork.c harness/atfork/atfork.h | $(AFTER)
 
 $(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -ljansson -linih -lz -lm
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -ljansson -linih -lseccomp -lz -lm
 
 $(B)/sm-host: $(call obj,harness/host/sm-host.c) $(B)/libspawnmark.a
 	$(call say,LD,$@)
@@ -120,7 +120,7 @@ $(B)/test/help.a: $(call obj,$(TEST_HELP))
 
 $(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lz -lm
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lseccomp -lz -lm
 
 ifdef SAN
 $(B)/spawnmark $(B)/sm-host $(B)/payloads/none $(B)/payloads/heap $(TESTS): \

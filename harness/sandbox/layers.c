@@ -3,8 +3,10 @@
  * layers.c - names of layers and presets, and what a scenario writes of them.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "../sys/sys.h"
 #include "sandbox.h"
 
 const struct sm_layer_info sm_layers[SM_LAYER_COUNT] = {
@@ -72,7 +74,29 @@ int sm_sandbox_parse(const char *text, uint32_t *layers)
 	}
 	if (bits & BIT(ROOT))
 		bits |= BIT(MOUNT);
+	/* Without a capability no filter may be set but under it (seccomp(2)). */
+	if ((bits & BIT(SECCOMP)) && (bits & (BIT(IDS) | BIT(CAPS))))
+		bits |= BIT(NNP);
 	if (!err)
 		*layers = bits;
+	return err;
+}
+
+const char *sm_layer_name(int layer)
+{
+	return layer < 0 || layer >= SM_LAYER_COUNT ? "plan" : sm_layers[layer].name;
+}
+
+int sm_fail_layer(struct sm_fault *fault, int layer, int err)
+{
+	char text[80];
+
+	if (layer < 0)
+		snprintf(text, sizeof(text), "the sandbox's plan is none, or not sealed");
+	else
+		snprintf(text, sizeof(text), "layer %s of the sandbox", sm_layer_name(layer));
+	err = sm_fail(fault, SM_STAGE_SANDBOX, err, text);
+	if (fault && fault->size >= sizeof(*fault))
+		fault->detail = layer;
 	return err;
 }

@@ -10,11 +10,15 @@
  * A spawn with a plan:
  *
  *   creator  sm_berth_open()    the gate and the group of this child
- *   creator  clone              with sm_sandbox_clone_flags(), or sm_sandbox_before_fork(), fork,
- *                               sm_sandbox_after_fork() where libc's fork is to be used
- *   child    sm_berth_enter()   after its descriptors are in place, before exec or payload
+ *   creator  clone              by sm_berth_clone(), or libc's fork() between sm_berth_before_fork()
+ *                               and sm_berth_after_fork()
+ *   child    sm_berth_enter()   after its descriptors are in place and what the request asks for,
+ *                               before it closes the others, before exec or payload
  *   creator  sm_berth_admit()   meanwhile: what only it can do (uid maps), then opens the gate
  *   creator  sm_berth_close()
+ *
+ * Filters and ids come last; so what a request asks for comes before its sandbox, and a uid of its
+ * own makes the layers fail that need to be root.
  *
  * A layer that fails ends the child before any payload code: {SM_STAGE_SANDBOX, errno, layer} goes
  * the way that all setup failures of that strategy go. What kernel or host refuse altogether is
@@ -64,32 +68,68 @@ int sm_sandbox_parse(const char *text, uint32_t *layers);
 
 /* The plan as mapped; opaque but for its layers. */
 struct sm_sandbox;
-/* Maps a plan; NULL for plan_fd 0. Not async-signal-safe. 0, -EINVAL (no plan), or -errno. */
+/* Is it a plan, and sealed? 0, -EINVAL or -errno; 0 as well for plan_fd 0, which is none. */
+int sm_sandbox_check(int plan_fd);
+/*
+ * Takes a plan, and makes what all children of this creator share: the minimal root, their group.
+ * What of that cannot be had is told by sm_berth_open(), as every layer is told by a spawn.
+ * *sandbox is NULL for plan_fd 0, which stays the caller's. Not async-signal-safe, and to be called
+ * before the creator has threads. 0, or as sm_sandbox_check(), or -ENOMEM.
+ */
 int sm_sandbox_load(const struct sm_sandbox **sandbox, int plan_fd);
 void sm_sandbox_unload(const struct sm_sandbox *sandbox);
 uint32_t sm_sandbox_layers(const struct sm_sandbox *sandbox); /* NULL: 0 */
 /* What clone has to do: CLONE_NEWPID or 0. */
 uint64_t sm_sandbox_clone_flags(const struct sm_sandbox *sandbox);
 
-/* One child's place. All functions accept one of no sandbox and do nothing. */
+/* One child's place. All functions accept one of no sandbox, or NULL, and do nothing. */
 struct sm_berth {
 	const struct sm_sandbox *sandbox; /* NULL: none */
 	int gate[2];                      /* creator's end, child's end; -1: not needed */
-	int cgroup;                       /* directory, for CLONE_INTO_CGROUP; -1: none */
-	int pidns; /* the creator's own, around a libc fork; -1: not needed */
+	int mounts, cgroup;               /* the sandbox's own, where the child has them; -1 */
+	int placed;                       /* born in its group: it need not go there */
+	int entered;                      /* a second sm_berth_enter() does nothing */
 };
 
 /* Creator: before the clone. 0, or -errno and *layer. The descriptors are close-on-exec. */
 int sm_berth_open(struct sm_berth *berth, const struct sm_sandbox *sandbox, int *layer);
-/* Creator: around libc's fork(), where clone flags cannot be had. Second: in the creator alone. */
+/*
+ * Creator: the clone. By sm_berth_clone(), which takes flags as sm_raw_clone() does and adds what
+ * the sandbox needs; or around libc's fork(), where clone flags cannot be had, the second in the
+ * creator alone; or by a clone3 of one's own, with sm_sandbox_clone_flags() and, unless it is -1,
+ * CLONE_INTO_CGROUP of sm_berth_birthplace(), which notes that the child will be born there.
+ */
+pid_t sm_berth_clone(struct sm_berth *berth, unsigned long flags);
 int sm_berth_before_fork(struct sm_berth *berth, int *layer);
 int sm_berth_after_fork(struct sm_berth *berth);
-/* Creator: lets the child through, timeout_ms at most. 0; -ETIMEDOUT; or -errno and *layer. */
-int sm_berth_admit(struct sm_berth *berth, pid_t pid, int timeout_ms, int *layer);
+int sm_berth_birthplace(struct sm_berth *berth);
+/* Whom to blame for a clone that failed with err (positive): the pid layer, or -1, no layer. */
+int sm_berth_blame(const struct sm_berth *berth, int err);
+/*
+ * Creator: lets the child through, SM_ADMIT_MS at most; returns at once where there is no gate. What
+ * fails here is told to the child, which tells it as every other failure: so nobody has to look at
+ * the result, 0 or -errno.
+ */
+#define SM_ADMIT_MS 5000
+int sm_berth_admit(struct sm_berth *berth, pid_t pid);
+/* Creator: when the child has been admitted, or there is none. Idempotent. */
 void sm_berth_close(struct sm_berth *berth);
-/* The child's descriptors that must stay open until it has entered: n of them, at most 3. */
-int sm_berth_fds(const struct sm_berth *berth, int *fds);
-/* Child: all layers, by raw system calls. 0, or -errno and *layer. */
+
+/*
+ * Child: before anything is put onto 0, 1, 2 or the places (NULL: none), moves the berth's own
+ * descriptors, which it needs until it has entered, out of the way. 0 or -errno.
+ */
+struct sm_places;
+int sm_berth_stand_aside(struct sm_berth *berth, const struct sm_places *places);
+/* Child: all layers, by raw system calls. Its descriptors are left open. 0, or -errno and *layer. */
 int sm_berth_enter(struct sm_berth *berth, int *layer);
+/* Is its root another than its creator's? Then a directory has to be looked up after entering. */
+int sm_berth_has_root(const struct sm_berth *berth);
+
+/* "net"; "plan" for what is no layer. */
+const char *sm_layer_name(int layer);
+/* Fills a fault: stage SM_STAGE_SANDBOX, detail the layer, which the text names. Returns -err. */
+struct sm_fault;
+int sm_fail_layer(struct sm_fault *fault, int layer, int err);
 
 #endif

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
+
 /* The shortest setup and child: as they were before options, sandboxes and pidfds. */
 #define SETUP_SIZE_MIN offsetof(struct sm_setup, options)
 #define CHILD_SIZE_MIN offsetof(struct sm_child, pidfd)
@@ -32,7 +34,7 @@ void sm_give_pidfd(struct sm_child *child, int pidfd)
 		close(pidfd);
 }
 
-int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault)
+int sm_check_setup_sandboxed(const struct sm_setup *setup, struct sm_fault *fault)
 {
 	if (!setup || setup->size < SETUP_SIZE_MIN)
 		return sm_fail(
@@ -41,7 +43,19 @@ int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault)
 	if (!setup->argv || !setup->argv[0] || !setup->envp)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, EINVAL,
 			       "struct sm_setup needs argv (with the payload's path) and envp");
+	if (sm_sandbox_check(sm_setup_plan(setup)))
+		return sm_fail_layer(fault, -1, EINVAL);
 	return 0;
+}
+
+int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault)
+{
+	int err = sm_check_setup_sandboxed(setup, fault);
+
+	if (!err && sm_setup_plan(setup)) /* never in silence without */
+		err = sm_fail(fault, SM_STAGE_SANDBOX, EOPNOTSUPP,
+			      "this strategy puts its children into no sandbox");
+	return err;
 }
 
 static int check_fields(const struct sm_req *req, struct sm_places *places, struct sm_fault *fault)

@@ -26,8 +26,10 @@ extern const struct sm_ops sm_zygote3_ops;
 int sm_forkserver_serve(const char *where, const struct sm_payload *payload);
 int sm_zygote3_serve(const char *where, const struct sm_payload *payload);
 
-/* 0, or -EINVAL with the fault filled: a size too small, no argv. */
+/* 0, or -EINVAL with the fault filled: a size too small, no argv; -EOPNOTSUPP: a sandbox. */
 int sm_check_setup(const struct sm_setup *setup, struct sm_fault *fault);
+/* The same for a strategy with SM_SANDBOXES, which takes one. */
+int sm_check_setup_sandboxed(const struct sm_setup *setup, struct sm_fault *fault);
 
 /* What only newer callers set. */
 const char *sm_setup_options(const struct sm_setup *setup); /* NULL: none */

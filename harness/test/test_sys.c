@@ -275,7 +275,9 @@ static void test_fault(void **state)
 	assert_string_equal(sm_stage_name(SM_STAGE_TIMEOUT), "timeout");
 	assert_string_equal(sm_stage_name(SM_STAGE_ATTR), "attr");
 	assert_string_equal(sm_stage_name(-1), "unknown");
-	assert_string_equal(sm_stage_name(SM_STAGE_ATTR + 1), "unknown");
+	assert_string_equal(sm_stage_name(SM_STAGE_SANDBOX), "sandbox");
+	assert_string_equal(sm_stage_name(SM_STAGE_THREADS), "threads");
+	assert_string_equal(sm_stage_name(SM_STAGE_THREADS + 1), "unknown");
 }
 
 int main(void)
