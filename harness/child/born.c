@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "orders.h"
 
@@ -71,11 +72,14 @@ static int close_others(const struct sm_birth *birth, int cgroup)
 	return sm_close_from(STDERR_FILENO + 1, cgroup);
 }
 
-/* Moves cgroup out of the way; then everything to its place. */
+/* Moves cgroup and berth out of the way; then everything to its place. */
 static int install(const struct sm_birth *birth, int *cgroup)
 {
 	const int fds[3] = { birth->in, birth->out, birth->err };
+	int err = sm_berth_stand_aside(birth->berth, birth->places);
 
+	if (err)
+		return err;
 	if (*cgroup >= 0) {
 		if (birth->places)
 			*cgroup = sm_places_avoid(birth->places, *cgroup);
@@ -96,8 +100,32 @@ static int take_descriptors(const struct sm_birth *birth, int *out, int *cgroup,
 	if (err)
 		return trouble(t, SM_STAGE_STDIO, err, 0);
 	*out = STDOUT_FILENO;
-	err = close_others(birth, *cgroup);
+	return 0;
+}
+
+static int close_them(const struct sm_birth *birth, int cgroup, struct trouble *t)
+{
+	int err = close_others(birth, cgroup);
+
 	return err ? trouble(t, SM_STAGE_CLOSE, err, 0) : 0;
+}
+
+static int change_directory(const struct sm_birth *birth, struct trouble *t)
+{
+	return birth->cwd && chdir(birth->cwd) < 0 ? trouble(t, SM_STAGE_CHDIR, -errno, 0) : 0;
+}
+
+/* The berth's own descriptors are needed until then: the others are closed behind it. */
+static int enter_sandbox(const struct sm_birth *birth, struct trouble *t)
+{
+	int layer = 0;
+	int err = sm_berth_enter(birth->berth, &layer);
+
+	if (err)
+		return trouble(t, SM_STAGE_SANDBOX, err, layer);
+	if (sm_berth_has_root(birth->berth))
+		err = change_directory(birth, t);
+	return err ? err : close_them(birth, -1, t);
 }
 
 static int take_fields(const struct sm_birth *birth, int cgroup, struct trouble *t)
@@ -118,14 +146,18 @@ static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 	int cgroup = attr && attr->fields & SM_REQ_CGROUP ? attr->cgroup_fd : -1;
 	int err = take_descriptors(birth, out, &cgroup, t);
 
+	if (!err && !birth->berth)
+		err = close_them(birth, cgroup, t);
+	if (!err && !sm_berth_has_root(birth->berth))
+		err = change_directory(birth, t);
 	if (err)
 		return err;
-	if (birth->cwd && chdir(birth->cwd) < 0)
-		return trouble(t, SM_STAGE_CHDIR, -errno, 0);
 	environ = (char **)birth->envp;
 	request_args = birth->args ? birth->args : no_args;
 	if (attr)
 		err = take_fields(birth, cgroup, t);
+	if (!err && birth->berth)
+		err = enter_sandbox(birth, t);
 	if (!err)
 		sm_signals_restore(birth->sigmask, birth->handled);
 	return err;
@@ -157,4 +189,32 @@ _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_b
 		status = 1;
 	}
 	_exit(status);
+}
+
+pid_t sm_child_clone(const struct sm_payload *payload, struct sm_birth *birth,
+		     const struct sm_sandbox *sandbox, unsigned long flags, int *layer)
+{
+	struct sm_berth berth;
+	sigset_t old;
+	pid_t pid = sm_berth_open(&berth, sandbox, layer);
+
+	if (pid < 0)
+		return pid;
+	birth->berth = sandbox ? &berth : NULL;
+	sm_signals_block(&old);
+	if (!birth->sigmask)
+		birth->sigmask = &old;
+	birth->cloning_ns = sm_now_ns();
+	pid = sm_berth_clone(&berth, flags);
+	if (pid == 0)
+		sm_child_born(payload, birth);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (pid > 0)
+		sm_berth_admit(&berth, pid);
+	sm_berth_close(&berth);
+	birth->berth = NULL;
+	if (birth->sigmask == &old)
+		birth->sigmask = NULL;
+	*layer = pid < 0 ? sm_berth_blame(&berth, -pid) : -1;
+	return pid;
 }

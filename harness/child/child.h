@@ -13,6 +13,8 @@
 #include "../spawnmark.h"
 #include "../sys/attr.h"
 
+struct sm_berth;
+
 /* How a cloned child was born; filled by its creator before the clone, so that it inherits it. */
 struct sm_birth {
 	int in, out, err;        /* the child's ends of its stdio pipes */
@@ -28,6 +30,7 @@ struct sm_birth {
 	int run_after_fork;      /* 1: call payload->after_fork_child (SM_RUNS_ATFORK) */
 	const struct sm_req *attr; /* whose fields apply; NULL: none */
 	struct sm_places *places;  /* in place of in, out, err; NULL: those. Spent by the child */
+	struct sm_berth *berth;    /* its sandbox (sandbox/sandbox.h); NULL: none */
 };
 
 /*
@@ -43,8 +46,20 @@ void sm_birth_fields(struct sm_birth *birth, const struct sm_req *req, struct sm
  * $SM_JOB in it names (none: the plain one). A step that fails is told to the parent as an
  * SM_RECORD_FAULT {stage, errno, detail} on the stdout that was meant for it. To be called with all
  * signals blocked.
+ *
+ * A sandbox comes after the request's fields, and before the other descriptors are closed; one
+ * that the child has entered already stays as it is. cwd is a directory of the root it has then.
  */
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth);
+
+/*
+ * Creator: makes such a child by a raw clone (sys/sys.h), in a sandbox of its own (NULL: none).
+ * birth->sigmask NULL: the creator's; cloning_ns and berth are filled. The pid, or -errno and the
+ * layer that is to blame, -1: none. What fails later is the child's to tell.
+ */
+struct sm_sandbox;
+pid_t sm_child_clone(const struct sm_payload *payload, struct sm_birth *birth,
+		     const struct sm_sandbox *sandbox, unsigned long flags, int *layer);
 
 /*
  * The arguments of the request that this child serves; NULL-terminated, never NULL. Cloned

@@ -8,28 +8,55 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sandbox/sandbox.h"
 #include "common.h"
 #include "exec.h"
 #include "request.h"
 
-int sm_exec_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+/* The setup has been checked. */
+static int exec_begin(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
+	const struct sm_sandbox *sandbox;
+	int err = sm_sandbox_load(&sandbox, sm_setup_plan(setup));
 	struct sm_exec *x;
 	size_t n = 0;
-	int err = sm_check_setup(setup, fault);
 
 	if (err)
-		return err;
+		return sm_fail(fault, SM_STAGE_SANDBOX, -err, "the plan of the sandbox");
 	while (setup->argv[n])
 		n++;
 	x = malloc(sizeof(*x) + (n + 1 + SM_REQUEST_ARGS_MAX) * sizeof(x->argv[0]));
-	if (!x)
+	if (!x) {
+		sm_sandbox_unload(sandbox);
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	}
 	sm_signals_handled(&x->handled);
+	x->sandbox = sandbox;
 	x->nargv = n;
 	memcpy(x->argv, setup->argv, n * sizeof(x->argv[0]));
 	*self = x;
 	return 0;
+}
+
+static int popen_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+{
+	int err = sm_check_setup_sandboxed(setup, fault);
+
+	return err ? err : exec_begin(self, setup, fault);
+}
+
+/* No sandbox: its creator would have to work while it waits for the child to exec. */
+int sm_exec_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
+{
+	int err = sm_check_setup(setup, fault);
+
+	return err ? err : exec_begin(self, setup, fault);
+}
+
+static void exec_stop(void *self)
+{
+	sm_sandbox_unload(((struct sm_exec *)self)->sandbox);
+	free(self);
 }
 
 /* The request's arguments stand behind a lone "--", which is there only when they are. */
@@ -65,8 +92,15 @@ static int exec_launch(struct sm_exec *x, const char *const *argv, const struct 
 		       struct sm_fault *fault)
 {
 	struct sm_launch launch;
-	int err;
+	struct sm_berth berth;
+	int layer, err = sm_berth_open(&berth, x->sandbox, &layer);
 
+	if (err) {
+		sm_stdio_close_child(io);
+		sm_stdio_close_parent(io);
+		return sm_fail_layer(fault, layer, -err);
+	}
+	launch.berth = x->sandbox ? &berth : NULL;
 	launch.argv = argv;
 	launch.envp = req->envp;
 	launch.cwd = req->cwd;
@@ -80,6 +114,7 @@ static int exec_launch(struct sm_exec *x, const char *const *argv, const struct 
 	else
 		sm_launch_keep_mask(&launch);
 	err = sm_launch_begin(&launch, clone, fault);
+	sm_berth_close(&berth);
 	sm_stdio_close_child(io);
 	if (!err)
 		err = sm_launch_confirm(&launch, sm_poll_ms(req->timeout_ms), fault);
@@ -126,11 +161,11 @@ const struct sm_ops sm_popen_ops = {
 	.size = sizeof(sm_popen_ops),
 	.name = "popen",
 	.summary = "fork and exec for every child, with three pipes and an error pipe",
-	.traits = SM_CHILD_OF_PARENT | SM_FRESH_IMAGE,
-	.start = sm_exec_start,
+	.traits = SM_CHILD_OF_PARENT | SM_FRESH_IMAGE | SM_SANDBOXES,
+	.start = popen_start,
 	.spawn = popen_spawn,
 	.wait = sm_wait_direct,
-	.stop = free,
+	.stop = exec_stop,
 };
 
 const struct sm_ops sm_vfork_ops = {
@@ -141,5 +176,5 @@ const struct sm_ops sm_vfork_ops = {
 	.start = sm_exec_start,
 	.spawn = vfork_spawn,
 	.wait = sm_wait_direct,
-	.stop = free,
+	.stop = exec_stop,
 };

@@ -11,9 +11,12 @@
 #include "../sys/attr.h"
 #include "launch.h"
 
+struct sm_sandbox;
+
 struct sm_exec {
 	sigset_t handled; /* by the host when the strategy started: it changes none afterwards */
-	struct sm_places places; /* of the request in hand; untouched by those without */
+	struct sm_places places;          /* of the request in hand; untouched by those without */
+	const struct sm_sandbox *sandbox; /* NULL: none */
 	size_t nargv;
 	const char *argv[]; /* the payload's, then room for "--", a request's and NULL */
 };

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../sys/attr.h"
 #include "../sys/sys.h"
 
@@ -113,6 +114,34 @@ static void take_fields(const struct sm_req *attr, const struct own *own)
 		close(own->cgroup); /* the caller's, hence perhaps not close-on-exec */
 }
 
+static void change_directory(const struct sm_launch *launch, const struct own *own)
+{
+	if (launch->cwd && chdir(launch->cwd) < 0)
+		die(own->report, SM_STAGE_CHDIR, errno, 0);
+}
+
+static void close_or_die(const struct sm_launch *launch, const struct own *own)
+{
+	int err = close_others(launch, own);
+
+	if (err)
+		die(own->report, SM_STAGE_CLOSE, -err, 0);
+}
+
+/* The berth's own descriptors are needed until then, so that the others are closed behind it. */
+static void enter_sandbox(const struct sm_launch *launch, struct own *own)
+{
+	int layer = 0;
+	int err = sm_berth_enter(launch->berth, &layer);
+
+	if (err)
+		die(own->report, SM_STAGE_SANDBOX, -err, layer);
+	if (sm_berth_has_root(launch->berth))
+		change_directory(launch, own);
+	own->cgroup = -1;
+	close_or_die(launch, own);
+}
+
 _Noreturn static void become(const struct sm_launch *launch)
 {
 	const struct sm_req *attr = launch->attr;
@@ -123,17 +152,21 @@ _Noreturn static void become(const struct sm_launch *launch)
 		own.cgroup = attr->cgroup_fd;
 	/* First of all: no handler of the parent may run here, the less so after vfork. */
 	sm_signals_restore(&launch->mask, launch->handled);
+	err = sm_berth_stand_aside(launch->berth, launch->places);
+	if (err)
+		die(own.report, SM_STAGE_STDIO, -err, 0);
 	if (launch->places)
 		place_all(launch, &own);
 	else
 		place_stdio(launch, &own);
-	if (launch->cwd && chdir(launch->cwd) < 0)
-		die(own.report, SM_STAGE_CHDIR, errno, 0);
-	err = close_others(launch, &own);
-	if (err)
-		die(own.report, SM_STAGE_CLOSE, -err, 0);
+	if (!sm_berth_has_root(launch->berth))
+		change_directory(launch, &own);
+	if (!launch->berth)
+		close_or_die(launch, &own);
 	if (attr)
 		take_fields(attr, &own);
+	if (launch->berth)
+		enter_sandbox(launch, &own);
 	execve(launch->argv[0], (char *const *)launch->argv, (char *const *)launch->envp);
 	die(own.report, SM_STAGE_EXEC, errno, 0);
 }
@@ -161,8 +194,28 @@ void sm_launch_keep_mask(struct sm_launch *launch)
 	sigprocmask(SIG_BLOCK, NULL, &launch->mask);
 }
 
+/* The clone, in a pid namespace where the sandbox has one. The pid or -errno. */
+static pid_t clone_into(const struct sm_launch *launch, sm_launch_clone *clone, int *layer)
+{
+	int err = sm_berth_before_fork(launch->berth, layer);
+	pid_t pid;
+
+	if (err)
+		return err;
+	pid = clone(launch);
+	err = sm_berth_after_fork(launch->berth);
+	if (!err) {
+		*layer = -1;
+		return pid;
+	}
+	if (pid > 0)
+		sm_kill_child(pid);
+	return err;
+}
+
 int sm_launch_begin(struct sm_launch *launch, sm_launch_clone *clone, struct sm_fault *fault)
 {
+	int layer = -1;
 	sigset_t old;
 	int ends[2];
 
@@ -171,13 +224,16 @@ int sm_launch_begin(struct sm_launch *launch, sm_launch_clone *clone, struct sm_
 	launch->report = ends[0];
 	launch->report_child = ends[1];
 	sm_signals_block(&old);
-	launch->pid = clone(launch);
+	launch->pid = launch->berth ? clone_into(launch, clone, &layer) : clone(launch);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	close(ends[1]);
 	if (launch->pid < 0) {
 		close(ends[0]);
+		if (layer >= 0)
+			return sm_fail_layer(fault, layer, -launch->pid);
 		return sm_fail(fault, SM_STAGE_CLONE, -launch->pid, "the child cannot be made");
 	}
+	sm_berth_admit(launch->berth, launch->pid);
 	return 0;
 }
 
@@ -197,6 +253,8 @@ int sm_launch_confirm(struct sm_launch *launch, int timeout_ms, struct sm_fault 
 		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the child's error pipe");
 	if (report.stage == SM_STAGE_ATTR)
 		return sm_fail_field(fault, report.detail, report.err, sm_attr_name(report.detail));
+	if (report.stage == SM_STAGE_SANDBOX)
+		return sm_fail_layer(fault, report.detail, report.err);
 	return sm_fail(fault, (enum sm_stage)report.stage, report.err,
 		       report.stage == SM_STAGE_EXEC    ? launch->argv[0]
 		       : report.stage == SM_STAGE_CHDIR ? launch->cwd

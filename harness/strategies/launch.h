@@ -12,6 +12,7 @@
 
 #include "../spawnmark.h"
 
+struct sm_berth;
 struct sm_places;
 
 #define SM_PASS_MAX   4
@@ -27,6 +28,7 @@ struct sm_launch {
 	int npass;
 	const struct sm_req *attr; /* whose fields apply; NULL: none */
 	struct sm_places *places;  /* NULL: stdio alone, and pass. Spent by the child */
+	struct sm_berth *berth;    /* its sandbox, open; NULL: none. Not with vfork */
 	sigset_t mask;             /* of the new program */
 	const sigset_t *handled; /* signals that have handlers; NULL: the child looks for itself */
 

@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
+#include "common.h"
 #include "launch.h"
 
 /* How long a server that was told to end, or that seems dead, may take to be gone. */
@@ -71,13 +73,18 @@ int sm_server_start(struct sm_server *server, const struct sm_setup *setup,
 	struct sm_launch launch = { .argv = setup->argv, .npass = spec->npass };
 	const char *more[1 + SM_SERVER_ENV] = { NULL };
 	const char **env = NULL;
-	char job[128];
+	int plan = sm_setup_plan(setup);
+	char job[128], number[16] = "";
 	int null, flags, err;
 	size_t n = 1;
 
 	server->pid = 0;
 	server->end = sm_now_ns() + (int64_t)setup->timeout_ms * 1000000;
-	snprintf(job, sizeof(job), "SM_JOB=serve/%s/%s", spec->strategy, spec->where);
+	if (plan && spec->npass == SM_PASS_MAX)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, E2BIG, "no place for the sandbox's plan");
+	if (plan)
+		snprintf(number, sizeof(number), ",%d", SM_PASS_FIRST + spec->npass);
+	snprintf(job, sizeof(job), "SM_JOB=serve/%s/%s%s", spec->strategy, spec->where, number);
 	more[0] = job;
 	for (int i = 0; i < SM_SERVER_ENV && spec->env[i]; i++)
 		more[n++] = spec->env[i];
@@ -95,6 +102,8 @@ int sm_server_start(struct sm_server *server, const struct sm_setup *setup,
 	flags = fcntl(2, F_GETFD);
 	launch.stdio[2] = flags < 0 || (flags & FD_CLOEXEC) ? null : 2;
 	memcpy(launch.pass, spec->pass, (size_t)spec->npass * sizeof(launch.pass[0]));
+	if (plan)
+		launch.pass[launch.npass++] = plan;
 	sigemptyset(&launch.mask); /* whatever the parent blocks, a server needs its SIGCHLD */
 	err = launch_server(&launch, milliseconds_left(server->end), fault);
 	if (!err)
@@ -159,7 +168,7 @@ int sm_server_take_fds(const char *where, int *fds, int n)
 		errno = 0;
 		fd = strtol(where, &end, 10);
 		if (errno || end == where || fd < 0 || fd > INT_MAX ||
-		    *end != (i + 1 < n ? ',' : '\0'))
+		    (*end != ',' && (i + 1 < n || *end)))
 			return -EINVAL;
 		where = end + 1;
 		fds[i] = (int)fd;
@@ -167,4 +176,23 @@ int sm_server_take_fds(const char *where, int *fds, int n)
 			return -errno;
 	}
 	return 0;
+}
+
+int sm_server_take_sandbox(const struct sm_sandbox **sandbox, const char *where, int n)
+{
+	int plan, err;
+
+	*sandbox = NULL;
+	for (int commas = 0; commas < n; commas++) {
+		where = strchr(where, ',');
+		if (!where) /* no plan has come */
+			return 0;
+		where++;
+	}
+	err = sm_server_take_fds(where, &plan, 1);
+	if (err)
+		return err;
+	err = sm_sandbox_load(sandbox, plan);
+	close(plan);
+	return err;
 }

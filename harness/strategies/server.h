@@ -11,8 +11,8 @@
 #define SM_SERVER_ENV 4
 
 struct sm_server_spec {
-	const char *strategy; /* the job is serve/STRATEGY/WHERE */
-	const char *where;
+	const char *strategy;           /* the job is serve/STRATEGY/WHERE */
+	const char *where;              /* a plan's number is added, behind a comma */
 	const char *env[SM_SERVER_ENV]; /* more "NAME=value" for its environment; then NULL */
 	const int *pass;                /* become its descriptors 3, 4, …; nothing else does */
 	int npass;
@@ -45,7 +45,16 @@ void sm_server_stop(struct sm_server *server);
 /* SIGKILL and reap. */
 void sm_server_kill(struct sm_server *server);
 
-/* Reads n numbers of descriptors, separated by commas, and makes them close-on-exec. 0 or -errno. */
+/*
+ * Reads n numbers of descriptors, separated by commas, and makes them close-on-exec. What the setup's
+ * plan has become stands behind them, and is left alone. 0 or -errno.
+ */
 int sm_server_take_fds(const char *where, int *fds, int n);
+/*
+ * The server's half of setup->plan_fd, for strategies with SM_SANDBOXES: loads what sm_server_start()
+ * has passed behind n others. NULL without a plan. 0 or -errno.
+ */
+struct sm_sandbox;
+int sm_server_take_sandbox(const struct sm_sandbox **sandbox, const char *where, int n);
 
 #endif

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../child/child.h"
+#include "../sandbox/sandbox.h"
 #include "../wire/frame.h"
 #include "common.h"
 #include "request.h"
@@ -37,7 +38,8 @@ struct zygote {
 /* The server's half. */
 struct nest {
 	const struct sm_payload *payload;
-	sigset_t handled; /* signals for which the payload has handlers */
+	const struct sm_sandbox *sandbox; /* NULL: none */
+	sigset_t handled;                 /* signals for which the payload has handlers */
 	int sock;
 	struct sm_request request;
 	struct sm_places places; /* of the request in hand, where it has any */
@@ -58,8 +60,8 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io,
 {
 	struct sm_birth birth = { .received_ns = received_ns };
 	const struct sm_req *attr = &nest->request.attr;
-	sigset_t old;
 	pid_t pid;
+	int layer = -1;
 	int err = sm_stdio_open_for(io, sm_places_of(attr, &nest->places));
 
 	if (err) {
@@ -73,24 +75,19 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io,
 	birth.args = nest->request.args;
 	birth.envp = nest->request.envp;
 	birth.cwd = nest->request.cwd[0];
-	birth.sigmask = &old;
 	birth.handled = &nest->handled;
 	if (attr->fields)
 		sm_birth_fields(&birth, attr, &nest->places, &nest->mask);
-	sm_signals_block(&old);
-	birth.cloning_ns = sm_now_ns();
 	/* The exit signal is the server's own, whatever is asked (kernel/fork.c:copy_process). */
-	pid = sm_raw_clone(CLONE_PARENT | SIGCHLD);
-	if (pid == 0) /* closes the control socket, as all but 0, 1, 2, before the payload runs */
-		sm_child_born(nest->payload, &birth);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	pid = sm_child_clone(nest->payload, &birth, nest->sandbox, CLONE_PARENT | SIGCHLD, &layer);
 	sm_stdio_close_child(io);
 	if (pid > 0) {
 		reply->pid = pid;
 		return;
 	}
 	sm_stdio_close_parent(io);
-	reply->stage = SM_STAGE_CLONE;
+	reply->stage = layer < 0 ? SM_STAGE_CLONE : SM_STAGE_SANDBOX;
+	reply->detail = layer;
 	reply->err = -pid;
 }
 
@@ -160,6 +157,8 @@ static int zygote_serve(const char *where, const struct sm_payload *payload)
 	sm_signals_handled(&nest->handled);
 	err = sm_server_take_fds(where, &nest->sock, 1);
 	if (!err)
+		err = sm_server_take_sandbox(&nest->sandbox, where, 1);
+	if (!err)
 		err = sm_frame_send(nest->sock, SM_ZYGOTE_READY, NULL, 0, NULL, 0);
 	while (!err) {
 		err = sm_frame_recv(nest->sock, &frame, nest->buf, sizeof(nest->buf), -1);
@@ -172,6 +171,7 @@ static int zygote_serve(const char *where, const struct sm_payload *payload)
 		if (nest->request.attr.fields)
 			forget_fields(nest);
 	}
+	sm_sandbox_unload(nest->sandbox);
 	free(nest);
 	return err == -EPIPE ? 0 : err;
 }
@@ -194,7 +194,7 @@ static int zygote_start(void **self, const struct sm_setup *setup, struct sm_fau
 	struct sm_server_spec spec = { .strategy = "zygote", .where = "3" };
 	struct zygote *z;
 	int pair[2] = { -1, -1 };
-	int err = sm_check_setup(setup, fault);
+	int err = sm_check_setup_sandboxed(setup, fault);
 
 	if (err)
 		return err;
@@ -345,6 +345,8 @@ static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *c
 			give_up(z);
 		return err;
 	}
+	if (reply.pid <= 0 && reply.stage == SM_STAGE_SANDBOX)
+		return sm_fail_layer(fault, reply.detail, reply.err);
 	if (reply.pid <= 0)
 		return sm_fail(fault, (enum sm_stage)reply.stage, reply.err, "in the zygote");
 	child->pid = reply.pid;
@@ -372,7 +374,7 @@ const struct sm_ops sm_zygote_ops = {
 	.name = "zygote",
 	.summary =
 		"a warm exec'd server clones itself with CLONE_PARENT: the child is the parent's",
-	.traits = SM_CHILD_OF_PARENT | SM_OWN_SERVER,
+	.traits = SM_CHILD_OF_PARENT | SM_OWN_SERVER | SM_SANDBOXES,
 	.start = zygote_start,
 	.spawn = zygote_spawn,
 	.wait = sm_wait_direct,

@@ -15,7 +15,7 @@
 enum sm_zygote_msg { SM_ZYGOTE_READY = 1, SM_ZYGOTE_SPAWN, SM_ZYGOTE_REPLY };
 
 struct sm_zygote_reply {
-	int32_t pid, stage, err;
+	int32_t pid, stage, err, detail;
 };
 
 #endif

@@ -286,12 +286,10 @@ int su_await_end(pid_t pid)
 	return n > 0 ? 0 : -ETIMEDOUT;
 }
 
-int su_start_argv(struct su *s, const char *name, const char *const *argv, const char *extra,
-		  unsigned int timeout_ms)
+static int start(struct su *s, const char *name, struct sm_setup setup, const char *extra)
 {
-	struct sm_setup setup = { .size = sizeof(setup), .timeout_ms = timeout_ms, .argv = argv };
-
 	memset(s, 0, sizeof(*s));
+	s->plan = setup.plan_fd;
 	setup.envp = s->envp;
 	s->envp[0] = "PATH=/usr/bin:/bin";
 	s->envp[1] = "SU_SERVER=1";
@@ -305,6 +303,26 @@ int su_start_argv(struct su *s, const char *name, const char *const *argv, const
 	if (s->ops->traits & SM_PARENT_LOADS)
 		setup.payload = &su_own_payload;
 	return s->ops->start(&s->self, &setup, &s->fault);
+}
+
+int su_start_argv(struct su *s, const char *name, const char *const *argv, const char *extra,
+		  unsigned int timeout_ms)
+{
+	const struct sm_setup setup = { .size = sizeof(setup),
+					.timeout_ms = timeout_ms,
+					.argv = argv };
+
+	return start(s, name, setup, extra);
+}
+
+int su_start_plan(struct su *s, const char *name, int plan_fd)
+{
+	const struct sm_setup setup = { .size = sizeof(setup),
+					.timeout_ms = SU_WAIT_MS,
+					.argv = su_argv(),
+					.plan_fd = plan_fd };
+
+	return start(s, name, setup, NULL);
 }
 
 const char *const *su_argv(void)

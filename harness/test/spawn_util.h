@@ -19,7 +19,7 @@
 struct su {
 	const struct sm_ops *ops;
 	void *self;
-	int fds, children;
+	int fds, children, plan;
 	struct sm_fault fault;
 	const char *envp[5]; /* of the server: valid until su_stop(), for one that replaces it */
 };
@@ -48,6 +48,8 @@ const char *const *su_argv(void);
 int su_start(struct su *s, const char *name, const char *extra);
 int su_start_argv(struct su *s, const char *name, const char *const *argv, const char *extra,
 		  unsigned int timeout_ms);
+/* The same in a sandbox: a plan's descriptor, which stays the caller's. */
+int su_start_plan(struct su *s, const char *name, int plan_fd);
 void su_stop(struct su *s);
 /* Asserts that descriptors and children are as they were before su_start(). */
 void su_nothing_left(const struct su *s);
