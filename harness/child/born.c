@@ -210,7 +210,7 @@ pid_t sm_child_clone(const struct sm_payload *payload, struct sm_birth *birth,
 		sm_child_born(payload, birth);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid > 0)
-		sm_berth_admit(&berth, pid);
+		sm_berth_admit(&berth, pid, SM_ADMIT_MS);
 	sm_berth_close(&berth);
 	birth->berth = NULL;
 	if (birth->sigmask == &old)

@@ -37,7 +37,7 @@ static int spawn(const struct sm_sandbox *sandbox, int report, struct sm_sandbox
 		enter(&berth, report);
 	t->layer = pid < 0 ? sm_berth_blame(&berth, -pid) : -1;
 	if (pid > 0)
-		sm_berth_admit(&berth, pid);
+		sm_berth_admit(&berth, pid, SM_ADMIT_MS);
 	sm_berth_close(&berth);
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -123,7 +123,7 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-int sm_berth_admit(struct sm_berth *berth, pid_t pid)
+int sm_berth_admit(struct sm_berth *berth, pid_t pid, int timeout_ms)
 {
 	int32_t answer;
 	char byte;
@@ -132,7 +132,7 @@ int sm_berth_admit(struct sm_berth *berth, pid_t pid)
 	if (!berth || berth->gate[0] < 0)
 		return 0;
 	close_end(&berth->gate[1]); /* so that the child's death is an end of file */
-	err = sm_read_all(berth->gate[0], &byte, 1, SM_ADMIT_MS);
+	err = sm_read_all(berth->gate[0], &byte, 1, timeout_ms);
 	if (err)
 		return err;
 	answer = write_maps(berth->sandbox->plan, pid);

@@ -106,12 +106,12 @@ int sm_berth_birthplace(struct sm_berth *berth);
 /* Whom to blame for a clone that failed with err (positive): the pid layer, or -1, no layer. */
 int sm_berth_blame(const struct sm_berth *berth, int err);
 /*
- * Creator: lets the child through, SM_ADMIT_MS at most; returns at once where there is no gate. What
+ * Creator: lets the child through, waiting timeout_ms at most for it; returns at once where there is no gate. What
  * fails here is told to the child, which tells it as every other failure: so nobody has to look at
  * the result, 0 or -errno.
  */
-#define SM_ADMIT_MS 5000
-int sm_berth_admit(struct sm_berth *berth, pid_t pid);
+#define SM_ADMIT_MS 5000 /* more than any layer takes */
+int sm_berth_admit(struct sm_berth *berth, pid_t pid, int timeout_ms);
 /* Creator: when the child has been admitted, or there is none. Idempotent. */
 void sm_berth_close(struct sm_berth *berth);
 

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../wire/frame.h"
 #include "common.h"
 #include "forkserver_client.h"
@@ -35,7 +36,7 @@
 static int forkserver_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
 	struct sm_forkserver *f;
-	int err = sm_check_setup(setup, fault);
+	int err = sm_check_setup_sandboxed(setup, fault);
 
 	if (err)
 		return err;
@@ -217,6 +218,9 @@ static int read_pid(struct ends *e, int timeout_ms, pid_t *pid, struct sm_fault 
 		return refused(e, timeout_ms, fault);
 	if (err)
 		return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the fork server's status pipe");
+	if (word < 0 && sm_forkserver_failed_layer(word) >= 0)
+		return sm_fail_layer(fault, sm_forkserver_failed_layer(word),
+				     sm_forkserver_failed_err(word));
 	if (word <= 0 || word > INT32_MAX)
 		return sm_fail(fault, SM_STAGE_CLONE, (int)-word, "fork in the fork server");
 	*pid = (pid_t)word;
@@ -302,7 +306,7 @@ const struct sm_ops sm_forkserver_ops = {
 	.size = sizeof(sm_forkserver_ops),
 	.name = "forkserver",
 	.summary = "as Python's multiprocessing.forkserver: a warm exec'd server forks, and reaps",
-	.traits = SM_OWN_SERVER | SM_RUNS_ATFORK,
+	.traits = SM_OWN_SERVER | SM_RUNS_ATFORK | SM_SANDBOXES,
 	.start = forkserver_start,
 	.spawn = forkserver_spawn,
 	.wait = forkserver_wait,

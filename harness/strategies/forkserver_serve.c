@@ -19,36 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../child/child.h"
 #include "../child/orders.h"
-#include "../wire/frame.h"
+#include "../sandbox/sandbox.h"
 #include "common.h"
-#include "request.h"
+#include "forkserver_hub.h"
 #include "server.h"
 
 #define CLIENT_WAIT_MS 500
 #define KIDS_STEP      64
-
-/* A child that has not ended, and where its status goes. */
-struct kid {
-	pid_t pid;
-	int status;
-};
-
-struct hub {
-	const struct sm_payload *payload;
-	int listener, alive;
-	int wake;    /* reading end of the pipe that SIGCHLD writes to */
-	int reserve; /* given up for a moment when the table is full, so that one can be told */
-	struct kid *kids;
-	size_t nkids, room;
-	struct sigaction old_chld, old_int, old_pipe;
-	sigset_t handled;          /* by the payload, before this server's own */
-	struct sm_request request; /* untouched in the server: filled in each child */
-	struct sm_places places;   /* these as well */
-	sigset_t mask;
-	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
-};
 
 /* A signal handler has no argument of its own, hence a global; written before it is installed. */
 static int wake_writer = -1;
@@ -63,7 +41,7 @@ static void on_sigchld(int sig)
 	errno = saved;
 }
 
-static int catch_signals(struct hub *h)
+static int catch_signals(struct sm_forkserver_hub *h)
 {
 	struct sigaction chld = { .sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -74,7 +52,7 @@ static int catch_signals(struct hub *h)
 		return -errno;
 	h->wake = ends[0];
 	sm_signals_handled(&h->handled);
-	wake_writer = ends[1];
+	wake_writer = h->wake_writer = ends[1];
 	/* The terminal's ^C is for the clients; a client that is gone is not worth dying for. */
 	if (sigaction(SIGCHLD, &chld, &h->old_chld) < 0 ||
 	    sigaction(SIGINT, &ignore, &h->old_int) < 0 ||
@@ -82,13 +60,6 @@ static int catch_signals(struct hub *h)
 		return -errno;
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
-}
-
-static void release_signals(struct hub *h)
-{
-	sigaction(SIGCHLD, &h->old_chld, NULL);
-	sigaction(SIGINT, &h->old_int, NULL);
-	sigaction(SIGPIPE, &h->old_pipe, NULL);
 }
 
 /*
@@ -105,7 +76,7 @@ static int write_word(int fd, int64_t word)
 }
 
 /* Collects every child that has ended and passes its raw wait status on. */
-static void reap(struct hub *h)
+static void reap(struct sm_forkserver_hub *h)
 {
 	char scrap[64];
 	int status;
@@ -126,9 +97,9 @@ static void reap(struct hub *h)
 	}
 }
 
-static int make_room(struct hub *h)
+static int make_room(struct sm_forkserver_hub *h)
 {
-	struct kid *kids;
+	struct sm_forkserver_kid *kids;
 
 	if (h->nkids < h->room)
 		return 0;
@@ -140,105 +111,62 @@ static int make_room(struct hub *h)
 	return 0;
 }
 
-/* In the child: what is the server's own, and the siblings' status pipes (CPython bpo-26732). */
-static void close_own(const struct hub *h)
+/* In the child's pid namespace, where its sandbox has one. Its pid, or -errno and the layer. */
+static pid_t do_fork(struct sm_forkserver_hub *h, struct sm_birth *birth, sigset_t *old,
+		     const struct sm_frame *frame, int conn, int *layer)
 {
-	close(h->listener);
-	close(h->alive);
-	close(h->wake);
-	close(wake_writer);
-	if (h->reserve >= 0)
-		close(h->reserve);
-	for (size_t i = 0; i < h->nkids; i++)
-		close(h->kids[i].status);
-}
+	int err = sm_berth_before_fork(birth->berth, layer);
+	pid_t pid;
 
-/* Reads the request and takes what came beside it. */
-static int read_request(struct hub *h, const struct sm_frame *frame)
-{
-	int fd = frame->fds[SM_FORKSERVER_REQUEST];
-	uint32_t bytes;
-	int err = sm_read_all(fd, &bytes, sizeof(bytes), -1);
-
-	if (!err && bytes > sizeof(h->buf))
-		err = -E2BIG;
-	if (!err)
-		err = sm_read_all(fd, h->buf, bytes, -1);
-	if (!err)
-		err = sm_request_unpack(&h->request, h->buf, bytes);
-	return err ? err
-		   : sm_request_adopt(&h->request, frame->fds + SM_FORKSERVER_FDS,
-				      frame->nfds - SM_FORKSERVER_FDS, &h->places);
-}
-
-static void take_fields(struct hub *h, struct sm_birth *birth)
-{
-	const int fds[3] = { birth->in, birth->out, birth->err };
-
-	for (int i = 0; i < 3; i++) {
-		if (h->request.attr.fields & SM_REQ_FDS && h->places.at[i].src < 0)
-			h->places.at[i].src = fds[i];
-	}
-	sm_birth_fields(birth, &h->request.attr, &h->places, &h->mask);
-}
-
-/* The child's path until it is as any other. Waits only for its own client, or its end. */
-_Noreturn static void be_child(struct hub *h, struct sm_birth *birth, const struct sm_frame *frame,
-			       int conn)
-{
-	const int *fds = frame->fds;
-	int err;
-
-	birth->entered_ns = sm_now_ns();
-	close_own(h);
-	close(conn);
-	close(fds[SM_FORKSERVER_STATUS]);
-	release_signals(h);
-	err = read_request(h, frame);
-	if (err) /* its client has gone, or talks nonsense: there is nobody to tell but by status */
-		_exit(1);
-	birth->in = fds[SM_FORKSERVER_IN];
-	birth->out = fds[SM_FORKSERVER_OUT];
-	birth->err = fds[SM_FORKSERVER_ERR];
-	birth->args = h->request.args;
-	birth->envp = h->request.envp;
-	birth->cwd = h->request.cwd[0];
-	if (h->request.attr.fields)
-		take_fields(h, birth);
-	sm_child_born(h->payload, birth);
+	if (err)
+		return err;
+	if (h->payload->before_fork)
+		h->payload->before_fork();
+	sm_signals_block(old);
+	birth->cloning_ns = sm_now_ns();
+	pid = fork();
+	if (pid == 0)
+		sm_forkserver_child(h, birth, frame, conn);
+	pid = pid < 0 ? -errno : pid;
+	sigprocmask(SIG_SETMASK, old, NULL);
+	if (h->payload->after_fork_parent)
+		h->payload->after_fork_parent();
+	err = sm_berth_after_fork(birth->berth);
+	if (err && pid > 0)
+		kill(pid, SIGKILL); /* and this server can make no other: each will say so */
+	*layer = -1;
+	return pid;
 }
 
 /* Forks the child and tells its pid, or a negative errno, to its client. */
-static void fork_one(struct hub *h, int64_t received_ns, const struct sm_frame *frame, int conn)
+static void fork_one(struct sm_forkserver_hub *h, int64_t received_ns, const struct sm_frame *frame,
+		     int conn)
 {
 	struct sm_birth birth = { .received_ns = received_ns, .run_after_fork = 1 };
 	int status = frame->fds[SM_FORKSERVER_STATUS];
+	struct sm_berth berth;
 	sigset_t old;
 	pid_t pid;
-	int err;
+	int layer = -1;
 
 	birth.sigmask = &old;
 	birth.handled = &h->handled;
-	if (h->payload->before_fork)
-		h->payload->before_fork();
-	sm_signals_block(&old);
-	birth.cloning_ns = sm_now_ns();
-	pid = fork();
-	err = errno;
-	if (pid == 0)
-		be_child(h, &birth, frame, conn);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (h->payload->after_fork_parent)
-		h->payload->after_fork_parent();
+	birth.berth = h->sandbox ? &berth : NULL;
+	pid = sm_berth_open(&berth, h->sandbox, &layer);
+	if (!pid)
+		pid = do_fork(h, &birth, &old, frame, conn, &layer);
+	if (pid > 0)
+		sm_berth_admit(&berth, pid, CLIENT_WAIT_MS);
+	sm_berth_close(&berth);
 	if (pid < 0) {
-		write_word(status, -err);
+		write_word(status, sm_forkserver_failure(-pid, layer));
 		close(status);
 		return;
 	}
 	/* Nobody knows of a child whose pid cannot be told. It is reaped like any other. */
 	if (write_word(status, pid))
 		kill(pid, SIGKILL);
-	h->kids[h->nkids++] = (struct kid){ pid, status };
+	h->kids[h->nkids++] = (struct sm_forkserver_kid){ pid, status };
 }
 
 static void refuse(int conn, enum sm_stage stage, int err)
@@ -267,7 +195,7 @@ static int receive(int conn, struct sm_frame *frame)
 	return -EPROTO;
 }
 
-static void serve_client(struct hub *h, int conn)
+static void serve_client(struct sm_forkserver_hub *h, int conn)
 {
 	struct sm_frame frame;
 	int64_t received_ns;
@@ -291,7 +219,7 @@ static void serve_client(struct hub *h, int conn)
 }
 
 /* No descriptor is left for a connection: takes it with the reserve, to tell the client so. */
-static void turn_away(struct hub *h)
+static void turn_away(struct sm_forkserver_hub *h)
 {
 	int conn;
 
@@ -305,7 +233,7 @@ static void turn_away(struct hub *h)
 	h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void accept_client(struct hub *h)
+static void accept_client(struct sm_forkserver_hub *h)
 {
 	int conn = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC);
 
@@ -318,7 +246,7 @@ static void accept_client(struct hub *h)
 }
 
 /* Until the last client has gone. */
-static int loop(struct hub *h)
+static int loop(struct sm_forkserver_hub *h)
 {
 	struct pollfd p[] = { { .fd = h->wake, .events = POLLIN },
 			      { .fd = h->alive, .events = POLLIN },
@@ -358,13 +286,16 @@ static void remove_names(int listener)
 
 int sm_forkserver_serve(const char *where, const struct sm_payload *payload)
 {
-	struct hub *h = calloc(1, sizeof(*h));
+	struct sm_forkserver_hub *h = calloc(1, sizeof(*h));
 	int fds[3] = { -1, -1, -1 };
 	int err;
 
 	if (!h)
 		return -ENOMEM;
 	err = sm_server_take_fds(where, fds, 3);
+	if (err)
+		goto out;
+	err = sm_server_take_sandbox(&h->sandbox, where, 3);
 	if (err)
 		goto out;
 	h->payload = payload;
@@ -378,6 +309,7 @@ int sm_forkserver_serve(const char *where, const struct sm_payload *payload)
 		err = loop(h);
 	remove_names(h->listener);
 out:
+	sm_sandbox_unload(h->sandbox);
 	free(h->kids);
 	free(h);
 	return err;

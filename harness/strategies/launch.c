@@ -233,7 +233,7 @@ int sm_launch_begin(struct sm_launch *launch, sm_launch_clone *clone, struct sm_
 			return sm_fail_layer(fault, layer, -launch->pid);
 		return sm_fail(fault, SM_STAGE_CLONE, -launch->pid, "the child cannot be made");
 	}
-	sm_berth_admit(launch->berth, launch->pid);
+	sm_berth_admit(launch->berth, launch->pid, SM_ADMIT_MS);
 	return 0;
 }
 

@@ -502,7 +502,8 @@ static void a_trial_says_which_layers_there_are(void **state)
 /* clang-format off */
 #define EACH(test) \
 	{ #test " (popen)", test, NULL, NULL, (void *)"popen" }, \
-	{ #test " (zygote)", test, NULL, NULL, (void *)"zygote" }
+	{ #test " (zygote)", test, NULL, NULL, (void *)"zygote" }, \
+	{ #test " (forkserver)", test, NULL, NULL, (void *)"forkserver" }
 /* clang-format on */
 
 int main(int argc, char **argv)
