@@ -131,7 +131,7 @@ int sm_sandbox_compile(uint32_t layers, const char *const *needs, struct sm_erro
 		plan = assemble(&parts, layers);
 	if (!err && !plan)
 		err = -ENOMEM;
-	if (!err && plan->bytes > SM_BOX_BYTES_MAX)
+	if (!err && (plan->bytes > SM_BOX_BYTES_MAX || plan->nentries > SM_BOX_ENTRIES_MAX))
 		err = -E2BIG;
 	fd = err ? err : seal(plan);
 	free(plan);

@@ -21,7 +21,7 @@ struct sm_sandbox {
 
 #define SM_BIT(layer) (1u << SM_LAYER_##layer)
 
-static inline int sm_has(const struct sm_sandbox *s, enum sm_layer layer)
+static inline uint32_t sm_has(const struct sm_sandbox *s, enum sm_layer layer)
 {
 	return (s->plan->layers >> layer) & 1;
 }

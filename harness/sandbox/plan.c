@@ -9,10 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../sys/sys.h"
 #include "inside.h"
+
+#define CGROUP_TRIES 20
 
 /* Does [at, at + n * each) lie in the file, behind the struct and aligned? */
 static int fits(const struct sm_box *plan, uint32_t at, uint32_t n, uint32_t each)
@@ -43,7 +46,7 @@ static int is_good(const struct sm_box *plan, size_t bytes)
 {
 	return plan->magic == SM_BOX_MAGIC && plan->bytes == bytes &&
 	       !(plan->layers >> SM_LAYER_COUNT) && plan->nlimits <= SM_BOX_LIMITS_MAX &&
-	       plan->nfilter <= BPF_MAXINSNS &&
+	       plan->nfilter <= BPF_MAXINSNS && plan->nentries <= SM_BOX_ENTRIES_MAX &&
 	       fits(plan, plan->entries_at, plan->nentries, sizeof(struct sm_box_entry)) &&
 	       fits(plan, plan->filter_at, plan->nfilter, sizeof(struct sock_filter)) &&
 	       fits(plan, plan->strings_at, 1, 1) && !((const char *)plan)[bytes - 1] &&
@@ -76,7 +79,7 @@ static const struct sm_box *map_plan(int fd)
 /* A group below the creator's own, in version 2 if there is one. */
 static int make_cgroup(struct sm_sandbox *s)
 {
-	static const char *const controllers[] = { "", "pids", "cpuacct" };
+	static const char *const controllers[] = { "", "cpuacct", "pids" };
 	char own[400];
 	int err = -ENOENT;
 
@@ -153,6 +156,19 @@ int sm_sandbox_load(const struct sm_sandbox **sandbox, int plan_fd)
 	return 0;
 }
 
+/* Children that still live keep it: then it goes with the group of the creator, in which it is. */
+static void remove_cgroup(const struct sm_sandbox *s)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+
+	/* EBUSY: a child has been reaped, but its exit has not reached its group yet. */
+	for (int i = 0; s->cgroup_dir[0] && i < CGROUP_TRIES; i++) {
+		if (rmdir(s->cgroup_dir) == 0 || errno != EBUSY)
+			break;
+		nanosleep(&nap, NULL);
+	}
+}
+
 void sm_sandbox_unload(const struct sm_sandbox *sandbox)
 {
 	struct sm_sandbox *s = (struct sm_sandbox *)sandbox;
@@ -165,8 +181,7 @@ void sm_sandbox_unload(const struct sm_sandbox *sandbox)
 		close(s->pidns);
 	if (s->cgroup >= 0)
 		close(s->cgroup);
-	if (s->cgroup_dir[0]) /* children that still live keep it: then it is the driver's */
-		rmdir(s->cgroup_dir);
+	remove_cgroup(s);
 	munmap((void *)s->plan, s->plan->bytes);
 	free(s);
 }

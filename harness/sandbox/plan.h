@@ -14,10 +14,11 @@
 
 #include "../spawnmark.h"
 
-#define SM_BOX_MAGIC      UINT64_C(0x316e616c70786273) /* "sbxplan1" */
-#define SM_BOX_SEALS      (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#define SM_BOX_LIMITS_MAX 8
-#define SM_BOX_BYTES_MAX  (256u << 10)
+#define SM_BOX_MAGIC       UINT64_C(0x316e616c70786273) /* "sbxplan1" */
+#define SM_BOX_SEALS       (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SM_BOX_LIMITS_MAX  8
+#define SM_BOX_ENTRIES_MAX 128
+#define SM_BOX_BYTES_MAX   (256u << 10)
 
 /* One thing in the minimal root. */
 enum sm_box_kind {

@@ -24,8 +24,7 @@
 #include "../sys/sys.h"
 #include "inside.h"
 
-#define BUILD_MS  10000
-#define BINDS_MAX 128
+#define BUILD_MS 10000
 
 /* Where the new root is mounted until it is the root: any directory does, in a namespace of ours. */
 #define STAGE "/tmp"
@@ -102,11 +101,9 @@ static int fill(const struct sm_box *plan, const int *trees)
 
 static int build(const struct sm_box *plan)
 {
-	int trees[BINDS_MAX];
+	int trees[SM_BOX_ENTRIES_MAX] = { 0 };
 	int err;
 
-	if (plan->nentries > BINDS_MAX)
-		return -E2BIG;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	err = take_trees(plan, trees);

@@ -37,6 +37,8 @@ static int compile(uint32_t layers)
 	struct sm_error error = { .text = "" };
 	int fd;
 
+	if (geteuid())
+		skip();
 	assert_non_null(needs);
 	fd = sm_sandbox_compile(layers, needs, &error);
 	if (fd < 0)
@@ -525,9 +527,7 @@ int main(int argc, char **argv)
 
 	if (getenv("SM_JOB"))
 		return su_payload(argc, argv);
-	if (geteuid() || setgroups(2, groups) < 0) {
-		puts("skipped: needs root");
-		return 77;
-	}
+	if (!geteuid() && setgroups(2, groups) < 0) /* so that there are some to lose */
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
