@@ -48,6 +48,12 @@ static void cut(char *path)
 		*slash = '\0';
 }
 
+/* Of everybody: the file alone is the payload's. */
+static bool is_common(const char *dir)
+{
+	return !strcmp(dir, "/tmp") || !strcmp(dir, "/");
+}
+
 static void add_file(struct needs *ns, const char *path)
 {
 	char dir[PATH_MAX];
@@ -58,7 +64,7 @@ static void add_file(struct needs *ns, const char *path)
 	memcpy(dir, path, strlen(path) + 1);
 	if (!S_ISDIR(st.st_mode))
 		cut(dir);
-	add(ns, dir);
+	add(ns, is_common(dir) ? path : dir);
 }
 
 /* PREFIX/bin/PROGRAM has its libraries below PREFIX. */
@@ -74,7 +80,7 @@ static void add_prefix(struct needs *ns, const char *path)
 	slash = strrchr(dir, '/');
 	if (slash && slash != dir && !strcmp(slash, "/bin"))
 		cut(dir);
-	add(ns, dir);
+	add(ns, is_common(dir) ? path : dir);
 }
 
 static void add_list(struct needs *ns, const char *value)

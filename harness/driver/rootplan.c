@@ -181,6 +181,31 @@ static int by_length(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static bool in_tmp(const struct sm_root_plan *p, uint32_t i)
+{
+	return !strncmp(p->strings + p->entries[i].path_at, "/tmp/", 5);
+}
+
+/* Those below /tmp go to the end; among themselves all keep their order, outer ones first. */
+static int tmp_last(struct sm_root_plan *p)
+{
+	struct sm_box_entry *sorted = malloc(p->n * sizeof(*sorted));
+	uint32_t n = 0;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->n; i++)
+		if (!in_tmp(p, i))
+			sorted[n++] = p->entries[i];
+	p->ntmp = p->n - n;
+	for (uint32_t i = 0; i < p->n; i++)
+		if (in_tmp(p, i))
+			sorted[n++] = p->entries[i];
+	free(p->entries);
+	p->entries = sorted;
+	return 0;
+}
+
 int sm_root_plan(struct sm_root_plan *plan, const char *const *needs)
 {
 	size_t n = 0;
@@ -204,5 +229,5 @@ int sm_root_plan(struct sm_root_plan *plan, const char *const *needs)
 	for (size_t i = 0; i < n && !err; i++)
 		err = add_path(plan, sorted[i]);
 	free(sorted);
-	return err;
+	return err ? err : tmp_last(plan);
 }

@@ -84,6 +84,7 @@ static struct sm_box *assemble(const struct parts *parts, uint32_t layers)
 	plan->bytes = strings + parts->root.bytes + 1;
 	plan->entries_at = entries;
 	plan->nentries = parts->root.n;
+	plan->ntmp = parts->root.ntmp;
 	plan->filter_at = filter;
 	plan->nfilter = parts->ncode;
 	plan->strings_at = strings;
@@ -131,7 +132,8 @@ int sm_sandbox_compile(uint32_t layers, const char *const *needs, struct sm_erro
 		plan = assemble(&parts, layers);
 	if (!err && !plan)
 		err = -ENOMEM;
-	if (!err && (plan->bytes > SM_BOX_BYTES_MAX || plan->nentries > SM_BOX_ENTRIES_MAX))
+	if (!err && (plan->bytes > SM_BOX_BYTES_MAX || plan->nentries > SM_BOX_ENTRIES_MAX ||
+		     plan->ntmp > SM_BOX_TMP_MAX))
 		err = -E2BIG;
 	fd = err ? err : seal(plan);
 	free(plan);

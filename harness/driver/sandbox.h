@@ -6,7 +6,8 @@
  *   /usr, /bin, /sbin, /lib*; /etc/ld.so.cache, /etc/alternatives, /etc/localtime where there;
  *   what the payload needs (sm_sandbox_needs());
  *   /dev/null, /dev/zero, /dev/full, /dev/random, /dev/urandom, which work;
- *   /tmp, its own, empty, writable and of bounded size; /proc, its own, with layer pid.
+ *   /tmp, its own, writable and of bounded size, empty but for what is needed of
+ *   the host's; /proc, its own, with layer pid.
  * Symbolic links on the way are there as well. Nothing else is.
  *
  * The filter (layer seccomp) is a list of what is refused, with EPERM: payloads are any program, and
@@ -69,7 +70,7 @@ int sm_sandbox_filter(struct sock_filter **code);
 struct sm_box_entry;
 struct sm_root_plan {
 	struct sm_box_entry *entries; /* path_at and other_at count from the start of strings */
-	uint32_t n;
+	uint32_t n, ntmp;             /* the last ntmp are below /tmp */
 	char *strings;
 	uint32_t bytes;
 };

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -129,13 +130,43 @@ static int be_private(struct sm_berth *b)
 	return done(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 }
 
+/* The first entry below /tmp: the plan has them at its end. */
+static uint32_t first_in_tmp(const struct sm_box *plan)
+{
+	return plan->nentries - plan->ntmp;
+}
+
+/* What the payload needs below /tmp is there in its own one too. */
+static int put_back(const struct sm_box *plan, const int *trees)
+{
+	const struct sm_box_entry *e = sm_box_entries(plan);
+	mode_t mask = umask(0);
+	int err = 0;
+
+	for (uint32_t i = first_in_tmp(plan); i < plan->nentries && !err; i++) {
+		err = sm_root_put(plan, &e[i], trees[i - first_in_tmp(plan)]);
+		close(trees[i - first_in_tmp(plan)]);
+	}
+	umask(mask);
+	return err;
+}
+
 static int mount_tmp(struct sm_berth *b)
 {
+	const struct sm_box *plan = b->sandbox->plan;
+	int trees[SM_BOX_TMP_MAX] = { 0 };
 	char options[64];
+	int err = 0;
 
+	for (uint32_t i = 0; i < plan->ntmp && !err; i++)
+		err = sm_root_take(plan, &sm_box_entries(plan)[first_in_tmp(plan) + i], &trees[i]);
+	if (err)
+		return err;
 	snprintf(options, sizeof(options), "mode=1777,size=%llu",
-		 (unsigned long long)b->sandbox->plan->tmp_bytes);
-	return done(mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options));
+		 (unsigned long long)plan->tmp_bytes);
+	if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		return -errno;
+	return plan->ntmp ? put_back(plan, trees) : 0;
 }
 
 static int mount_proc(struct sm_berth *b)

@@ -26,6 +26,13 @@ static inline uint32_t sm_has(const struct sm_sandbox *s, enum sm_layer layer)
 	return (s->plan->layers >> layer) & 1;
 }
 
+/*
+ * For what the plan has below /tmp, over which a child mounts its own: a copy of an entry's tree (-1:
+ * it has none), and putting it there again. Paths count from the working directory. 0 or -errno.
+ */
+int sm_root_take(const struct sm_box *plan, const struct sm_box_entry *entry, int *tree);
+int sm_root_put(const struct sm_box *plan, const struct sm_box_entry *entry, int tree);
+
 /* The template of the minimal root. A descriptor of the mount namespace, or -errno. */
 int sm_root_template(const struct sm_box *plan);
 

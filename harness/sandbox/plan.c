@@ -47,6 +47,7 @@ static int is_good(const struct sm_box *plan, size_t bytes)
 	return plan->magic == SM_BOX_MAGIC && plan->bytes == bytes &&
 	       !(plan->layers >> SM_LAYER_COUNT) && plan->nlimits <= SM_BOX_LIMITS_MAX &&
 	       plan->nfilter <= BPF_MAXINSNS && plan->nentries <= SM_BOX_ENTRIES_MAX &&
+	       plan->ntmp <= SM_BOX_TMP_MAX && plan->ntmp <= plan->nentries &&
 	       fits(plan, plan->entries_at, plan->nentries, sizeof(struct sm_box_entry)) &&
 	       fits(plan, plan->filter_at, plan->nfilter, sizeof(struct sock_filter)) &&
 	       fits(plan, plan->strings_at, 1, 1) && !((const char *)plan)[bytes - 1] &&

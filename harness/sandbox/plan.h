@@ -18,6 +18,7 @@
 #define SM_BOX_SEALS       (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define SM_BOX_LIMITS_MAX  8
 #define SM_BOX_ENTRIES_MAX 128
+#define SM_BOX_TMP_MAX     16
 #define SM_BOX_BYTES_MAX   (256u << 10)
 
 /* One thing in the minimal root. */
@@ -45,6 +46,7 @@ struct sm_box {
 	uint64_t tmp_bytes; /* root: what its /tmp may hold */
 	char host_name[16]; /* uts; NUL-terminated */
 
+	uint32_t ntmp; /* of the entries, the last: those below /tmp */
 	uint32_t nlimits, nentries, nfilter;
 	uint32_t entries_at, filter_at; /* struct sm_box_entry[], struct sock_filter[] */
 	uint32_t strings_at;            /* up to the end of the file, whose last byte is NUL */

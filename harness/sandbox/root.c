@@ -29,10 +29,14 @@
 /* Where the new root is mounted until it is the root: any directory does, in a namespace of ours. */
 #define STAGE "/tmp"
 
-static int tree_of(const char *path)
+int sm_root_take(const struct sm_box *plan, const struct sm_box_entry *entry, int *tree)
 {
-	return (int)syscall(SYS_open_tree, AT_FDCWD, path,
-			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	*tree = -1;
+	if (entry->kind < SM_BOX_BIND_DIR)
+		return 0;
+	*tree = (int)syscall(SYS_open_tree, AT_FDCWD, sm_box_string(plan, entry->path_at),
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	return *tree < 0 ? -errno : 0;
 }
 
 /* Also of what is mounted below. */
@@ -44,29 +48,30 @@ static int restrict_tree(int tree, uint64_t set)
 			    sizeof(attr));
 }
 
+static int take_one(const struct sm_box *plan, const struct sm_box_entry *e, int *tree)
+{
+	uint64_t set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV;
+	int err = sm_root_take(plan, e, tree);
+
+	if (e->kind == SM_BOX_BIND_DEV)
+		set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	if (!err && *tree >= 0 && restrict_tree(*tree, set) < 0)
+		err = -errno;
+	return err;
+}
+
 /* Copies of what will be bound, taken before the stage can hide any of it. */
 static int take_trees(const struct sm_box *plan, int *trees)
 {
 	const struct sm_box_entry *e = sm_box_entries(plan);
+	int err = 0;
 
-	for (uint32_t i = 0; i < plan->nentries; i++) {
-		uint64_t set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
-
-		trees[i] = -1;
-		if (e[i].kind < SM_BOX_BIND_DIR)
-			continue;
-		trees[i] = tree_of(sm_box_string(plan, e[i].path_at));
-		if (e[i].kind != SM_BOX_BIND_DEV)
-			set |= MOUNT_ATTR_NODEV;
-		else
-			set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-		if (trees[i] < 0 || restrict_tree(trees[i], set) < 0)
-			return -errno;
-	}
-	return 0;
+	for (uint32_t i = 0; i < plan->nentries && !err; i++)
+		err = take_one(plan, &e[i], &trees[i]);
+	return err;
 }
 
-static int put(const struct sm_box *plan, const struct sm_box_entry *e, int tree)
+int sm_root_put(const struct sm_box *plan, const struct sm_box_entry *e, int tree)
 {
 	const char *path = sm_box_string(plan, e->path_at) + 1; /* from the new root on */
 	int fd;
@@ -95,7 +100,7 @@ static int fill(const struct sm_box *plan, const int *trees)
 	int err = 0;
 
 	for (uint32_t i = 0; i < plan->nentries && !err; i++)
-		err = put(plan, &e[i], trees[i]);
+		err = sm_root_put(plan, &e[i], trees[i]);
 	return err;
 }
 

@@ -468,10 +468,10 @@ static int trials_without_sys_admin(void *arg)
 	give_up_sys_admin();
 	sm_sandbox_try_all(t);
 	for (int i = 0; i < SM_LAYER_COUNT; i++) {
-		int needs = (BIT(PID) | BIT(IPC) | BIT(UTS) | BIT(NET) | BIT(CGROUPNS) |
-			     BIT(MOUNT) | BIT(ROOT)) >>
-				    i &
-			    1;
+		uint32_t needs = (BIT(PID) | BIT(IPC) | BIT(UTS) | BIT(NET) | BIT(CGROUPNS) |
+				  BIT(MOUNT) | BIT(ROOT)) >>
+					 i &
+				 1;
 
 		if (i == SM_LAYER_USER || i == SM_LAYER_SECCOMP) /* the host's own policy */
 			continue;
