@@ -18,6 +18,7 @@
 
 #include "driver/options.h"
 #include "driver/planner.h"
+#include "sys/sys.h"
 
 static char root[] = "/tmp/sm-test-plan-XXXXXX";
 
