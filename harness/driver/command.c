@@ -199,6 +199,7 @@ static int build_heap(struct sm_planner *p, struct sm_case *c)
 	add_number(&w, "--mb", c->heap_mb);
 	add_number(&w, "--vmas", c->heap_vmas);
 	add_number(&w, "--maps", c->heap_maps);
+	add_number(&w, "--tables", c->heap_tables);
 	add_number(&w, "--fds", c->heap_fds);
 	add_option(&w, "--pages", c->heap_pages == SM_PAGES_THP ? "thp" : "4k");
 	add_number(&w, "--write-percent", c->heap_write_percent);

@@ -79,11 +79,11 @@ static json_t *image(const struct sm_image *i)
 {
 	if (!i->who)
 		return json_null();
-	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "who", i->who, "rss_bytes",
+	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "who", i->who, "rss_bytes",
 			 sm_json_count(i->rss_bytes), "vmas", sm_json_count(i->vmas), "fds",
 			 sm_json_count(i->fds), "threads", sm_json_count(i->threads),
-			 "copied_bytes", sm_json_count(i->copied_bytes), "anon_vmas",
-			 sm_json_count(i->anon_vmas));
+			 "copied_bytes", sm_json_count(i->copied_bytes), "copied_tables",
+			 sm_json_count(i->copied_tables), "anon_vmas", sm_json_count(i->anon_vmas));
 }
 
 static json_t *floor_of(const struct sm_run *run, const struct sm_case *c)

@@ -200,21 +200,35 @@ int64_t sm_proc_rss(pid_t pid)
 
 /* Of one mapping in smaps, as far as it has been read. */
 struct mapping {
+	uint64_t from, to;
+	uint64_t last; /* page table of an earlier mapping, counted from 1; 0: none */
 	int64_t rss;
 	bool anon;
 };
 
+/* Page tables that hold pages of it, at most: what smaps shows has no place. */
+static int64_t tables(struct mapping *m)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), span = page / sizeof(uint64_t) * page;
+	uint64_t first = m->from / span + 1, last = (m->to - 1) / span + 1;
+	int64_t most = m->rss / (int64_t)page;
+	int64_t n = (int64_t)(last - first + 1) - (first == m->last);
+
+	m->last = last;
+	return n < most ? n : most;
+}
+
 /*
  * A clone copies the page table entries of a mapping that has had a page of its own (mm/memory.c:
  * vma_needs_copy), those of its file's pages too; all others fault in again. Pages of such a
- * mapping count, huge ones do not: theirs is one entry for 512.
+ * mapping count, huge ones do not: theirs is one entry for 512. Each table has its price as well.
  */
 static void add_line(struct sm_image *image, const char *line, struct mapping *now)
 {
 	unsigned long long from, to, kb;
 
 	if (sscanf(line, "%llx-%llx ", &from, &to) == 2) {
-		*now = (struct mapping){ 0 };
+		*now = (struct mapping){ .from = from, .to = to, .last = now->last };
 		image->vmas++;
 	} else if (sscanf(line, "Rss: %llu", &kb) == 1) {
 		now->rss = (int64_t)kb * 1024;
@@ -222,6 +236,7 @@ static void add_line(struct sm_image *image, const char *line, struct mapping *n
 		now->anon = kb > 0;
 		image->anon_vmas += now->anon;
 		image->copied_bytes += now->anon ? now->rss : 0;
+		image->copied_tables += now->anon ? tables(now) : 0;
 	} else if (sscanf(line, "AnonHugePages: %llu", &kb) == 1 && now->anon) {
 		image->copied_bytes -= (int64_t)kb * 1024;
 	}
@@ -235,7 +250,8 @@ void sm_proc_image(pid_t pid, struct sm_image *image)
 
 	image->rss_bytes = sm_proc_rss(pid);
 	image->fds = sm_proc_fds(pid);
-	image->vmas = image->copied_bytes = image->anon_vmas = image->threads = -1;
+	image->vmas = image->copied_bytes = image->copied_tables = image->anon_vmas = -1;
+	image->threads = -1;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (sm_slurp(path, line, sizeof(line)) > 0)
 		image->threads = sm_field(line, "Threads:");
@@ -243,7 +259,7 @@ void sm_proc_image(pid_t pid, struct sm_image *image)
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	image->vmas = image->copied_bytes = image->anon_vmas = 0;
+	image->vmas = image->copied_bytes = image->copied_tables = image->anon_vmas = 0;
 	while (fgets(line, sizeof(line), f))
 		add_line(image, line, &now);
 	fclose(f);

@@ -74,7 +74,7 @@ struct sm_case {
 
 	/* What argv was made from, as the scenario gives it. */
 	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;
-	int64_t heap_mb, heap_vmas, heap_maps, heap_fds, heap_write_percent;
+	int64_t heap_mb, heap_vmas, heap_maps, heap_tables, heap_fds, heap_write_percent;
 	enum sm_heap_pages heap_pages;
 
 	/* For the planner alone. */

@@ -59,7 +59,8 @@ struct sm_case_error {
 struct sm_image {
 	const char *who; /* "server", "parent" */
 	int64_t rss_bytes, vmas, fds, threads;
-	int64_t copied_bytes, anon_vmas; /* of which a clone copies page tables; see meter.c */
+	/* What a clone copies of page tables; see meter.c. */
+	int64_t copied_bytes, copied_tables, anon_vmas;
 };
 
 struct sm_result {

@@ -28,7 +28,7 @@
 enum { BUILT = 0x5a, WRITTEN = 0xa5 };
 
 struct heap {
-	long mb, vmas, maps, fds, write_percent;
+	long mb, vmas, maps, tables, fds, write_percent;
 	bool thp;
 
 	unsigned char *area; /* mb MiB */
@@ -210,6 +210,28 @@ static int build_maps(const struct heap *h)
 				: 0;
 }
 
+/*
+ * Pages so far from each other that each needs a page table of its own: a clone of memory that
+ * lies scattered, as a runtime's does, makes many tables for few pages.
+ */
+static int build_tables(const struct heap *h)
+{
+	size_t span = h->small / sizeof(uint64_t) * h->small;
+	size_t bytes = (size_t)h->tables * span;
+	unsigned char *at;
+
+	if (!h->tables)
+		return 0;
+	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		  -1, 0);
+	if (at == MAP_FAILED)
+		return refuse("--tables: no room", "ask for fewer");
+	madvise(at, bytes, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < bytes; i += span)
+		at[i] = BUILT;
+	return 0;
+}
+
 static int build_fds(const struct heap *h)
 {
 	struct rlimit limit;
@@ -267,7 +289,7 @@ static int check(void *arg)
 static int usage(const char *text, const char *word)
 {
 	fprintf(stderr,
-		"heap: %s `%s'; expected --mb N --vmas N --maps N --fds N --pages 4k|thp "
+		"heap: %s `%s'; expected --mb N --vmas N --maps N --tables N --fds N --pages 4k|thp "
 		"--write-percent 0..100\n",
 		text, word);
 	return 2;
@@ -298,6 +320,8 @@ static int parse(struct heap *h, int argc, char **argv)
 			err = set_number(name, value, &h->vmas, 1L << 24);
 		else if (!strcmp(name, "--maps"))
 			err = set_number(name, value, &h->maps, 1L << 24);
+		else if (!strcmp(name, "--tables"))
+			err = set_number(name, value, &h->tables, 1L << 20);
 		else if (!strcmp(name, "--fds"))
 			err = set_number(name, value, &h->fds, 1L << 24);
 		else if (!strcmp(name, "--write-percent"))
@@ -328,6 +352,8 @@ int main(int argc, char **argv)
 		rc = build_vmas(&heap);
 	if (!rc)
 		rc = build_maps(&heap);
+	if (!rc)
+		rc = build_tables(&heap);
 	if (!rc)
 		rc = build_fds(&heap);
 	/*

@@ -77,6 +77,23 @@ static void test_a_files_pages_are_not_copied(void **state)
 	close(fd);
 }
 
+/* One page in each of 64 tables, then every page of two of them. */
+static void test_scattered_pages_have_tables(void **state)
+{
+	const size_t span = (size_t)PAGE / 8 * PAGE, room = 64 * span;
+	struct sm_image before = now();
+	char *at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(at, MAP_FAILED);
+	madvise(at, room, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < room; i += span)
+		at[i] = 1;
+	assert_in_range(now().copied_tables, before.copied_tables + 63, before.copied_tables + 70);
+	munmap(at, room);
+	assert_in_range(now().copied_tables, before.copied_tables, before.copied_tables + 4);
+}
+
 static void *sleeper(void *stop)
 {
 	sem_wait(stop);
@@ -117,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_anonymous_memory_is_copied),
 		cmocka_unit_test(test_a_files_pages_are_not_copied),
+		cmocka_unit_test(test_scattered_pages_have_tables),
 		cmocka_unit_test(test_threads_and_descriptors),
 		cmocka_unit_test(test_nobody),
 	};

@@ -58,6 +58,7 @@ static void fill(struct sm_result *r, int blocks)
 				      .fds = -1,
 				      .threads = 1,
 				      .copied_bytes = 4096,
+				      .copied_tables = 1,
 				      .anon_vmas = 3 };
 	for (int b = 0; b < blocks; b++) {
 		struct sm_block *block = sm_collect_one(&r->blocks, r->nblocks++, sizeof(*block));
