@@ -45,17 +45,23 @@ static int refuse(struct sm_planner *p, const struct sm_key *key, const struct s
 
 /*
  * What a section itself sets must mean something in it. What it inherits need not: [global] and
- * [quick] speak to sections of every kind. Nor must it when kind or payload came from --set.
+ * [quick] speak to sections of every kind. Nor must it when kind, payload or strategy came from --set.
  */
 static int check_keys(struct sm_planner *p, const struct sm_section *written,
 		      const struct sm_section *section, enum sm_kind kind, const char *payload)
 {
 	bool kind_set = section->values[sm_key_find("kind")].at.line == 0;
 	bool payload_set = section->values[sm_key_find("payload")].at.line == 0;
+	bool strategy_set = section->values[sm_key_find("strategy")].at.line == 0;
 
 	for (int k = 0; k < sm_key_count && !kind_set && !payload_set; k++) {
 		if (written->values[k].given && !applies(&sm_keys[k], kind, payload))
 			return refuse(p, &sm_keys[k], &written->values[k], kind, payload);
+	}
+	for (int k = 0; k < sm_key_count && !strategy_set; k++) {
+		if (written->values[k].given && sm_keys[k].option &&
+		    !sm_options_heard(section, &sm_keys[k]))
+			return sm_options_refuse(p, &sm_keys[k], &written->values[k]);
 	}
 	return 0;
 }
@@ -153,6 +159,17 @@ static void heed_exec(struct sm_case *c)
 		c->warmup = c->exec_warmup;
 }
 
+/* Does the key set the case of this point apart? An option that is set is no secret of the file. */
+static bool tells(const struct sm_key *key, const struct sm_value *value, int i, bool used,
+		  const struct sm_case *c)
+{
+	if (!used || key->type == SM_KEY_STRATEGY)
+		return false;
+	if (!key->option)
+		return value->list.n > 1;
+	return sm_strategy_has(c->ops, key->option) && (value->list.n > 1 || value->list.v[i]);
+}
+
 /* One point of the product: at[k] is the index of key k's value. */
 static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
 		     const struct sm_section *section, const int *at, const bool *used)
@@ -172,7 +189,7 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 		struct sm_param *param = &c->params[c->nparams];
 
 		sm_value_store(key, value, at[k], c);
-		if (!used[k] || value->list.n < 2 || key->type == SM_KEY_STRATEGY)
+		if (!tells(key, value, at[k], used[k], c))
 			continue;
 		if (c->nparams == SM_PARAMS_MAX)
 			return sm_bad(p->error, value->at, "more than %d keys are swept",
@@ -187,6 +204,8 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 	err = check_target(p, &section->values[sm_key_find("target")], c);
 	if (!err)
 		err = check_sandbox(p, &section->values[sm_key_find("sandbox")], c);
+	if (!err)
+		err = sm_options_add(p, section, at, c);
 	if (!err)
 		err = check_audit(p, &section->values[sm_key_find("audit")], c);
 	if (!err)
@@ -207,6 +226,18 @@ static bool next_point(const struct sm_section *section, int *at, const bool *us
 	return false;
 }
 
+/* A strategy without an option that is swept is visited once, not once a value. */
+static bool again(const struct sm_section *section, const int *at)
+{
+	int s = sm_key_find("strategy");
+	const struct sm_ops *ops = sm_value_strategy(&section->values[s], at[s]);
+
+	for (int k = 0; k < sm_key_count; k++)
+		if (sm_keys[k].option && at[k] && !sm_strategy_has(ops, sm_keys[k].option))
+			return true;
+	return false;
+}
+
 int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
 		      const struct sm_section *written, const struct sm_section *section)
 {
@@ -218,10 +249,12 @@ int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file,
 
 	for (int k = 0; k < sm_key_count; k++) {
 		used[k] = (sm_keys[k].flags & SM_KEY_SWEEP) && applies(&sm_keys[k], kind, payload);
-		p->meaningful[k] |= applies(&sm_keys[k], kind, payload);
+		p->meaningful[k] |= applies(&sm_keys[k], kind, payload) &&
+				    (!sm_keys[k].option || sm_options_heard(section, &sm_keys[k]));
 	}
 	while (!err) {
-		err = add_point(p, file, iscenario, section, at, used);
+		if (!again(section, at))
+			err = add_point(p, file, iscenario, section, at, used);
 		if (!next_point(section, at, used))
 			break;
 	}

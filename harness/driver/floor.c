@@ -39,7 +39,7 @@ static void keep_params(struct sm_case *floor, bool parent, bool server)
 		const char *key = floor->params[i].key;
 
 		if (strcmp(key, "target") == 0 || strcmp(key, "sandbox") == 0 ||
-		    (parent && strncmp(key, "heap_", 5) == 0) ||
+		    sm_keys[sm_key_find(key)].option || (parent && strncmp(key, "heap_", 5) == 0) ||
 		    (server && strncmp(key, "ballast_", 8) == 0))
 			continue;
 		floor->params[n++] = floor->params[i];
@@ -59,6 +59,7 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 	floor->target = NULL;
 	floor->sandbox = "none"; /* what the layers cost is not the image's */
 	floor->layers = 0;
+	floor->options = NULL;
 	floor->audit = 0;
 	keep_params(floor, parent, server);
 	if (server) /* the floor's host stands for the server, which has none of the parent's */

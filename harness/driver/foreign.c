@@ -158,6 +158,20 @@ static int judge(const struct sm_foreign *f, struct sm_error *error)
 	return 0;
 }
 
+/* "size warm" as a vector. NULL: no memory. */
+static const char *const *split_names(struct sm_arena *arena, const char *text, size_t size)
+{
+	char *line = sm_foreign_line(arena, text, strnlen(text, size)), *save = NULL;
+	const char **names = sm_arena_alloc(arena, size, sizeof(*names));
+	size_t n = 0;
+
+	if (!line || !names)
+		return NULL;
+	for (char *at = strtok_r(line, " ", &save); at; at = strtok_r(NULL, " ", &save))
+		names[n++] = at;
+	return names;
+}
+
 int sm_foreign_hello(struct sm_foreign *f, struct sm_rig *rig, struct sm_arena *arena,
 		     struct sm_error *error)
 {
@@ -179,7 +193,8 @@ int sm_foreign_hello(struct sm_foreign *f, struct sm_rig *rig, struct sm_arena *
 	f->ops.traits = traits.traits;
 	f->ops.summary = sm_foreign_line(arena, traits.summary,
 					 strnlen(traits.summary, sizeof(traits.summary)));
-	return f->ops.summary ? judge(f, error) : -ENOMEM;
+	f->ops.options = split_names(arena, traits.options, sizeof(traits.options));
+	return f->ops.summary && f->ops.options ? judge(f, error) : -ENOMEM;
 }
 
 static bool is_taken(const struct sm_foreign *list, int n, const char *name)

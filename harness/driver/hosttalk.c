@@ -205,6 +205,7 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 		.plant_secrets = plant_secrets,
 		.undumpable = plant_secrets && c->attacker == SM_ATTACKER_UNDUMPABLE,
 	};
+	const char *const options[] = { c->options, NULL };
 	char *buf = malloc(OPEN_BYTES);
 	struct sm_pack p = { .at = buf, .left = OPEN_BYTES };
 	struct sm_msg_done done = { 0 };
@@ -216,6 +217,7 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 	sm_pack_vec(&p, (const char *const *)c->argv);
 	sm_pack_vec(&p, (const char *const *)rig->env);
 	sm_pack_vec(&p, NULL);
+	sm_pack_vec(&p, options);
 	if (p.err)
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, -p.err,
 			      "the payload's command and environment are longer than 128 KiB");

@@ -10,6 +10,8 @@ static const char *const kinds[] = { "latency", "throughput", "memory", "isolati
 static const char *const targets[] = { "dynamic", "static", "nolibc", NULL };
 static const char *const pins[] = { "same", "sibling", "free", NULL };
 static const char *const pages[] = { "4k", "thp", NULL };
+static const char *const switches[] = { "default", "no", "yes", NULL };
+static const char *const refills[] = { "default", "eager", "lazy", "paced", NULL };
 static const char *const attackers[] = { "root", "same", "undumpable", "other", NULL };
 
 #define LATENCY    (1u << SM_KIND_LATENCY)
@@ -22,9 +24,11 @@ static const char *const attackers[] = { "root", "same", "undumpable", "other", 
 #define SWEEP  SM_KEY_SWEEP
 #define LIST   SM_KEY_LIST
 
-#define FIELD(f)  offsetof(struct sm_case, f), sizeof(__typeof__(((struct sm_case *)0)->f))
-#define MIB_MAX   65536
-#define COUNT_MAX 1000000
+#define FIELD(f) offsetof(struct sm_case, f), sizeof(__typeof__(((struct sm_case *)0)->f)), NULL
+/* No field: all of them together are sm_case.options. */
+#define OPTION(name) 0, 0, name
+#define MIB_MAX      65536
+#define COUNT_MAX    1000000
 
 /* clang-format off */
 const struct sm_key sm_keys[] = {
@@ -54,6 +58,22 @@ const struct sm_key sm_keys[] = {
 	  0, 0, NULL, FIELD(interpreter), "path, or a name on PATH; empty: .venv/bin/python" },
 	{ "payload_args", SM_KEY_WORDS, 0, ALL, "path", NULL,
 	  0, 0, NULL, FIELD(payload_args), "arguments of a payload given by path" },
+
+	{ "warm", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  0, 0, switches, OPTION("warm"), "an idle child has done the payload's work once" },
+	{ "pool_size", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  1, 256, NULL, OPTION("size"), "children that wait to be asked for" },
+	{ "refill", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  0, 0, refills, OPTION("refill"), "when a child that was handed out is replaced" },
+	{ "collapse", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  0, 0, switches, OPTION("collapse"), "the server's heap goes into huge pages" },
+	{ "trim", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  0, 0, switches, OPTION("trim"), "the server gives unused heap back (malloc_trim)" },
+	{ "freeze", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  0, 0, switches, OPTION("freeze"),
+	  "the server's runtime does what keeps its memory shared (Python: gc.freeze)" },
+	{ "prefault", SM_KEY_OPTION, SWEEP, ALL, NULL, "default",
+	  0, 0, switches, OPTION("prefault"), "a child takes its page faults before its work" },
 
 	{ "heap_mb", SM_KEY_INT, SWEEP, ALL, "heap", "0",
 	  0, MIB_MAX, NULL, FIELD(heap_mb), "MiB that the payload touches" },
@@ -135,6 +155,14 @@ int sm_key_find(const char *name)
 			return i;
 	}
 	return -1;
+}
+
+bool sm_strategy_has(const struct sm_ops *ops, const char *option)
+{
+	for (int i = 0; ops->options && ops->options[i]; i++)
+		if (strcmp(ops->options[i], option) == 0)
+			return true;
+	return false;
 }
 
 const char *sm_key_words(const void *set, int i)

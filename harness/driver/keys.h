@@ -24,6 +24,7 @@ enum sm_key_type {
 	SM_KEY_PAYLOAD,  /* none, heap, python, or a path with a slash */
 	SM_KEY_TEXT,     /* the rest of the line */
 	SM_KEY_WORDS,    /* words with spaces between them */
+	SM_KEY_OPTION,   /* `default` (0), or one of row->words (its index), or an int from 1 on */
 };
 
 enum sm_key_flag {
@@ -43,6 +44,7 @@ struct sm_key {
 	int64_t min, max;         /* SM_KEY_INT, SM_KEY_TIME (ms) */
 	const char *const *words; /* SM_KEY_CHOICE, SM_KEY_NAME: NULL-terminated */
 	size_t offset, size;      /* the field of struct sm_case */
+	const char *option;       /* SM_KEY_OPTION: what strategies call it (sm_ops.options) */
 	const char *help;
 };
 
@@ -62,6 +64,9 @@ const char *sm_strategy_words(const void *set, int i);
 struct sm_known;
 /* The built-in or foreign strategy of that name; NULL: there is none. */
 const struct sm_ops *sm_known_strategy(const struct sm_known *known, const char *name);
+
+/* Does the strategy have the option? */
+bool sm_strategy_has(const struct sm_ops *ops, const char *option);
 
 /* A key's value as written, and understood. */
 struct sm_value {

@@ -67,9 +67,14 @@ static void add_strategies(json_t *list, struct sm_arena *arena, const char *roo
 	for (unsigned int i = 0; i < sm_strategy_count; i++) {
 		const struct sm_ops *ops = sm_strategies[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", ops->name,
-						      "summary", ops->summary, "traits",
-						      sm_json_traits(ops->traits)));
+		json_t *options = json_array();
+
+		for (int k = 0; ops->options && ops->options[k]; k++)
+			json_array_append_new(options, json_string(ops->options[k]));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:o, s:o}", "name", ops->name,
+						"summary", ops->summary, "traits",
+						sm_json_traits(ops->traits), "options", options));
 	}
 }
 
@@ -114,6 +119,8 @@ static const char *type_name(const struct sm_key *key)
 		return "text";
 	case SM_KEY_WORDS:
 		return "words";
+	case SM_KEY_OPTION:
+		return "default or integer";
 	default:
 		return "word";
 	}
@@ -133,8 +140,8 @@ static void add_keys(json_t *list, struct sm_arena *arena, const char *root)
 			type = sm_join(words, sizeof(words), sm_words_array, key->words);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s*, s:s, s:b, s:s*}", "name",
 						      key->name, "summary", key->help, "default",
-						      key->fallback, "type", type, "list", many,
-						      "payload", key->payload));
+						      key->option ? NULL : key->fallback, "type",
+						      type, "list", many, "payload", key->payload));
 	}
 }
 
@@ -194,10 +201,10 @@ static const char *text_of(const json_t *item, const char *key)
 	return json_string_value(json_object_get(item, key));
 }
 
-static void write_traits(FILE *out, const json_t *names)
+static void write_names(FILE *out, const char *open, const json_t *names)
 {
 	for (size_t i = 0; i < json_array_size(names); i++)
-		fprintf(out, "%s%s", i ? " " : " [", json_string_value(json_array_get(names, i)));
+		fprintf(out, "%s%s", i ? " " : open, json_string_value(json_array_get(names, i)));
 	if (json_array_size(names))
 		fputc(']', out);
 }
@@ -224,7 +231,8 @@ static void write_text(FILE *out, const json_t *list)
 				fallback ? "; default " : "", fallback ? fallback : "");
 		if (text_of(item, "level"))
 			fprintf(out, " [%s %s]", text_of(item, "row"), text_of(item, "level"));
-		write_traits(out, json_object_get(item, "traits"));
+		write_names(out, " [", json_object_get(item, "traits"));
+		write_names(out, " [options: ", json_object_get(item, "options"));
 		fputc('\n', out);
 	}
 }

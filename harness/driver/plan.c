@@ -130,11 +130,14 @@ static int add_scenario(struct sm_planner *p, const struct sm_section *settings,
 static int check_settings(struct sm_planner *p, const struct sm_section *settings)
 {
 	for (int k = 0; k < sm_key_count; k++) {
-		if (settings->values[k].given && !p->meaningful[k])
-			return sm_bad(p->error, settings->at,
-				      "key '%s' means nothing in any section of this run: it is "
-				      "for another kind or payload",
-				      sm_keys[k].name);
+		if (!settings->values[k].given || p->meaningful[k])
+			continue;
+		if (sm_keys[k].option)
+			return sm_options_refuse(p, &sm_keys[k], &settings->values[k]);
+		return sm_bad(p->error, settings->at,
+			      "key '%s' means nothing in any section of this run: it is "
+			      "for another kind or payload",
+			      sm_keys[k].name);
 	}
 	return 0;
 }

@@ -69,8 +69,9 @@ struct sm_case {
 	struct sm_list alive;           /* memory */
 	enum sm_attacker attacker;      /* isolation */
 	int siblings;
-	int audit; /* latency: samples between two audits of parent and server; 0: none */
-	int floor; /* index of its floor case, -1: none */
+	const char *options; /* "name=value …", of the strategy; NULL: its defaults */
+	int audit;           /* latency: samples between two audits of parent and server; 0: none */
+	int floor;           /* index of its floor case, -1: none */
 
 	/* What argv was made from, as the scenario gives it. */
 	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;

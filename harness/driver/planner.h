@@ -28,6 +28,14 @@ struct sm_case *sm_planner_add(struct sm_planner *p);
 int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
 		      const struct sm_section *written, const struct sm_section *section);
 
+/* Has one of the section's strategies this option? */
+bool sm_options_heard(const struct sm_section *section, const struct sm_key *key);
+/* -EINVAL: none of them has it; the error names those that do. */
+int sm_options_refuse(struct sm_planner *p, const struct sm_key *key, const struct sm_value *value);
+/* Fills c->options with those that its strategy has. at: as for add_point(). 0 or -errno. */
+int sm_options_add(struct sm_planner *p, const struct sm_section *section, const int *at,
+		   struct sm_case *c);
+
 /* Fills argv and host_argv. values: for the origins of paths. 0, -EINVAL or -ENOMEM. */
 int sm_command_build(struct sm_planner *p, const struct sm_scenario_file *file,
 		     const struct sm_value *values, struct sm_case *c);

@@ -34,6 +34,15 @@ static const char *expected(const struct sm_key *key, char *text, size_t size)
 	case SM_KEY_TIME:
 		snprintf(text, size, "a time with its unit, as 500ms or 2s");
 		break;
+	case SM_KEY_OPTION:
+		if (!key->words) {
+			snprintf(text, size, "default, or a whole number in %lld..%lld",
+				 (long long)key->min, (long long)key->max);
+			break;
+		}
+		snprintf(text, size, "one of %s",
+			 sm_join(words, sizeof(words), sm_words_array, key->words));
+		break;
 	case SM_KEY_PAYLOAD:
 		snprintf(text, size, "none, heap, python, or a path with a slash, as ./program");
 		break;
@@ -125,6 +134,14 @@ static bool parse_sandbox(const char *item, int64_t *out)
 	return true;
 }
 
+static bool parse_option(const struct sm_key *key, const char *item, int64_t *out)
+{
+	if (key->words)
+		return parse_word(item, key->words, out);
+	*out = 0;
+	return strcmp(item, "default") == 0 || parse_int(item, key->min, key->max, out);
+}
+
 static bool parse_item(const struct sm_key *key, const char *item, const struct sm_known *known,
 		       int64_t *v)
 {
@@ -142,6 +159,8 @@ static bool parse_item(const struct sm_key *key, const char *item, const struct 
 		return parse_strategy(item, known, v);
 	case SM_KEY_SANDBOX:
 		return parse_sandbox(item, v);
+	case SM_KEY_OPTION:
+		return parse_option(key, item, v);
 	default:
 		return parse_word(item, key->words, v);
 	}
@@ -309,6 +328,8 @@ void sm_value_store(const struct sm_key *key, const struct sm_value *value, int 
 	case SM_KEY_STRATEGY:
 		*(const struct sm_ops **)field = sm_value_strategy(value, i);
 		break;
+	case SM_KEY_OPTION: /* sm_options_add() */
+		break;
 	default:
 		store_number(value->list.v[i], key->size, field);
 	}
@@ -319,8 +340,11 @@ void sm_value_print(const struct sm_key *key, const struct sm_value *value, int 
 {
 	int64_t v = value->list.v[i];
 
-	if (key->type == SM_KEY_CHOICE || key->type == SM_KEY_NAME)
+	if (key->type == SM_KEY_CHOICE || key->type == SM_KEY_NAME ||
+	    (key->type == SM_KEY_OPTION && key->words))
 		snprintf(text, size, "%s", key->words[v]);
+	else if (key->type == SM_KEY_OPTION && !v)
+		snprintf(text, size, "default");
 	else if (key->type == SM_KEY_STRATEGY)
 		snprintf(text, size, "%s", sm_value_strategy(value, i)->name);
 	else if (key->type == SM_KEY_SANDBOX)

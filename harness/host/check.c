@@ -4,6 +4,7 @@
  * none of the library's business: see check/call.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host.h"
@@ -67,6 +68,15 @@ int sm_host_check(struct sm_host_state *st, const void *data, uint32_t bytes)
 	return err;
 }
 
+/* Names with blanks between them; what does not fit is left out. */
+static void join_names(char *text, size_t size, const char *const *names)
+{
+	size_t n = 0;
+
+	for (; names && *names && n + 1 + strlen(*names) < size; names++)
+		n += (size_t)snprintf(text + n, size - n, "%s%s", n ? " " : "", *names);
+}
+
 int sm_host_hello(struct sm_host_state *st, const void *data, uint32_t bytes)
 {
 	struct sm_msg_traits msg = { .traits = st->ops.traits };
@@ -76,5 +86,6 @@ int sm_host_hello(struct sm_host_state *st, const void *data, uint32_t bytes)
 	strncpy(msg.name, st->ops.name, sizeof(msg.name) - 1);
 	if (st->ops.summary)
 		strncpy(msg.summary, st->ops.summary, sizeof(msg.summary) - 1);
+	join_names(msg.options, sizeof(msg.options), st->ops.options);
 	return sm_host_send(st, SM_MSG_TRAITS, &msg, sizeof(msg));
 }

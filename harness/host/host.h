@@ -86,6 +86,7 @@ struct sm_host_state {
 	const char **child_envp;  /* of an ordinary child: SM_JOB=child */
 	const char **hold_envp;   /* SM_JOB=child/hold */
 	const char **base_envp;   /* without a job, to build others from */
+	const char **options;     /* at most one string; NULL: none came */
 
 	struct sm_scratch *scratch;
 	struct sm_fault fault;   /* why the command failed */
@@ -99,7 +100,7 @@ sm_command sm_host_open, sm_host_latency, sm_host_load, sm_host_hold, sm_host_wo
 sm_command sm_host_isolate, sm_host_calibrate, sm_host_check, sm_host_hello, sm_host_arrive;
 
 /*
- * argv, envp and args from three packed vectors. Copies the strings out of the scratch memory, which
+ * argv, envp, args and options (which may lack) from packed vectors. Copies the strings out of the scratch memory, which
  * no cloned child can read. 0 or -errno; sm_host_shut() frees them, whole or half.
  */
 int sm_host_unpack(struct sm_host_state *st, const char *data, uint32_t bytes);

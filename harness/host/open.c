@@ -83,6 +83,8 @@ int sm_host_unpack(struct sm_host_state *st, const char *data, uint32_t bytes)
 	st->argv = vector(&p);
 	st->base_envp = vector(&p);
 	st->args = vector(&p);
+	if (p.left) /* a check has none */
+		st->options = vector(&p);
 	if (p.err)
 		return p.err;
 	if (!st->argv || !st->base_envp || !st->args)
@@ -123,6 +125,7 @@ static int start(struct sm_host_state *st, const struct sm_cmd_open *cmd)
 		.argv = st->argv,
 		.envp = st->server_envp,
 		.payload = st->ops.traits & SM_PARENT_LOADS ? st->payload : NULL,
+		.options = st->options ? st->options[0] : NULL,
 	};
 	int err = st->ops.start(&st->self, &setup, &st->fault);
 
@@ -197,6 +200,7 @@ void sm_host_shut(struct sm_host_state *st)
 	drop(&st->child_envp);
 	drop(&st->server_envp);
 	drop(&st->base_envp);
+	drop(&st->options);
 	drop(&st->args);
 	drop(&st->argv);
 	free(st->strings);

@@ -19,7 +19,7 @@
 
 enum sm_msg {
 	/* driver -> host */
-	SM_CMD_OPEN = 1,  /* struct sm_cmd_open, then argv, envp, request args (packed vectors) */
+	SM_CMD_OPEN = 1,  /* struct sm_cmd_open, then packed argv, envp, request args, {options} */
 	SM_CMD_LATENCY,   /* struct sm_cmd_latency -> SAMPLES*, DONE */
 	SM_CMD_LOAD,      /* struct sm_cmd_load -> SAMPLES*, DONE */
 	SM_CMD_HOLD,      /* struct sm_cmd_hold: n more children, up to ready -> PIDS, DONE */
@@ -116,7 +116,8 @@ struct sm_cmd_check {
 /* What a host says of its strategy. */
 struct sm_msg_traits {
 	char name[32], summary[160];
-	uint64_t traits; /* enum sm_trait */
+	char options[128]; /* their names with blanks between them */
+	uint64_t traits;   /* enum sm_trait */
 };
 
 enum sm_sample_flag {

@@ -116,6 +116,7 @@ class Strategy:
     """One way to get a child. Override start, spawn, wait, stop; server where there is one."""
 
     name, summary, traits = "", "", 0
+    options: tuple[str, ...] = ()  # names that setup.options ("name=value ...") may set
 
     def start(self, setup: Setup) -> None: ...
     def spawn(self, request: Request, child: Child): ...  # fills child, returns what wait() needs
@@ -179,10 +180,11 @@ def main(strategy: type[Strategy]) -> int:
                 setattr(end.contents, name, -1)
         return 0
 
+    names = (c.c_char_p * (len(strategy.options) + 1))(*(o.encode() for o in strategy.options))
     ops = Ops(size=c.sizeof(Ops), name=strategy.name.encode(), summary=strategy.summary.encode(),
               traits=strategy.traits, start=START(start), spawn=SPAWN(spawn), wait=WAIT(wait),
               stop=STOP(lambda me: started.pop(me).stop()),
-              server=SERVER(lambda me: started[me].server()))
+              server=SERVER(lambda me: started[me].server()), options=c.addressof(names))
     return library().sm_host_main(c.byref(ops), None)
 
 

@@ -15,6 +15,7 @@ import ctypes
 import sys
 
 WORK = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+HOOK = ctypes.PYFUNCTYPE(None)
 
 
 class Payload(ctypes.Structure):
@@ -28,6 +29,7 @@ class Payload(ctypes.Structure):
         ("after_fork_parent", ctypes.c_void_p),
         ("after_fork_child", ctypes.c_void_p),
         ("arg", ctypes.c_void_p),
+        ("before_serve", HOOK),
     ]
 
 
@@ -94,6 +96,14 @@ def fork_hook(name):
     return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
 
 
+def before_serve():
+    """What lives now lives on in every child: no collection there is to write into its pages."""
+    import gc  # part of the interpreter: loads nothing
+
+    gc.collect()
+    gc.freeze()
+
+
 def make_payload(space, work_code, check_code, check_text):
     def work():
         space["_"] = eval(work_code, space)
@@ -114,6 +124,7 @@ def make_payload(space, work_code, check_code, check_text):
         before_fork=fork_hook("PyOS_BeforeFork"),
         after_fork_parent=fork_hook("PyOS_AfterFork_Parent"),
         after_fork_child=fork_hook("PyOS_AfterFork_Child"),
+        before_serve=HOOK(before_serve),
     )
 
 

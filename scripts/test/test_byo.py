@@ -146,6 +146,56 @@ def test_payload_is_loaded(place: Path, spawnmark: Path) -> None:
     assert told.returncode == 0, told.stdout + told.stderr
 
 
+C_OPTIONS = {  # of minimal.c: it has one, and tells which value came, in a file
+    "	(void)fault;\n	*self": '	FILE *f = fopen("options", "a");\n\n	(void)fault;\n'
+    '	if (f) {\n		fprintf(f, "%s\\n", setup->options ? setup->options : "-");\n'
+    "		fclose(f);\n	}\n	*self",
+    "	const struct sm_ops ops": '	static const char *const names[] = { "size", NULL };\n'
+    "	const struct sm_ops ops",
+    "		.stop = stop,": "		.stop = stop,\n		.options = names,",
+    "#include <spawnmark.h>": "#include <spawnmark.h>\n#include <stdio.h>",
+}
+PY_OPTIONS = """import sys; sys.path[:0] = [sys.argv[1]]
+import cpython, spawnmark
+class Told(cpython.Popen):
+    options = ("warm", "size")
+    def start(self, setup):
+        with open("options", "a") as file:
+            print((setup.options or b"-").decode(), file=file)
+        super().start(setup)
+sys.exit(spawnmark.main(Told))
+"""
+
+
+@pytest.mark.parametrize("kind", ["c", "python"])
+def test_options(place: Path, spawnmark: Path, minimal: str, kind: str) -> None:
+    """What a scenario sets goes to the host whose strategy has it, and is told of its cases."""
+    if kind == "c":
+        for old, new in C_OPTIONS.items():
+            assert minimal.count(old) == 1, old
+            minimal = minimal.replace(old, new)
+        compile_host(place, minimal, "told")
+        command = "./told"
+    else:
+        (place / "told.py").write_text(PY_OPTIONS, encoding="utf-8")
+        command = f"{sys.executable} told.py {HOSTS}"
+    (place / "options").unlink(missing_ok=True)
+    (place / "tuned.ini").write_text(TINY + "[quick]\npool_size = 3, default\n", encoding="utf-8")
+    told = say(spawnmark, "run", "./tuned.ini", "--quick", "--host", f"mine={command}",
+               "--no-report", "-o", f"tuned-{kind}", cwd=place)
+    assert told.returncode == 0, told.stdout + told.stderr
+    run = runfile.read_json(place / f"tuned-{kind}" / "run.json")
+    assert runfile.check(run, "run.json") == []
+    assert {case["name"]: case["params"] for case in run["cases"]} == {
+        "tuned/popen/none": {}, "tuned/mine/none/pool_size=3": {"pool_size": "3"},
+        "tuned/mine/none/pool_size=default": {"pool_size": "default"}}
+    told_of = (place / "options").read_text("utf-8").split("\n")[:-1]
+    assert sorted(told_of) == ["-", "-", "size=3", "size=3"]  # one start a block
+    told = say(spawnmark, "run", "./tuned.ini", "--host", f"mine={command}", "--set", "trim=yes",
+               "-o", "bad", cwd=place)
+    assert told.returncode == 2 and "key 'trim'" in told.stderr, told.stderr
+
+
 BAD = [  # host, more options, exit status, message
     ("mine", [], 2, "expected NAME=COMMAND"),
     ("mine=", [], 2, "expected NAME=COMMAND"),
