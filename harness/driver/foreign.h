@@ -12,7 +12,8 @@ struct sm_rig;
 
 /* Strings are the arena's. */
 struct sm_foreign {
-	struct sm_ops ops; /* name, summary, traits and options, and no hook: those are the program's own */
+	struct sm_ops
+		ops; /* name, summary, traits and options, and no hook: those are the program's own */
 	const char *command;
 	char **argv;      /* the same in words */
 	const char *path; /* its program: absolute, or relative to where we are */
