@@ -186,6 +186,43 @@ static json_t *noise(const struct sm_result *r)
 			 (json_int_t)flagged, "lag1", lag);
 }
 
+static int by_count(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Page faults of a child until its work is done; of one made ahead, since it was handed over. */
+static json_t *faults(const struct sm_result *r)
+{
+	int32_t *v = NULL;
+	json_t *o = json_null();
+	int n = 0, room = 0, none = 0;
+
+	for (int i = 0; i < r->nblocks; i++)
+		room += r->blocks[i].nsamples;
+	v = malloc(((size_t)room + 1) * sizeof(*v));
+	for (int i = 0; v && i < r->nblocks; i++) {
+		for (int k = 0; k < r->blocks[i].nsamples; k++) {
+			const struct sm_sample *s = &r->blocks[i].samples[k];
+
+			if ((s->flags & (SM_SAMPLE_WARMUP | SM_SAMPLE_FAILED)) || s->minflt < 0 ||
+			    s->majflt < 0)
+				continue;
+			none += s->minflt + s->majflt == 0;
+			v[n++] = s->minflt + s->majflt;
+		}
+	}
+	if (n) {
+		qsort(v, (size_t)n, sizeof(*v), by_count);
+		o = json_pack("{s:i,s:i,s:i,s:i}", "n", n, "none", none, "p50", v[(n - 1) / 2],
+			      "max", v[n - 1]);
+	}
+	free(v);
+	return o;
+}
+
 static json_t *memory(const struct sm_result *r)
 {
 	json_t *list = json_array();
@@ -301,6 +338,7 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_object_set_new(o, "cpu", cpu(c, r));
 	json_object_set_new(o, "blocks", blocks(r));
 	json_object_set_new(o, "noise", noise(r));
+	json_object_set_new(o, "faults", faults(r));
 	json_object_set_new(o, "throughput", sm_json_throughput(c, r));
 	json_object_set_new(o, "memory", memory(r));
 	put_soak(o, r);

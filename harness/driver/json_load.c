@@ -59,6 +59,26 @@ static struct sm_estimate rate(const struct sm_result *r, int point, bool of_cpu
 	return e;
 }
 
+/* What pairs this point with another case's in the same block. */
+static json_t *by_block(const struct sm_result *r, int point)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < r->nloads; i++) {
+		const struct sm_load *l = &r->loads[i];
+
+		if (l->point != point)
+			continue;
+		json_array_append_new(
+			list,
+			json_pack("{s:i,s:o}", "index", l->block, "children_per_cpu_s",
+				  l->cpu.total_ns > 0 ? sm_json_real((double)l->children * 1e9 /
+								     (double)l->cpu.total_ns)
+						      : json_null()));
+	}
+	return list;
+}
+
 static void put_quantiles(json_t *row, const struct sm_result *r, int point, size_t room)
 {
 	const struct sm_metric *ready = sm_metric("ready");
@@ -102,6 +122,7 @@ static json_t *one_point(const struct sm_result *r, int point, int64_t cpus, int
 	json_object_set_new(row, "failed", json_integer((json_int_t)s.failed));
 	put_rate(row, "children_per_s", &wall);
 	put_rate(row, "children_per_cpu_s", &cpu);
+	json_object_set_new(row, "blocks", by_block(r, point));
 	json_object_set_new(row, "user_ns", sm_json_mean(s.user, s.children));
 	json_object_set_new(row, "system_ns", sm_json_mean(s.system, s.children));
 	json_object_set_new(row, "busy_ns", sm_json_mean(s.busy, s.children));

@@ -150,6 +150,38 @@ static void test_metrics(void **state)
 	drop(&m);
 }
 
+/* Warm-ups, failures and what nobody counted are in no number. */
+static void test_faults(void **state)
+{
+	struct made m;
+	struct sm_block *b;
+	json_t *top, *c, *faults;
+
+	(void)state;
+	make(&m, 2);
+	b = &m.results[0].blocks[0];
+	for (int i = 0; i < b->nsamples; i++)
+		b->samples[i].minflt = b->samples[i].majflt = 0;
+	b->samples[0].minflt = 999; /* the warm-up */
+	b->samples[2].majflt = 2;
+	b = &m.results[0].blocks[1];
+	for (int i = 0; i < b->nsamples; i++)
+		b->samples[i].minflt = 7;
+	b->samples[1].minflt = -1;
+	b->samples[2].flags = SM_SAMPLE_FAILED;
+	b->samples[3].majflt = 0;
+	top = written(&m);
+	c = tiny_case(top, 0);
+	faults = json_object_get(c, "faults");
+	assert_int_equal(number(faults, "n"), 4); /* 0, 2, 0 and 7 */
+	assert_int_equal(number(faults, "none"), 2);
+	assert_int_equal(number(faults, "p50"), 0);
+	assert_int_equal(number(faults, "max"), 7);
+	assert_true(json_is_null(json_object_get(tiny_case(top, 1), "faults")));
+	json_decref(top);
+	drop(&m);
+}
+
 static void test_few_blocks_have_no_interval(void **state)
 {
 	struct made m;
@@ -170,7 +202,7 @@ static void test_throughput_row(void **state)
 {
 	struct made m;
 	struct sm_result *r;
-	json_t *top, *row;
+	json_t *top, *row, *of_block;
 
 	(void)state;
 	make(&m, 2);
@@ -203,6 +235,9 @@ static void test_throughput_row(void **state)
 	assert_int_equal(number(row, "children"), 600);
 	assert_float_equal(number(row, "children_per_s"), 200, 1e-9);
 	assert_float_equal(number(row, "children_per_cpu_s"), 400, 1e-9);
+	of_block = json_array_get(json_object_get(row, "blocks"), 2);
+	assert_int_equal(number(of_block, "index"), 2);
+	assert_float_equal(number(of_block, "children_per_cpu_s"), 600, 1e-9);
 	assert_float_equal(number(row, "rusage_ns"), 3, 1e-9);
 	assert_true(json_is_null(json_object_get(row, "busy_ns"))); /* unknown once: unknown */
 	assert_float_equal(number(row, "p50"), 1999900, 0.5);
@@ -386,6 +421,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_few_blocks_have_no_interval),
 		cmocka_unit_test(test_throughput_row),
 		cmocka_unit_test(test_isolation_rows),
