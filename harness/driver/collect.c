@@ -80,6 +80,9 @@ void sm_result_free(struct sm_result *r)
 		free(r->blocks[i].samples);
 	for (int i = 0; i < r->nloads; i++)
 		free(r->loads[i].samples);
+	for (int i = 0; i < r->npoints; i++)
+		free(r->points[i].got.samples);
+	free(r->points);
 	free(r->blocks);
 	free(r->loads);
 	free(r->memory);

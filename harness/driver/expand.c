@@ -26,7 +26,7 @@ static int refuse(struct sm_planner *p, const struct sm_key *key, const struct s
 	char words[120];
 
 	if (!(key->kinds & (1u << kind))) {
-		const char *fit[5] = { NULL };
+		const char *fit[SM_KIND_CAPACITY + 2] = { NULL };
 		const struct sm_key *kinds = &sm_keys[sm_key_find("kind")];
 
 		for (int i = 0, n = 0; kinds->words[i]; i++) {
@@ -198,7 +198,7 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 		sm_value_print(key, value, at[k], param->value, sizeof(param->value));
 		c->nparams++;
 	}
-	if (c->kind == SM_KIND_THROUGHPUT)
+	if (c->kind == SM_KIND_THROUGHPUT || c->kind == SM_KIND_CAPACITY)
 		c->pin = SM_PIN_SAME; /* whatever [global] says to the other kinds */
 	heed_exec(c);
 	err = check_target(p, &section->values[sm_key_find("target")], c);

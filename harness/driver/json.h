@@ -49,6 +49,11 @@ struct sm_number sm_metric_p50(const struct sm_metric *m, const struct sm_result
 json_t *sm_json_metrics(const struct sm_result *r);
 json_t *sm_json_ecdf(const struct sm_result *r);
 json_t *sm_json_timeline(const struct sm_result *r);
+/* Counted samples: neither warm-ups nor failures; a failed warm-up is both. */
+int sm_json_counted(const struct sm_block *b);
+/* cases[].open, .capacity of the kinds of these names. */
+json_t *sm_json_open(const struct sm_case *c, const struct sm_result *r);
+json_t *sm_json_capacity(const struct sm_case *c, const struct sm_result *r);
 json_t *sm_json_throughput(const struct sm_case *c, const struct sm_result *r);
 json_t *sm_json_case(const struct sm_run *run, int icase);
 /* Appends the google-benchmark rows of a case; *family counts on. */

@@ -8,7 +8,8 @@
 #include "../sys/sys.h"
 #include "cgroup.h"
 
-static const char *const kinds[] = { "latency", "throughput", "memory", "isolation" };
+static const char *const kinds[] = { "latency",   "throughput", "memory",
+				     "isolation", "open",       "capacity" };
 static const char *const pins[] = { "same", "sibling", "free" };
 
 static int warmups(const struct sm_block *b)
@@ -20,8 +21,7 @@ static int warmups(const struct sm_block *b)
 	return n;
 }
 
-/* Samples that count: neither warm-ups nor failures; a failed warm-up is both. */
-static int counted(const struct sm_block *b)
+int sm_json_counted(const struct sm_block *b)
 {
 	int n = 0;
 
@@ -33,10 +33,13 @@ static int counted(const struct sm_block *b)
 static bool has_data(const struct sm_result *r)
 {
 	for (int i = 0; i < r->nblocks; i++)
-		if (counted(&r->blocks[i]))
+		if (sm_json_counted(&r->blocks[i]))
 			return true;
 	for (int i = 0; i < r->nloads; i++)
 		if (r->loads[i].children)
+			return true;
+	for (int i = 0; i < r->npoints; i++)
+		if (sm_json_counted(&r->points[i].got))
 			return true;
 	for (int i = 0; i < r->nmemory; i++)
 		if (r->memory[i].pss >= 0)
@@ -116,7 +119,7 @@ static json_t *cpu(const struct sm_case *c, const struct sm_result *r)
 		add(&user, r->blocks[i].cpu.user_ns);
 		add(&system, r->blocks[i].cpu.system_ns);
 	}
-	if (c->kind != SM_KIND_LATENCY || !n)
+	if ((c->kind != SM_KIND_LATENCY && c->kind != SM_KIND_OPEN) || !n)
 		return json_null();
 	return json_pack("{s:o,s:o,s:o,s:o,s:I}", "accounting",
 			 sm_json_text(sm_accounting_name(r->accounting)), "per_child_ns",
@@ -126,12 +129,18 @@ static json_t *cpu(const struct sm_case *c, const struct sm_result *r)
 
 static json_t *block(const struct sm_result *r, const struct sm_block *b)
 {
-	int64_t n = counted(b), failed = b->failed;
+	int64_t n = sm_json_counted(b), failed = b->failed;
 
 	for (int i = 0; i < r->nloads; i++) {
 		if (r->loads[i].block == b->index) {
 			n += r->loads[i].children;
 			failed += r->loads[i].failed;
+		}
+	}
+	for (int i = 0; i < r->npoints; i++) {
+		if (r->points[i].got.index == b->index) {
+			n += sm_json_counted(&r->points[i].got);
+			failed += r->points[i].got.failed;
 		}
 	}
 	return json_pack("{s:i,s:i,s:I,s:o,s:I,s:I,s:i,s:o,s:o,s:o,s:o}", "index", b->index,
@@ -312,7 +321,7 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 {
 	const struct sm_case *c = &run->plan->cases[icase];
 	const struct sm_result *r = &run->results[icase];
-	bool latency = c->kind == SM_KIND_LATENCY;
+	bool samples = c->kind == SM_KIND_LATENCY || c->kind == SM_KIND_OPEN;
 	json_t *o = json_object();
 
 	json_object_set_new(o, "name", sm_json_text(c->name));
@@ -333,7 +342,7 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_object_set_new(o, "errors", errors(run, r));
 	json_object_set_new(o, "floor", floor_of(run, c));
 	json_object_set_new(o, "metrics", sm_json_metrics(r));
-	json_object_set_new(o, "ecdf", latency ? sm_json_ecdf(r) : json_null());
+	json_object_set_new(o, "ecdf", samples ? sm_json_ecdf(r) : json_null());
 	json_object_set_new(o, "timeline", sm_json_timeline(r));
 	json_object_set_new(o, "cpu", cpu(c, r));
 	json_object_set_new(o, "blocks", blocks(r));
@@ -342,5 +351,9 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_object_set_new(o, "throughput", sm_json_throughput(c, r));
 	json_object_set_new(o, "memory", memory(r));
 	put_soak(o, r);
+	if (c->kind == SM_KIND_OPEN)
+		json_object_set_new(o, "open", sm_json_open(c, r));
+	if (c->kind == SM_KIND_CAPACITY)
+		json_object_set_new(o, "capacity", sm_json_capacity(c, r));
 	return o;
 }

@@ -76,6 +76,9 @@ double sm_metric_span(const struct sm_metric *m, const struct sm_sample *s)
 {
 	int64_t from = instant(s, m->from), to = instant(s, m->to);
 
+	/* Of an open loop: from its place in the schedule, or what it waited for would be hidden. */
+	if (m->from == offsetof(struct sm_sample, request_ns) && s->intended_ns)
+		from = s->intended_ns;
 	if (s->flags & (SM_SAMPLE_WARMUP | SM_SAMPLE_FAILED) || !from || !to)
 		return SM_METRIC_NONE;
 	return to < from ? 0 : (double)(to - from);

@@ -6,21 +6,26 @@
 
 #include "keys.h"
 
-static const char *const kinds[] = { "latency", "throughput", "memory", "isolation", NULL };
+static const char *const kinds[] = { "latency", "throughput", "memory", "isolation",
+				     "open",    "capacity",   NULL };
 static const char *const targets[] = { "dynamic", "static", "nolibc", NULL };
 static const char *const pins[] = { "same", "sibling", "free", NULL };
 static const char *const pages[] = { "4k", "thp", NULL };
 static const char *const switches[] = { "default", "no", "yes", NULL };
 static const char *const refills[] = { "default", "eager", "lazy", "paced", NULL };
+static const char *const arrivals[] = { "poisson", "steady", "burst", NULL };
 static const char *const attackers[] = { "root", "same", "undumpable", "other", NULL };
 
 #define LATENCY    (1u << SM_KIND_LATENCY)
 #define THROUGHPUT (1u << SM_KIND_THROUGHPUT)
 #define MEMORY     (1u << SM_KIND_MEMORY)
 #define ISOLATION  (1u << SM_KIND_ISOLATION)
+#define OPEN       (1u << SM_KIND_OPEN)
+#define CAPACITY   (1u << SM_KIND_CAPACITY)
 #define ALL        SM_ALL_KINDS
-/* Throughput gives each of its hosts a CPU of its own. */
-#define PINNED (ALL & ~THROUGHPUT)
+#define SCHEDULED  (OPEN | CAPACITY)
+/* Throughput gives each of its hosts a CPU of its own; a capacity is one CPU's. */
+#define PINNED (ALL & ~(THROUGHPUT | CAPACITY))
 #define SWEEP  SM_KEY_SWEEP
 #define LIST   SM_KEY_LIST
 
@@ -95,15 +100,16 @@ const struct sm_key sm_keys[] = {
 	  1, 1000, NULL, FIELD(blocks), "visits to each case, each with fresh processes" },
 	{ "samples", SM_KEY_INT, 0, LATENCY, NULL, "10",
 	  1, COUNT_MAX, NULL, FIELD(samples), "spawns in a block" },
-	{ "warmup", SM_KEY_INT, 0, LATENCY, NULL, "0",
-	  0, 1000, NULL, FIELD(warmup), "spawns before them, kept but not counted" },
+	{ "warmup", SM_KEY_INT, 0, LATENCY | SCHEDULED, NULL, "0",
+	  0, 1000, NULL, FIELD(warmup),
+	  "spawns before them, one at a time; not counted (kept only for kind = latency)" },
 	{ "exec_samples", SM_KEY_INT, 0, LATENCY, NULL, "0",
 	  0, COUNT_MAX, NULL, FIELD(exec_samples),
 	  "`samples` of strategies that exec every child, where that is dear; 0: the same" },
 	{ "exec_warmup", SM_KEY_INT, 0, LATENCY, NULL, "-1",
 	  -1, 1000, NULL, FIELD(exec_warmup),
 	  "`warmup` of the same: a fresh image has nothing to warm; -1: the same" },
-	{ "duration", SM_KEY_TIME, 0, THROUGHPUT, NULL, "500ms",
+	{ "duration", SM_KEY_TIME, 0, THROUGHPUT | SCHEDULED, NULL, "500ms",
 	  1, 3600000, NULL, FIELD(duration_ms), "time under load at each point" },
 	{ "timeout", SM_KEY_TIME, 0, ALL, NULL, "10s",
 	  1, 3600000, NULL, FIELD(timeout_ms), "longest life of one child" },
@@ -135,6 +141,29 @@ const struct sm_key sm_keys[] = {
 	  1, 4096, NULL, FIELD(cpus), "pinned hosts at a time; more than there are is left out" },
 	{ "in_flight", SM_KEY_INT, LIST, THROUGHPUT, NULL, "1",
 	  1, 256, NULL, FIELD(in_flight), "children that each host keeps in flight" },
+	{ "arrivals", SM_KEY_CHOICE, SWEEP, SCHEDULED, NULL, "poisson",
+	  0, 0, arrivals, FIELD(arrivals),
+	  "when children are asked for: at random, evenly, or `burst` of them at once" },
+	{ "burst", SM_KEY_INT, 0, SCHEDULED, NULL, "8",
+	  1, 256, NULL, FIELD(burst), "children at once with arrivals = burst; the rate stays" },
+	{ "rate", SM_KEY_INT, SWEEP, OPEN, NULL, "100",
+	  1, COUNT_MAX, NULL, FIELD(rate), "children asked for per second" },
+	{ "limit", SM_KEY_INT, 0, SCHEDULED, NULL, "64",
+	  1, SM_IN_FLIGHT_MAX, NULL, FIELD(limit),
+	  "children in flight; one that comes then waits in the parent, and its latency counts" },
+	{ "patience", SM_KEY_TIME, 0, SCHEDULED, NULL, "1s",
+	  1, 60000, NULL, FIELD(patience_ms),
+	  "one that has waited so long in the parent ends the point: overloaded" },
+	{ "rates", SM_KEY_INT, LIST, CAPACITY, NULL, "25, 50, 100, 200, 400, 800, 1600, 3200, 6400",
+	  1, COUNT_MAX, NULL, FIELD(rates),
+	  "children per second: tried from the lowest on until one is too much" },
+	{ "bound", SM_KEY_TIME, 0, CAPACITY, NULL, "10ms",
+	  1, 3600000, NULL, FIELD(bound_ms), "what the p99 of `ready` must keep under" },
+	{ "longest", SM_KEY_TIME, 0, CAPACITY, NULL, "3s",
+	  1, 3600000, NULL, FIELD(longest_ms),
+	  "a low rate is kept up beyond `duration`, until n carries a p99, but no longer than this" },
+	{ "points", SM_KEY_INT, 0, CAPACITY, NULL, "20",
+	  1, 64, NULL, FIELD(points), "most points that a block's search may try" },
 	{ "alive", SM_KEY_INT, LIST, MEMORY, NULL, "1, 16, 64",
 	  1, 256, NULL, FIELD(alive), "children alive when memory is read" },
 	{ "attacker", SM_KEY_CHOICE, SWEEP, ISOLATION, NULL, "root, same, undumpable, other",

@@ -32,7 +32,7 @@ enum sm_key_flag {
 	SM_KEY_LIST = 1 << 1,  /* a comma list whose values stay inside one case */
 };
 
-#define SM_ALL_KINDS 0xfu
+#define SM_ALL_KINDS 0x3fu
 
 struct sm_key {
 	const char *name;
@@ -52,7 +52,7 @@ struct sm_key {
 extern const struct sm_key sm_keys[];
 extern const int sm_key_count;
 
-#define SM_KEYS_MAX 48
+#define SM_KEYS_MAX 64
 
 /* Index into sm_keys, or -1. */
 int sm_key_find(const char *name);

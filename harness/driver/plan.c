@@ -165,6 +165,8 @@ static int set_seed_and_budget(struct sm_planner *p)
 			return -errno;
 		plan->seed = fresh % 1000000 + 1;
 	}
+	for (int i = 0; i < plan->ncases; i++)
+		plan->cases[i].seed = plan->seed;
 	return 0;
 }
 

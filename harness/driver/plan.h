@@ -12,9 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../spawnmark.h"
+#include "../host/proto.h"
 
-enum sm_kind { SM_KIND_LATENCY, SM_KIND_THROUGHPUT, SM_KIND_MEMORY, SM_KIND_ISOLATION };
+enum sm_kind {
+	SM_KIND_LATENCY,
+	SM_KIND_THROUGHPUT,
+	SM_KIND_MEMORY,
+	SM_KIND_ISOLATION,
+	SM_KIND_OPEN,     /* arrivals at one rate, whatever becomes of the children */
+	SM_KIND_CAPACITY, /* the highest such rate at which `ready` p99 keeps under a bound */
+};
 enum sm_pin { SM_PIN_SAME, SM_PIN_SIBLING, SM_PIN_FREE };
 enum sm_attacker {
 	SM_ATTACKER_ROOT,       /* parent and child are root */
@@ -67,6 +74,15 @@ struct sm_case {
 	int64_t ballast_mb, ballast_vmas, ballast_fds, ballast_threads;
 	struct sm_list cpus, in_flight; /* throughput: every pair is a point of this case */
 	struct sm_list alive;           /* memory */
+	enum sm_arrivals arrivals;      /* open, capacity: this and the next four */
+	int burst;                      /* children at once */
+	int limit;                      /* in flight; whoever comes then waits in the parent */
+	int64_t patience_ms;            /* for so long, else the point is overloaded and ends */
+	uint64_t seed;                  /* of schedules: the plan's */
+	int64_t rate;                   /* open: children per second */
+	struct sm_list rates;           /* capacity: the first points of the search */
+	int64_t bound_ms, longest_ms;   /* capacity: of ready p99; of a point with few arrivals */
+	int points;                     /* capacity: most of a block */
 	enum sm_attacker attacker;      /* isolation */
 	int siblings;
 	const char *options; /* "name=value …", of the strategy; NULL: its defaults */

@@ -24,6 +24,24 @@ struct sm_block {
 	int nsamples, failed;      /* failed samples are among them, flagged */
 	struct sm_cpu cpu;         /* parent, server and children over the measured command */
 	int64_t steal_ns, nivcsw, majflt;
+	int64_t offered, missed,
+		wall_ns; /* open loop: arrivals, those not tried; to the last end */
+};
+
+/* What the samples of one point say of a bound. */
+enum sm_rate_verdict {
+	SM_RATE_UNKNOWN,  /* too few to carry a p99, and the median is under the bound */
+	SM_RATE_HOLDS,    /* ready p99 <= bound */
+	SM_RATE_FAILS,    /* ready p99 > bound, overloaded, or spawns failed */
+	SM_RATE_HOPELESS, /* even the fastest child is slower than the bound */
+};
+
+/* One rate that a capacity search tried. */
+struct sm_point {
+	double rate; /* children per second */
+	int point;   /* the try's place in its block's search */
+	enum sm_rate_verdict verdict;
+	struct sm_block got; /* its samples, CPU … */
 };
 
 /* One throughput point of one block. */
@@ -68,6 +86,8 @@ struct sm_result {
 	int nblocks;
 	struct sm_load *loads;
 	int nloads;
+	struct sm_point *points;
+	int npoints;
 	struct sm_memory *memory;
 	int nmemory;
 	struct sm_soak *soak;

@@ -53,6 +53,8 @@ static size_t count(const struct sm_run *run)
 			n += (size_t)r->blocks[k].nsamples;
 		for (int k = 0; k < r->nloads; k++)
 			n += (size_t)r->loads[k].nsamples;
+		for (int k = 0; k < r->npoints; k++)
+			n += (size_t)r->points[k].got.nsamples;
 	}
 	return n;
 }
@@ -125,6 +127,13 @@ static int write_all(gzFile gz, const struct sm_run *run)
 					   (uint32_t)l->order };
 
 			err = rows(gz, own, l->samples, l->nsamples);
+		}
+		for (int k = 0; k < r->npoints && !err; k++) {
+			const struct sm_block *b = &r->points[k].got;
+			uint32_t own[] = { (uint32_t)i, (uint32_t)b->index,
+					   (uint32_t)r->points[k].point, (uint32_t)b->order };
+
+			err = rows(gz, own, b->samples, b->nsamples);
 		}
 	}
 	return err;

@@ -136,8 +136,8 @@ static void gather(void *arg, int from, uint16_t type, const void *data, uint32_
 	}
 }
 
-static void finish_block(struct sm_block *b, const struct sm_tally *before,
-			 const struct sm_tally *after, const struct sm_msg_done *done)
+void sm_block_finish(struct sm_block *b, const struct sm_tally *before,
+		     const struct sm_tally *after, const struct sm_msg_done *done)
 {
 	b->steal_ns = after->machine.steal_ns - before->machine.steal_ns;
 	b->nivcsw = done->parent_nivcsw;
@@ -221,7 +221,7 @@ int sm_visit_latency(struct sm_stay *stay)
 	sm_tally_take(&after, &host, 1, &set);
 	sm_tally_between(&before, &after, &done, 1, b->samples, b->nsamples, stay->r->accounting,
 			 &b->cpu, &rusage_ns);
-	finish_block(b, &before, &after, &done);
+	sm_block_finish(b, &before, &after, &done);
 out:
 	sm_hostproc_end(stay->rig, &host, 1, !err);
 	return err;
@@ -240,11 +240,9 @@ static void empty_block(struct sm_block *b)
 int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, int block, int order)
 {
 	static int (*const by_kind[])(struct sm_stay *) = {
-		[SM_KIND_LATENCY] = sm_visit_latency,
-		[SM_KIND_THROUGHPUT] = sm_visit_throughput,
-		[SM_KIND_MEMORY] = sm_visit_memory,
-		[SM_KIND_ISOLATION] = sm_visit_isolation,
-
+		[SM_KIND_LATENCY] = sm_visit_latency, [SM_KIND_THROUGHPUT] = sm_visit_throughput,
+		[SM_KIND_MEMORY] = sm_visit_memory,   [SM_KIND_ISOLATION] = sm_visit_isolation,
+		[SM_KIND_OPEN] = sm_visit_open,       [SM_KIND_CAPACITY] = sm_visit_capacity,
 	};
 	struct sm_stay stay = { .rig = rig, .c = c, .r = r, .block = block, .order = order };
 	struct sm_block *b = sm_collect_one(&r->blocks, r->nblocks, sizeof(*b));

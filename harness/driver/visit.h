@@ -30,6 +30,8 @@ int sm_visit_latency(struct sm_stay *stay);
 int sm_visit_throughput(struct sm_stay *stay);
 int sm_visit_memory(struct sm_stay *stay);
 int sm_visit_isolation(struct sm_stay *stay);
+int sm_visit_open(struct sm_stay *stay);
+int sm_visit_capacity(struct sm_stay *stay);
 
 /* Looks at parent and server after so many spawns of the block; see struct sm_soak. */
 int sm_audit(struct sm_stay *stay, const struct sm_hostproc *host, int64_t spawns);
@@ -60,6 +62,10 @@ void sm_tally_between(const struct sm_tally *a, const struct sm_tally *b,
 		      const struct sm_msg_done *done, int n, const struct sm_sample *samples,
 		      int nsamples, enum sm_accounting accounting, struct sm_cpu *cpu,
 		      int64_t *rusage_ns);
+
+/* The block's noise, and its failures, from its samples and what happened between the tallies. */
+void sm_block_finish(struct sm_block *b, const struct sm_tally *before,
+		     const struct sm_tally *after, const struct sm_msg_done *done);
 
 /* A host may be silent for so long while it does n spawns. */
 int64_t sm_silence_ms(const struct sm_case *c, int n);

@@ -20,7 +20,7 @@ static double uniform(uint64_t *state)
  */
 double sm_random_exponential(uint64_t *state)
 {
-	for (double whole = 0;; whole++) {
+	for (int whole = 0;; whole++) {
 		double first = uniform(state), last = first, next = uniform(state);
 		bool odd = true;
 
