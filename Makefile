@@ -41,7 +41,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: install all tests setup bench bench-quick conformance test report lint clean help soak
+.PHONY: install all tests setup bench bench-quick capacity conformance test report lint clean help soak
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(B)/micro ## build everything
@@ -141,6 +141,9 @@ conformance: all ## ask every check of every strategy, draw the matrix (CONFORM=
 
 soak: all ## 100 000 spawns of each strategy: descriptors, zombies and memory stay flat
 	$(Q)$(B)/spawnmark run soak
+
+capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (two minutes)
+	$(Q)$(B)/spawnmark run capacity
 
 report: ## draw the newest results again (RESULTS= chooses a folder)
 	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)

@@ -55,18 +55,17 @@ struct sm_found sm_search_found(const struct sm_search *s)
 {
 	struct sm_found found = { 0 };
 
+	for (int i = 0; i < s->n; i++)
+		if (s->verdicts[i] == SM_RATE_HOLDS && s->rates[i] > found.holds)
+			found.holds = s->rates[i];
 	for (int i = 0; i < s->n; i++) {
 		struct state st = state_of(s, s->rates[i]);
 
-		if (!has_failed(&st) || (found.fails > 0 && s->rates[i] >= found.fails))
+		if (!has_failed(&st) || s->rates[i] <= found.holds ||
+		    (found.fails > 0 && s->rates[i] >= found.fails))
 			continue;
 		found.fails = s->rates[i];
 		found.hopeless = st.hopeless;
-	}
-	for (int i = 0; i < s->n; i++) {
-		if (s->verdicts[i] == SM_RATE_HOLDS && s->rates[i] > found.holds &&
-		    (found.fails <= 0 || s->rates[i] < found.fails))
-			found.holds = s->rates[i];
 	}
 	return found;
 }
@@ -87,28 +86,43 @@ static double middle(const struct sm_found *found)
 	return mid >= 20 ? round(mid) : round(mid * 10) / 10;
 }
 
+static double highest(const struct sm_search *s)
+{
+	double rate = 0;
+
+	for (int i = 0; i < s->n; i++)
+		rate = s->rates[i] > rate ? s->rates[i] : rate;
+	return rate;
+}
+
+/* Was the last try the first failure of its rate, and no lower one has failed for good? */
+static bool doubtful(const struct sm_search *s, const struct sm_found *found)
+{
+	double rate = s->n ? s->rates[s->n - 1] : 0;
+	struct state st = state_of(s, rate);
+
+	return st.fails == 1 && !st.holds && !st.hopeless &&
+	       (found->fails <= 0 || rate < found->fails);
+}
+
 bool sm_search_next(const struct sm_search *s, double *rate)
 {
 	struct sm_found found = sm_search_found(s);
+	double top = highest(s);
 
 	if (s->n >= s->most)
 		return false;
-	if (s->n) {
-		struct state last = state_of(s, s->rates[s->n - 1]);
-
+	if (doubtful(s, &found)) {
 		*rate = s->rates[s->n - 1];
-		if (last.fails == 1 && !last.holds && !last.hopeless)
+		return true;
+	}
+	/* Nothing has failed for good yet, or nothing above it has been tried. */
+	for (int i = 0; i < s->nladder && !found.hopeless; i++) {
+		*rate = s->ladder[i];
+		if (*rate > top && (found.fails <= 0 || found.fails >= top))
 			return true;
 	}
-	if (found.fails <= 0) {
-		for (int i = 0; i < s->nladder; i++) {
-			*rate = s->ladder[i];
-			if (!tried(s, *rate))
-				return true;
-		}
-		return false;
-	}
-	if (found.holds <= 0 || found.fails / found.holds <= SM_SEARCH_STEP)
+	if (found.fails <= 0 || found.holds <= 0 || found.fails / found.holds <= SM_SEARCH_STEP)
 		return false;
 	*rate = middle(&found);
 	return *rate > found.holds && *rate < found.fails && !tried(s, *rate);

@@ -2,9 +2,10 @@
 /*
  * search.h - which rate to try next, and what the tries say: the logic of a capacity search alone.
  *
- * First the ladder, from its lowest rate until one fails; then the gap between the highest rate
- * that held and the lowest that failed is halved (by ratio), until it is narrow or the tries are
- * used up. A failure is believed when it comes twice: one stall of the machine is not a limit.
+ * First the ladder, from its lowest rate until one fails and the next one too; then the gap between
+ * the highest rate that held and the lowest above it that failed is halved (by ratio), until it is
+ * narrow or the tries are used up. A failure is believed when it comes twice and no higher rate
+ * holds: a stall of the machine is not a limit.
  */
 #ifndef SM_SEARCH_H
 #define SM_SEARCH_H
@@ -32,9 +33,9 @@ void sm_search_add(struct sm_search *s, double rate, enum sm_rate_verdict verdic
 
 /* The end of a search, also of one that was cut short. */
 struct sm_found {
-	double holds;  /* the highest rate below `fails` that held; 0: none */
-	double fails;  /* the lowest that failed; 0: none */
-	bool hopeless; /* the lowest rate that failed was too much for the fastest child */
+	double holds;  /* the highest rate that held; 0: none */
+	double fails;  /* the lowest above it that failed; 0: none */
+	bool hopeless; /* at that rate even the fastest child was too slow */
 };
 struct sm_found sm_search_found(const struct sm_search *s);
 

@@ -30,6 +30,7 @@ struct machine {
 	double carries;
 	double blind_below; /* too few arrivals to say anything */
 	int stall, tries;
+	int bad_start; /* so many tries fail, whatever the rate */
 };
 
 static enum sm_rate_verdict ask(struct machine *m, double rate)
@@ -37,7 +38,7 @@ static enum sm_rate_verdict ask(struct machine *m, double rate)
 	m->tries++;
 	if (rate < m->blind_below)
 		return SM_RATE_UNKNOWN;
-	if (rate > m->carries || (m->stall && m->tries % m->stall == 0))
+	if (rate > m->carries || (m->stall && m->tries % m->stall == 0) || m->tries <= m->bad_start)
 		return SM_RATE_FAILS;
 	return SM_RATE_HOLDS;
 }
@@ -81,6 +82,16 @@ static void test_search_survives_stalls(void **state)
 	}
 }
 
+/* What failed twice at the lowest rate is a limit only when the next one fails too. */
+static void test_search_survives_a_bad_start(void **state)
+{
+	struct machine m = { .carries = 500, .bad_start = 2 };
+	struct sm_found f = search(&m, 64);
+
+	(void)state;
+	assert_true(f.holds <= 500 && f.fails > 500 && f.fails / f.holds < 1.12);
+}
+
 static void test_search_tells_where_it_ended(void **state)
 {
 	struct machine strong = { .carries = 1e9 }, weak = { .carries = 1 };
@@ -94,13 +105,13 @@ static void test_search_tells_where_it_ended(void **state)
 	assert_int_equal(strong.tries, 5);
 	f = search(&weak, 64);
 	assert_true(f.holds == 0 && f.fails == 100 && !f.hopeless); /* at most */
-	assert_int_equal(weak.tries, 2);
+	assert_int_equal(weak.tries, 3);                            /* 100 twice, 200 */
 	f = search(&blind, 64);
 	assert_true(f.holds <= 500 && f.fails > 500); /* what it cannot tell it passes by */
 	f = search(&mute, 64);
 	assert_true(f.holds == 0 && f.fails == 0);
 	assert_int_equal(mute.tries, 5);
-	f = search(&few, 6); /* 100, 200, 400, 800 twice, 566 */
+	f = search(&few, 6); /* 100, 200, 400, 800 twice, 1600 */
 	assert_int_equal(few.tries, 6);
 	assert_true(f.holds == 400 && f.fails == 800);
 }
@@ -384,6 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_search_closes_in),
 		cmocka_unit_test(test_search_survives_stalls),
+		cmocka_unit_test(test_search_survives_a_bad_start),
 		cmocka_unit_test(test_search_tells_where_it_ended),
 		cmocka_unit_test(test_search_stops_at_what_is_hopeless),
 		cmocka_unit_test(test_judge),
