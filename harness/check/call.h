@@ -30,8 +30,9 @@ struct sm_check_call {
 	const char *const *args; /* child: of the request, as a clone knows them */
 	struct sm_record *rec;   /* child: instants so far */
 	uint64_t seed;
-	uint32_t flags;                /* enum sm_check_call_flag */
-	int32_t sock;                  /* parent: the driver's; to be left alone */
+	uint32_t flags;  /* enum sm_check_call_flag */
+	int32_t sock;    /* parent: the driver's; to be left alone */
+	int32_t plan_fd; /* parent: the check's sandbox, for the strategy's setup; 0: none */
 	struct sm_msg_verdict verdict; /* out: parent */
 };
 

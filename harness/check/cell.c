@@ -26,6 +26,7 @@ void sm_cell_init(struct sm_cell *c, struct sm_cell_inside *inside, const struct
 		.payload = call->payload,
 		.thorough = call->flags & SM_CALL_THOROUGH,
 		.seed = call->seed,
+		.plan_fd = call->plan_fd,
 		.fault = { .size = sizeof(c->fault) },
 		.arg = "",
 		.inside = inside,
@@ -186,7 +187,7 @@ static const char *const *server_env(struct sm_cell *c, const char *const *more)
 
 int sm_cell_start_env(struct sm_cell *c, const char *const *more)
 {
-	struct sm_setup setup = { .size = sizeof(setup), .argv = c->argv };
+	struct sm_setup setup = { .size = sizeof(setup), .argv = c->argv, .plan_fd = c->plan_fd };
 	int err;
 
 	if (c->started)

@@ -86,6 +86,8 @@ struct sm_check {
 	const char *why;
 
 	const struct sm_check_payload *payload; /* NULL: none */
+	/* Layers, as a scenario writes them, in which every child is; NULL: none. See c->plan_fd. */
+	const char *sandbox;
 	sm_half *in_parent, *in_creator, *in_child;
 };
 
@@ -124,6 +126,7 @@ struct sm_cell {
 	struct sm_board *board; /* NULL: the check has no in_creator */
 	bool thorough;          /* --long */
 	uint64_t seed;
+	int plan_fd; /* in_parent: the plan of check->sandbox, which sm_cell_start() hands over; 0 */
 
 	/* in_parent */
 	void *self; /* of the strategy; NULL before sm_cell_start() */

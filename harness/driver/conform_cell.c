@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "../check/call.h"
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "../wire/pack.h"
 #include "foreign.h"
@@ -96,6 +97,7 @@ static int send_question(struct sm_asker *a, const struct sm_check *check, char 
 		.flags = opt->thorough ? SM_CALL_THOROUGH : 0,
 	};
 	const char *id[] = { check->id, NULL };
+	uint32_t layers = 0;
 	char *buf = malloc(ASK_BYTES);
 	struct sm_pack p = { .at = buf, .left = ASK_BYTES };
 	int err;
@@ -106,11 +108,14 @@ static int send_question(struct sm_asker *a, const struct sm_check *check, char 
 	sm_pack_vec(&p, (const char *const *)payload);
 	sm_pack_vec(&p, (const char *const *)a->rig.env);
 	sm_pack_vec(&p, id);
-	if (p.err)
+	if (check->sandbox && sm_sandbox_parse(check->sandbox, &layers))
+		err = sm_fail(fault, SM_STAGE_SANDBOX, EINVAL, "the check's sandbox is none");
+	else if (p.err)
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, -p.err,
 			      "the environment is longer than 128 KiB");
 	else
-		err = sm_hostproc_send(host, SM_CMD_CHECK, buf, (uint32_t)(p.at - buf), fault);
+		err = sm_hostproc_send_boxed(host, SM_CMD_CHECK, buf, (uint32_t)(p.at - buf),
+					     layers, payload, a->rig.env, fault);
 	free(buf);
 	return err;
 }

@@ -69,6 +69,13 @@ int sm_hostproc_start(struct sm_rig *rig, struct sm_hostproc *host, const struct
 
 int sm_hostproc_send(struct sm_hostproc *host, uint16_t command, const void *data, uint32_t bytes,
 		     struct sm_fault *fault);
+/*
+ * The same with a sandbox of these layers, for OPEN and CHECK, compiled for that command and
+ * environment. No layers: none.
+ */
+int sm_hostproc_send_boxed(struct sm_hostproc *host, uint16_t command, const void *data,
+			   uint32_t bytes, uint32_t layers, char *const *argv, char *const *env,
+			   struct sm_fault *fault);
 
 /* What to do with a message before DONE of host `from`; data is valid during the call alone. */
 typedef void sm_message_fn(void *arg, int from, uint16_t type, const void *data, uint32_t bytes);

@@ -12,6 +12,7 @@
 
 #include "../sys/sys.h"
 #include "../wire/pack.h"
+#include "sandbox.h"
 
 /* A frame that has begun arrives whole within this, or the host is broken. */
 #define FRAME_WAIT_MS 5000
@@ -74,10 +75,10 @@ static int died(struct sm_rig *rig, struct sm_hostproc *host, struct sm_fault *f
 	return -EPIPE;
 }
 
-int sm_hostproc_send(struct sm_hostproc *host, uint16_t command, const void *data, uint32_t bytes,
-		     struct sm_fault *fault)
+static int send_frame(struct sm_hostproc *host, uint16_t command, const void *data, uint32_t bytes,
+		      int plan, struct sm_fault *fault)
 {
-	int err = sm_frame_send(host->sock, command, data, bytes, NULL, 0);
+	int err = sm_frame_send(host->sock, command, data, bytes, &plan, plan > 0);
 
 	if (err == -EPIPE)
 		return died(NULL, host, fault);
@@ -85,6 +86,42 @@ int sm_hostproc_send(struct sm_hostproc *host, uint16_t command, const void *dat
 		sm_fail(fault, SM_STAGE_SEND, -err, "the host does not listen");
 		sm_hostproc_explain(host, fault);
 	}
+	return err;
+}
+
+int sm_hostproc_send(struct sm_hostproc *host, uint16_t command, const void *data, uint32_t bytes,
+		     struct sm_fault *fault)
+{
+	return send_frame(host, command, data, bytes, 0, fault);
+}
+
+/* A plan of the layers; 0: there are none. Or -errno. */
+static int compile(uint32_t layers, char *const *argv, char *const *env, struct sm_fault *fault)
+{
+	struct sm_arena *arena = layers ? sm_arena_new() : NULL;
+	struct sm_error error = { "the sandbox cannot be compiled: no memory" };
+	const char *const *needs;
+	int plan = -ENOMEM;
+
+	if (!layers)
+		return 0;
+	needs = arena ? sm_sandbox_needs(arena, (const char *const *)argv, (const char *const *)env)
+		      : NULL;
+	if (needs)
+		plan = sm_sandbox_compile(layers, needs, &error);
+	sm_arena_free(arena);
+	return plan < 0 ? sm_fail(fault, SM_STAGE_SANDBOX, -plan, error.text) : plan;
+}
+
+int sm_hostproc_send_boxed(struct sm_hostproc *host, uint16_t command, const void *data,
+			   uint32_t bytes, uint32_t layers, char *const *argv, char *const *env,
+			   struct sm_fault *fault)
+{
+	int plan = compile(layers, argv, env, fault);
+	int err = plan < 0 ? plan : send_frame(host, command, data, bytes, plan, fault);
+
+	if (plan > 0)
+		close(plan);
 	return err;
 }
 
@@ -222,8 +259,10 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, -p.err,
 			      "the payload's command and environment are longer than 128 KiB");
 	else
-		err = sm_hostproc_do(rig, host, SM_CMD_OPEN, buf, (uint32_t)(p.at - buf),
-				     open_silence_ms(c), &done, fault);
+		err = sm_hostproc_send_boxed(host, SM_CMD_OPEN, buf, (uint32_t)(p.at - buf),
+					     c->layers, c->argv, rig->env, fault);
+	if (!err)
+		err = sm_hostproc_await(rig, host, 1, open_silence_ms(c), NULL, NULL, &done, fault);
 	if (!err)
 		host->server = done.server_pid;
 	free(buf);

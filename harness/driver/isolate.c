@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../isolation/isolation.h"
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "collect.h"
 #include "visit.h"
@@ -146,6 +147,8 @@ int sm_visit_isolation(struct sm_stay *stay)
 	spec.reach = c->argv;
 	err = sm_stay_host_as(stay, &host, &spec, true);
 	stay->r->unavailable = err && host.barred;
+	if (c->layers & (1u << SM_LAYER_USER | 1u << SM_LAYER_IDS))
+		cmd.attacker_uid = 0xffffffffu; /* it has one of its own, and may have no other */
 	if (!err)
 		err = sm_hostproc_send(&host, SM_CMD_ISOLATE, &cmd, sizeof(cmd), &stay->fault);
 	/* Each attack is a child of its own with its own timeout; the host tells each as it ends. */
@@ -153,6 +156,9 @@ int sm_visit_isolation(struct sm_stay *stay)
 		err = sm_hostproc_await(stay->rig, &host, 1, sm_silence_ms(c, 64), gather, stay,
 					&done, &stay->fault);
 	sm_hostproc_end(stay->rig, &host, 1, !err);
+	/* What this machine can, its user may still not. */
+	if (err && spec.uid != SM_UID_STAY && stay->fault.stage == SM_STAGE_SANDBOX)
+		stay->r->unavailable = true;
 	free(padded.first);
 	free(padded.argv);
 	if (err) /* a matrix with holes would read as "absent" */

@@ -9,6 +9,7 @@
 
 #include "../sys/sys.h"
 #include "collect.h"
+#include "sandbox.h"
 
 int64_t sm_silence_ms(const struct sm_case *c, int n)
 {
@@ -237,6 +238,26 @@ static void empty_block(struct sm_block *b)
 	b->steal_ns = b->nivcsw = b->majflt = -1;
 }
 
+/*
+ * Has this machine all layers of the case? It is asked once: what is refused is no failure of the
+ * strategy, and no block may go without its layers.
+ */
+static int has_layers(struct sm_stay *stay)
+{
+	int layer, err;
+
+	if (!stay->c->layers || (stay->r->nblocks > 1 && !stay->r->unavailable))
+		return 0;
+	err = sm_sandbox_try(stay->c->layers, &layer);
+	if (!err)
+		return 0;
+	stay->r->unavailable = layer >= 0;
+	sm_fail_layer(&stay->fault, layer, -err);
+	snprintf(stay->fault.text, sizeof(stay->fault.text), "layer %s is refused here: %s",
+		 sm_layer_name(layer), strerror(-err));
+	return err;
+}
+
 int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, int block, int order)
 {
 	static int (*const by_kind[])(struct sm_stay *) = {
@@ -258,7 +279,9 @@ int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, i
 	b->cpu.user_ns = b->cpu.system_ns = b->cpu.total_ns = -1;
 	b->steal_ns = b->nivcsw = b->majflt = -1;
 	stay.fault.size = sizeof(stay.fault);
-	err = by_kind[c->kind](&stay);
+	err = has_layers(&stay);
+	if (!err)
+		err = by_kind[c->kind](&stay);
 	if (!err)
 		return 0;
 	empty_block(b);

@@ -31,6 +31,7 @@ static int run_check(struct sm_host_state *st, const struct sm_cmd_check *cmd)
 		.seed = cmd->seed,
 		.flags = cmd->flags,
 		.sock = st->sock,
+		.plan_fd = st->plan_fd,
 	};
 	sm_check_main_fn *run;
 	int64_t began = sm_now_ns();

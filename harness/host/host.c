@@ -137,6 +137,19 @@ static int prepare(struct sm_host_state *st)
 	return 0;
 }
 
+/* The first descriptor of OPEN or CHECK; nothing else carries any. */
+static void take_plan(struct sm_host_state *st, const struct sm_frame *f)
+{
+	bool takes = f->type == SM_CMD_OPEN || f->type == SM_CMD_CHECK;
+
+	for (unsigned int i = 0; i < f->nfds; i++) {
+		if (takes && !st->plan_fd && f->fds[i] > STDERR_FILENO)
+			st->plan_fd = f->fds[i];
+		else
+			close(f->fds[i]);
+	}
+}
+
 static int serve(struct sm_host_state *st)
 {
 	struct sm_frame f;
@@ -147,8 +160,7 @@ static int serve(struct sm_host_state *st)
 				    -1);
 		if (err)
 			return err;
-		for (unsigned int i = 0; i < f.nfds; i++)
-			close(f.fds[i]); /* no command carries any */
+		take_plan(st, &f);
 		err = obey(st, &f);
 		if (err)
 			return err;

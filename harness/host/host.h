@@ -73,6 +73,8 @@ struct sm_host_state {
 	int sock;
 	bool driver_gone, closing;
 
+	int plan_fd; /* of the sandbox that came with OPEN or CHECK; 0: none */
+
 	void *self; /* the strategy, when started */
 	bool started;
 	struct sm_ballast ballast;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "../sys/sys.h"
@@ -126,6 +127,7 @@ static int start(struct sm_host_state *st, const struct sm_cmd_open *cmd)
 		.envp = st->server_envp,
 		.payload = st->ops.traits & SM_PARENT_LOADS ? st->payload : NULL,
 		.options = st->options ? st->options[0] : NULL,
+		.plan_fd = st->plan_fd,
 	};
 	int err = st->ops.start(&st->self, &setup, &st->fault);
 
@@ -193,6 +195,9 @@ void sm_host_shut(struct sm_host_state *st)
 		st->ops.stop(st->self);
 	st->started = false;
 	st->self = NULL;
+	if (st->plan_fd)
+		close(st->plan_fd);
+	st->plan_fd = 0;
 	sm_secrets_free(st->secrets);
 	st->secrets = NULL;
 	sm_ballast_free(&st->ballast);

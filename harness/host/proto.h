@@ -18,7 +18,7 @@
 #define SM_IN_FLIGHT_MAX 256
 
 enum sm_msg {
-	/* driver -> host */
+	/* driver -> host. With OPEN and CHECK may come a descriptor: a sandbox's plan */
 	SM_CMD_OPEN = 1,  /* struct sm_cmd_open, then packed argv, envp, request args, {options} */
 	SM_CMD_LATENCY,   /* struct sm_cmd_latency -> SAMPLES*, DONE */
 	SM_CMD_LOAD,      /* struct sm_cmd_load -> SAMPLES*, DONE */
