@@ -213,9 +213,9 @@ def pss(run: Run, case: Case, alive: int | None) -> float | None:
     return None
 
 
-def attacker(run: Run) -> str | None:
+def attacker(run: Run, sandbox: str = "none") -> str | None:
     """Whose reach the summary shows: an unprivileged child of the same uid, if there is one."""
-    found = [f["attacker"] for f in run.isolation]
+    found = [f["attacker"] for f in run.isolation if f["sandbox"] == sandbox]
     if PREFERRED_ATTACKER in found:
         return PREFERRED_ATTACKER
     return found[0] if found else None
@@ -224,7 +224,7 @@ def attacker(run: Run) -> str | None:
 def findings(run: Run, strategy: str, payload: str, kind: str, who: str | None = None,
              sandbox: str = "none") -> list[dict[str, Any]]:
     """Isolation cells of one strategy with this very payload, by the summary's attacker or who."""
-    who = who or attacker(run)
+    who = who or attacker(run, sandbox)
     return [f for f in run.isolation if f["attacker"] == who
             and (f["strategy"], f["payload"], f["kind"], f["sandbox"])
             == (strategy, payload, kind, sandbox)]

@@ -74,10 +74,18 @@ def sandboxes(run: Run) -> list[str]:
     return sorted({f["sandbox"] for f in run.isolation}, key=lambda s: (s != "none", s))
 
 
+def attackers(run: Run) -> str:
+    """Whose findings the summary shows: 'same; in full: root'."""
+    plain = attacker(run)
+    said = [f"in {s}: {who}" for s in sandboxes(run)
+            if s != "none" and (who := attacker(run, s)) and who != plain]
+    return "; ".join([plain or "none", *said])
+
+
 def inherited(run: Run, sandbox: str | None = None) -> Table:
-    """Secret × strategy for the summary's attacker; in one sandbox, or side by side in all."""
+    """Secret × strategy for each sandbox's attacker in the summary; in one sandbox, or side by side in all."""
     rows = [f for f in run.isolation
-            if f["kind"] == "inherited" and f["attacker"] == attacker(run)
+            if f["kind"] == "inherited" and f["attacker"] == attacker(run, f["sandbox"])
             and sandbox in (None, f["sandbox"])]
     return _table(rows, {id(f): f["secret"] for f in rows})
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 import sandboxes
 import units
 from claims import claims
-from derive import attacker, groups, rate
-from isolation import ATTACKERS, inherited, reachable
+from derive import groups, rate
+from isolation import ATTACKERS, attackers, inherited, reachable
 from runfile import METRICS, Case, Run
 from sentence import about, sentence
 from summary import error_lines, incomplete_lines
@@ -111,7 +111,7 @@ def page(run: Run, drawn: dict[str, str]) -> str:
     return template("report.html", units=units, rate=rate, noise=_noise).render(
         run=run, sentence=unbroken(sentence(run)), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
-        pictures=pictures(run, drawn), attacker=attacker(run), inherited=inherited(run),
+        pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
         sandbox_heads=sandboxes.HEADS,

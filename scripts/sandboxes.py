@@ -2,7 +2,7 @@
 """What each sandbox adds to a strategy's latency: its cases against the same ones in `none`.
 
 Paired by block, as everything that compares two cases. The tail cannot be paired: p99 is of the
-pooled samples and stands as it is, with its interval.
+pooled samples and stands as it is.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def signed(est: Estimate | None, scale: float = 1e3) -> str:
 
 
 def tail(price: Price) -> str:
-    """p99 with its interval, in µs."""
+    """p99 in µs; with its interval, where there is one."""
     m = price.ready
     if m is None or m.p99 is None:
         return units.NOTHING
@@ -106,7 +106,7 @@ def tail(price: Price) -> str:
 
 #: Heads and cells of the whole table, for text and page alike.
 HEADS = ("strategy", "sandbox", "ready p50 µs [95 %]", "− none µs [95 %]", "÷ none [95 %]",
-         "p99 µs [95 %]", "n")
+         "p99 µs", "n")
 
 
 def cells(price: Price) -> list[str]:

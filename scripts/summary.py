@@ -120,7 +120,8 @@ def _sandboxed(run: Run) -> list[str]:
         part = leaks(run, strategy, payload, "reachable", sandbox=sandbox)
         if part:
             said.setdefault(sandbox, []).append(f"{strategy} {payload} {units.share(part)}")
-    return [f"reachable in {sandbox}: {', '.join(parts)}" for sandbox, parts in said.items()]
+    return [f"reachable in {sandbox} by {attacker(run, sandbox)}: {', '.join(parts)}"
+            for sandbox, parts in said.items()]
 
 
 def _claim_lines(run: Run) -> list[str]:

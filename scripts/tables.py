@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import units
-from derive import attacker, leaks
+from derive import leaks
+from isolation import attackers
 from runfile import Case, Run
 
 SWEPT = ("heap_mb", "heap_vmas", "heap_fds", "ballast_mb", "ballast_vmas", "ballast_fds")
@@ -46,7 +47,7 @@ def isolation_lines(run: Run) -> list[str]:
         return []
     form = "{:<14}{:<14}{:<10}{:>12}{:>12}"
     lines = [form.format("strategy", "payload", "sandbox", "inherited", "reachable")
-             + f"   attacker: {attacker(run)}"]
+             + f"   attacker: {attackers(run)}"]
     for strategy, payload, sandbox in found:
         said = [units.share(leaks(run, strategy, payload, kind, sandbox=sandbox))
                 for kind in ("inherited", "reachable")]

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../sys/sys.h"
@@ -157,6 +158,22 @@ static void scan_map(struct sm_scan *s, const struct files *f, const struct sm_m
 	scan_range(s, f, map, on, map->end);
 }
 
+/*
+ * These belong to root while the process is undumpable (proc(5)), as it is after a change of uid
+ * without an exec. But it may say of itself that it is not.
+ */
+static void open_own(struct files *f)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+
+	if (dumpable != 1)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	f->mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	f->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (dumpable != 1)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 void sm_scan_memory(struct sm_scan *s)
 {
 	struct files f;
@@ -168,8 +185,7 @@ void sm_scan_memory(struct sm_scan *s)
 		s->err = got;
 		return;
 	}
-	f.mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	f.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	open_own(&f);
 	while (!s->cut_short && (got = sm_maps_next(&maps, &map)) > 0) {
 		/* Gates into the kernel: the same bytes in every process, and no ordinary pages. */
 		if (map.readable && strncmp(map.name, "[vvar", 5) && strcmp(map.name, "[vsyscall]"))

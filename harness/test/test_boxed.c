@@ -225,7 +225,8 @@ static void test_full_stops_what_none_allows(void **state)
 	}
 	/* Seven attacks on parent and sibling, zygote's server too, but for its sockets. */
 	assert_in_range(stopped, 2 * 14, 2 * 14 + 7);
-	assert_true(inherited > 20); /* the scan sees enough to say so */
+	/* The scan sees enough to say so, in either: 18 kinds of the parent's, and other children's. */
+	assert_in_range(inherited, 2 * 18, 2 * 24);
 	json_decref(top);
 	tiny_free(&t);
 }

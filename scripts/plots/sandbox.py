@@ -21,7 +21,7 @@ def draw(run: Run, out: Path) -> str | None:
     found = [t for t in tables(run) if any(p.ready and p.added for p in t.rows)]
     if not found:
         return None
-    heights = [1.1 + 0.075 * len(t.sandboxes) * max(3, len(t.strategies)) for t in found]
+    heights = [1.3 + 0.075 * len(t.sandboxes) * max(3, len(t.strategies)) for t in found]
     fig, axes = style.figure(len(found), 2, (10.5, sum(heights) + 0.6), heights)
     for (left, right), table in zip(axes, found):
         _panel(left, table, "added")
@@ -29,11 +29,11 @@ def draw(run: Run, out: Path) -> str | None:
         left.set_xscale("symlog", linthresh=LINEAR_NS)
         left.axvline(0, color=style.MUTED, linewidth=0.8)
         left.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: _tick(v)))
-        left.set_title(f"{table.label}: ready p50 − none")
+        left.set_title(f"{table.label}\nready p50 − none")
         if any(p.ready and p.ready.p99 for p in table.rows):
             right.set_xscale("log")
             style.time_axis(right)
-        right.set_title("ready p99")
+        right.set_title("\nready p99")
         right.set_yticklabels([])
         right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [p.case for t in found for p in t.rows]

@@ -11,7 +11,7 @@ import pytest
 import runfile
 import sandboxes
 from derive import groups, leaks
-from isolation import reachable
+from isolation import attackers, inherited, reachable
 from page import page
 from plots import sandbox as plot
 from summary import WIDTH, markdown, summary
@@ -103,8 +103,19 @@ def test_reach_is_counted_by_sandbox(run: runfile.Run) -> None:
     names = [c.name for c in reachable(run, "same").cols if c.strategy == "zygote"]
     assert names == ["zygote none none", "zygote none full", "zygote python none"]
     assert [c.name for c in reachable(run, "same", "full").cols] == ["popen", "zygote"]
-    assert "reachable in full: popen none 0 of 8, zygote none 0 of 8" in \
+    assert "reachable in full by same: popen none 0 of 8, zygote none 0 of 8" in \
         summary(run).replace("\n", " ")
+
+
+def test_each_sandbox_has_its_attacker(golden: dict[str, Any], run: runfile.Run) -> None:
+    """As nobody can make every layer, full may have been attacked by root alone."""
+    golden["isolation"] = [f for f in golden["isolation"]
+                           if (f["sandbox"], f["attacker"]) != ("full", "same")]
+    assert attackers(run) == "same; in full: root"
+    assert "reachable in full by root: popen none 0 of 8" in summary(run).replace("\n", " ")
+    assert [c.sandbox for c in inherited(run).cols if c.strategy == "popen"] == \
+        ["none", "full", "none"]
+    assert "Inherited secrets (attacker same; in full: root)" in page(run, {})
 
 
 def test_alternative_text(run: runfile.Run, tmp_path: Path) -> None:
