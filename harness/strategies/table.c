@@ -6,7 +6,7 @@
 
 #include "common.h"
 
-/* clang-format off: one row a line */
+/* clang-format off */
 const struct sm_ops *const sm_strategies[] = {
 	&sm_fork_ops,
 	&sm_forkserver_ops,

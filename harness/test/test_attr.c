@@ -23,7 +23,7 @@
 #include "sys/attr.h"
 #include "sys/sys.h"
 
-/* clang-format off: one row a line */
+/* clang-format off */
 static const char *const real[] = {
 	"fork",
 	"forkserver",

@@ -25,7 +25,7 @@
 #include "sys/sys.h"
 #include "wire/frame.h"
 
-/* clang-format off: one row a line */
+/* clang-format off */
 static const char *const real[] = {
 	"fork",
 	"forkserver",

@@ -160,8 +160,9 @@ static void test_sweeps(void **state)
 	assert_int_equal(plan->ncases, 16 + 2 + 1 + 4);
 	names_are_unique(plan);
 	c = find(plan, "x/zygote/heap/heap_mb=64/heap_pages=thp/pin=free");
-	has_argv(c->argv, "build/payloads/heap|--mb|64|--vmas|0|--maps|0|--tables|0|--fds|0|--pages|thp|"
-			  "--write-percent|0");
+	has_argv(c->argv,
+		 "build/payloads/heap|--mb|64|--vmas|0|--maps|0|--tables|0|--fds|0|--pages|thp|"
+		 "--write-percent|0");
 	has_argv(c->host_argv, "build/sm-host");
 	assert_int_equal(c->pin, SM_PIN_FREE);
 	assert_int_equal(c->nparams, 3);

@@ -20,7 +20,7 @@
 #include "spawn_util.h"
 #include "sys/sys.h"
 
-/* clang-format off: one row a line */
+/* clang-format off */
 static const char *const real[] = {
 	"fork",
 	"forkserver",
