@@ -5,7 +5,6 @@
 #include "hatch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
@@ -14,17 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../atfork/atfork.h"
 #include "../sys/sys.h"
-
-/* A thread that was joined is counted until the kernel has let go of it: a moment. */
-#define LEAVE_WAIT_NS INT64_C(50000000)
-#define LEAVE_STEP_NS 20000
 
 /* Where libc keeps the number of this thread: clone clears it there when the thread ends. */
 static int *find_tid(void)
@@ -40,14 +34,15 @@ int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, co
 {
 	struct robust_list_head *head = NULL;
 	size_t bytes = 0;
+	int err;
 
 	(void)options;
 	memset(h, 0, sizeof(*h));
 	h->payload = payload;
 	h->atfork = sm_atfork_find();
-	h->tasks = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (h->tasks < 0 && errno != ENOENT)
-		return -errno;
+	err = sm_threads_open(&h->threads);
+	if (err)
+		return err;
 	h->tid = find_tid();
 	if (!syscall(SYS_get_robust_list, 0, &head, &bytes) && bytes == sizeof(*head)) {
 		h->robust = head;
@@ -59,89 +54,17 @@ int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, co
 
 void sm_hatchery_close(struct sm_hatchery *h)
 {
-	if (h->tasks >= 0)
-		close(h->tasks);
-	h->tasks = -1;
-}
-
-/* How many threads this process has. A directory has two links, and one for each below it. */
-static int count_threads(const struct sm_hatchery *h)
-{
-	struct stat st;
-
-	return h->tasks < 0 || fstat(h->tasks, &st) < 0 ? 1 : (int)st.st_nlink - 2;
-}
-
-/* What the kernel fills (getdents64(2)). */
-struct entry {
-	uint64_t ino;
-	int64_t off;
-	uint16_t bytes;
-	uint8_t type;
-	char name[];
-};
-
-static int append_thread(char *text, size_t size, const char *tid)
-{
-	char path[64], comm[32] = "?";
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%.16s/comm", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
-	if (n > 0)
-		comm[n - 1] = '\0'; /* in place of the newline */
-	if (fd >= 0)
-		close(fd);
-	return snprintf(text, size, "%s (%.16s)", comm, tid);
-}
-
-/*
- * "python3 (812), python3 (813)", as far as there is room. Without opendir(3), which allocates:
- * the fork handler of an allocator may hold its lock.
- */
-static void name_threads(const struct sm_hatchery *h, char *text, size_t size)
-{
-	char buf[2048] __attribute__((aligned(8)));
-	size_t at = 0;
-	long got;
-
-	lseek(h->tasks, 0, SEEK_SET);
-	got = syscall(SYS_getdents64, h->tasks, buf, sizeof(buf));
-	for (long i = 0; i < got && at + 2 < size;) {
-		const struct entry *e = (const struct entry *)(buf + i);
-
-		i += e->bytes;
-		if (e->name[0] == '.')
-			continue;
-		if (at)
-			at += (size_t)snprintf(text + at, size - at, ", ");
-		if (at < size)
-			at += (size_t)append_thread(text + at, size - at, e->name);
-	}
+	sm_threads_close(&h->threads);
 }
 
 /* 0, or -EDEADLK: the child would miss threads that somebody waits for. */
-static int refuse_threads(const struct sm_hatchery *h, struct sm_fault *fault)
+static int refuse_threads(struct sm_hatchery *h, struct sm_fault *fault)
 {
-	const struct timespec step = { .tv_nsec = LEAVE_STEP_NS };
-	int64_t end = 0;
-	char names[160] = "", text[240];
-	int n;
+	char names[160], text[240];
+	int n = sm_threads_missed(&h->threads, !!h->atfork, names, sizeof(names));
 
-	while ((n = count_threads(h)) > 1) {
-		int64_t now = sm_now_ns();
-
-		if (!end)
-			end = now + LEAVE_WAIT_NS;
-		if (now > end)
-			break;
-		nanosleep(&step, NULL);
-	}
-	if (n <= 1)
+	if (!n)
 		return 0;
-	name_threads(h, names, sizeof(names));
 	snprintf(text, sizeof(text), "the server has %d threads, a child would have one: %s", n,
 		 names);
 	return sm_fail(fault, SM_STAGE_THREADS, EDEADLK, text);

@@ -4,7 +4,7 @@
  *
  * clone3(CLONE_PARENT | CLONE_PIDFD | …) with all that a raw clone lacks: the fork handlers of the
  * payload and of every library run around it, libc's notion of the thread is repaired in the child,
- * a control group is entered at birth, and a server that has threads is refused.
+ * a control group is entered at birth, and a server that has threads is refused (threads.h).
  *
  * CLONE_CLEAR_SIGHAND is not among the flags: it would take libc's own handlers as well (glibc's
  * SIGSETXID, without which setuid(2) in a child that has threads ends it).
@@ -13,6 +13,7 @@
 #define SM_STRATEGIES_HATCH_H
 
 #include "../child/child.h"
+#include "threads.h"
 
 struct sm_atfork;
 struct sm_server_spec;
@@ -22,8 +23,8 @@ struct sm_hatchery {
 	const struct sm_payload *payload;
 	const struct sm_atfork *atfork; /* the libraries' handlers; NULL: not preloaded */
 	sigset_t handled;               /* signals for which the payload has handlers */
-	int tasks;                      /* /proc/self/task, to count threads; -1: no /proc */
-	int *tid;                       /* where libc keeps the thread's number; NULL: not found */
+	struct sm_threads threads;
+	int *tid;     /* where libc keeps the thread's number; NULL: not found */
 	void *robust; /* head of the list of robust mutexes, and its length; NULL: none */
 	size_t robust_bytes;
 	int old_clone; /* there is no clone3 */
