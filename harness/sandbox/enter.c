@@ -111,8 +111,12 @@ static int unshare_all(struct sm_berth *b, int *layer)
 
 	for (int i = 0; i < n; i++)
 		flags |= sm_has(b->sandbox, spaces[i].layer) ? spaces[i].flag : 0;
-	if (!flags || unshare(flags) == 0)
+	if (!flags)
 		return 0;
+	if (unshare(flags) == 0) {
+		b->apart = flags;
+		return 0;
+	}
 	err = -errno;
 	/* Nothing has changed yet; the first that fails alone is to blame. */
 	for (int i = 0; i < n; i++) {
@@ -123,10 +127,21 @@ static int unshare_all(struct sm_berth *b, int *layer)
 	return err;
 }
 
+/*
+ * A mount or a name that lands in the creator's namespace is the machine's: whatever went wrong
+ * before, it must not come to that.
+ */
+static int is_apart(const struct sm_berth *b, int flag)
+{
+	return b->apart & flag ? 0 : -EXDEV;
+}
+
 static int be_private(struct sm_berth *b)
 {
-	if (sm_has(b->sandbox, SM_LAYER_ROOT)) /* the template is */
-		return 0;
+	int err = is_apart(b, CLONE_NEWNS);
+
+	if (err || sm_has(b->sandbox, SM_LAYER_ROOT)) /* the template is */
+		return err;
 	return done(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 }
 
@@ -156,7 +171,7 @@ static int mount_tmp(struct sm_berth *b)
 	const struct sm_box *plan = b->sandbox->plan;
 	int trees[SM_BOX_TMP_MAX] = { 0 };
 	char options[64];
-	int err = 0;
+	int err = is_apart(b, CLONE_NEWNS);
 
 	for (uint32_t i = 0; i < plan->ntmp && !err; i++)
 		err = sm_root_take(plan, &sm_box_entries(plan)[first_in_tmp(plan) + i], &trees[i]);
@@ -171,16 +186,21 @@ static int mount_tmp(struct sm_berth *b)
 
 static int mount_proc(struct sm_berth *b)
 {
+	int err = is_apart(b, CLONE_NEWNS);
+
 	if (!sm_has(b->sandbox, SM_LAYER_MOUNT))
 		return 0;
+	if (err)
+		return err;
 	return done(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 }
 
 static int name_host(struct sm_berth *b)
 {
 	const char *name = b->sandbox->plan->host_name;
+	int err = is_apart(b, CLONE_NEWUTS);
 
-	return done(sethostname(name, strlen(name)));
+	return err ? err : done(sethostname(name, strlen(name)));
 }
 
 /* Only ever lower than they are: the request may have asked for less. */

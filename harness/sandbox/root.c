@@ -24,7 +24,8 @@
 #include "../sys/sys.h"
 #include "inside.h"
 
-#define BUILD_MS 10000
+#define BUILD_MS   10000
+#define OWN_MOUNTS "/proc/self/ns/mnt"
 
 /* Where the new root is mounted until it is the root: any directory does, in a namespace of ours. */
 #define STAGE "/tmp"
@@ -104,11 +105,23 @@ static int fill(const struct sm_box *plan, const int *trees)
 	return err;
 }
 
-static int build(const struct sm_box *plan)
+/* Whatever went wrong: not the root of the machine itself. */
+static int is_apart(ino_t creators)
+{
+	struct stat st;
+
+	if (stat(OWN_MOUNTS, &st) < 0)
+		return -errno;
+	return st.st_ino == creators ? -EXDEV : 0;
+}
+
+static int build(const struct sm_box *plan, ino_t creators)
 {
 	int trees[SM_BOX_ENTRIES_MAX] = { 0 };
-	int err;
+	int err = is_apart(creators);
 
+	if (err)
+		return err;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	err = take_trees(plan, trees);
@@ -130,13 +143,13 @@ static int build(const struct sm_box *plan)
 }
 
 /* Tells how it went, and stays until the creator has taken the namespace, or gone. */
-_Noreturn static void help(const struct sm_box *plan, const int gate[2])
+_Noreturn static void help(const struct sm_box *plan, ino_t creators, const int gate[2])
 {
 	int32_t err;
 	char byte;
 
 	close(gate[0]);
-	err = build(plan);
+	err = build(plan, creators);
 	if (send(gate[1], &err, sizeof(err), MSG_NOSIGNAL) == sizeof(err) && !err)
 		sm_read_all(gate[1], &byte, 1, BUILD_MS);
 	_exit(0);
@@ -157,16 +170,19 @@ static int take_namespace(pid_t helper, int gate)
 
 int sm_root_template(const struct sm_box *plan)
 {
+	struct stat st;
 	int gate[2], fd;
 	sigset_t old;
 	pid_t helper;
 
+	if (stat(OWN_MOUNTS, &st) < 0)
+		return -errno;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
 		return -errno;
 	sm_signals_block(&old);
 	helper = sm_raw_clone(CLONE_NEWNS);
 	if (helper == 0)
-		help(plan, gate);
+		help(plan, st.st_ino, gate);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	close(gate[1]);
 	fd = helper < 0 ? helper : take_namespace(helper, gate[0]);

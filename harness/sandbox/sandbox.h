@@ -88,7 +88,8 @@ struct sm_berth {
 	int gate[2];                      /* creator's end, child's end; -1: not needed */
 	int mounts, cgroup;               /* the sandbox's own, where the child has them; -1 */
 	int placed;                       /* born in its group: it need not go there */
-	int entered;                      /* a second sm_berth_enter() does nothing */
+	int apart;   /* CLONE_NEW... flags that the child has left its creator's by */
+	int entered; /* a second sm_berth_enter() does nothing */
 };
 
 /* Creator: before the clone. 0, or -errno and *layer. The descriptors are close-on-exec. */
