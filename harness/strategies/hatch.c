@@ -19,6 +19,7 @@
 
 #include "../atfork/atfork.h"
 #include "../sys/sys.h"
+#include "warm.h"
 
 /* Where libc keeps the number of this thread: clone clears it there when the thread ends. */
 static int *find_tid(void)
@@ -34,12 +35,15 @@ int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, co
 {
 	struct robust_list_head *head = NULL;
 	size_t bytes = 0;
-	int err;
+	struct sm_warm warm;
+	int err = sm_warm_read(&warm, options, NULL);
 
-	(void)options;
+	if (err)
+		return err;
 	memset(h, 0, sizeof(*h));
 	h->payload = payload;
 	h->atfork = sm_atfork_find();
+	sm_warm_server(&warm, payload);
 	err = sm_threads_open(&h->threads);
 	if (err)
 		return err;

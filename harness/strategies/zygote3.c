@@ -22,6 +22,7 @@
 #include "option.h"
 #include "request.h"
 #include "server.h"
+#include "warm.h"
 #include "zygote3.h"
 
 struct zygote3 {
@@ -113,11 +114,14 @@ static int await_ready(struct zygote3 *z, int timeout_ms, struct sm_fault *fault
 
 static int zygote3_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
+	struct sm_warm warm;
 	struct zygote3 *z;
 	int err = sm_check_setup(setup, fault);
 
 	if (!err)
 		err = sm_options_check(sm_setup_options(setup), sm_zygote3_ops.options, fault);
+	if (!err)
+		err = sm_warm_read(&warm, sm_setup_options(setup), fault);
 	if (!err && sm_setup_plan(setup))
 		err = sm_fail(fault, SM_STAGE_ARGUMENT, EOPNOTSUPP, "zygote3 takes no sandbox");
 	if (err)
@@ -321,7 +325,7 @@ static pid_t zygote3_server(void *self)
 	return ((struct zygote3 *)self)->server.pid;
 }
 
-static const char *const options[] = { "collapse", "trim", "freeze", "prefault", NULL };
+static const char *const options[] = { SM_WARM_OPTIONS, NULL };
 
 const struct sm_ops sm_zygote3_ops = {
 	.size = sizeof(sm_zygote3_ops),
