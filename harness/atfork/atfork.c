@@ -23,51 +23,62 @@ int __cxa_atexit(void (*fn)(void *arg), void *arg, void *dso);
 __attribute__((visibility("default"))) register_fn __register_atfork;
 
 struct entry {
-	handler *prepare, *parent, *child;
-	void *dso; /* whose it is; NULL: the program's */
+	handler *prepare, *parent, *child; /* all NULL: forgotten */
+	void *dso;                         /* whose it is; NULL: the program's */
 };
 
-/* Global because libraries register without a handle. Entries keep the order of registration. */
+/*
+ * Global because libraries register without a handle. Entries keep the order of registration.
+ * Who runs them takes no lock, which would write to memory that the other side of a clone has too,
+ * and with none of them reads this alone: so places are never moved or freed while in use.
+ */
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* who adds or forgets */
 	struct entry *at;
 	size_t n, room;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void forget(void *dso)
 {
-	size_t kept = 0;
-
 	pthread_mutex_lock(&all.lock);
 	for (size_t i = 0; i < all.n; i++) {
-		if (all.at[i].dso != dso)
-			all.at[kept++] = all.at[i];
+		if (all.at[i].dso == dso)
+			all.at[i] = (struct entry){ .dso = dso };
 	}
-	all.n = kept;
 	pthread_mutex_unlock(&all.lock);
+}
+
+/* The old place is left: somebody may be reading it. -ENOMEM. */
+static int make_room(void)
+{
+	size_t room = all.room ? 2 * all.room : 32;
+	struct entry *at;
+
+	if (all.n < all.room)
+		return 0;
+	at = calloc(room, sizeof(*at));
+	if (!at)
+		return -ENOMEM;
+	if (all.n)
+		memcpy(at, all.at, all.n * sizeof(*at));
+	__atomic_store_n(&all.at, at, __ATOMIC_RELEASE);
+	all.room = room;
+	return 0;
 }
 
 /* 1: the first of its object. -ENOMEM. */
 static int keep(const struct entry *e)
 {
-	int first = 1, err = 0;
+	int first = 1, err;
 
 	pthread_mutex_lock(&all.lock);
-	if (all.n == all.room) {
-		size_t room = all.room ? 2 * all.room : 32;
-		struct entry *at = reallocarray(all.at, room, sizeof(*at));
-
-		if (at) {
-			all.at = at;
-			all.room = room;
-		} else {
-			err = -ENOMEM;
-		}
-	}
+	err = make_room();
 	for (size_t i = 0; i < all.n; i++)
 		first &= all.at[i].dso != e->dso;
-	if (!err)
-		all.at[all.n++] = *e;
+	if (!err) {
+		all.at[all.n] = *e;
+		__atomic_store_n(&all.n, all.n + 1, __ATOMIC_RELEASE);
+	}
 	pthread_mutex_unlock(&all.lock);
 	return err ? err : first;
 }
@@ -88,52 +99,44 @@ int __register_atfork(handler *prepare, handler *parent, handler *child, void *d
 	return err < 0 ? -err : 0;
 }
 
-/* One entry; 0: there is none of that number. The lock is not held while a handler runs. */
-static int entry_at(size_t i, struct entry *e)
+static size_t count(void)
 {
-	int there;
+	return __atomic_load_n(&all.n, __ATOMIC_ACQUIRE);
+}
 
-	pthread_mutex_lock(&all.lock);
-	there = i < all.n;
-	if (there)
-		*e = all.at[i];
-	pthread_mutex_unlock(&all.lock);
-	return there;
+static const struct entry *entry_at(size_t i)
+{
+	return __atomic_load_n(&all.at, __ATOMIC_ACQUIRE) + i;
 }
 
 static void run_prepare(void)
 {
-	struct entry e;
-
-	for (size_t i = all.n; i-- > 0;) {
-		if (entry_at(i, &e) && e.prepare)
-			e.prepare();
+	for (size_t i = count(); i-- > 0;) {
+		if (entry_at(i)->prepare)
+			entry_at(i)->prepare();
 	}
 }
 
 static void run_parent(void)
 {
-	struct entry e;
-
-	for (size_t i = 0; entry_at(i, &e); i++) {
-		if (e.parent)
-			e.parent();
+	for (size_t i = 0; i < count(); i++) {
+		if (entry_at(i)->parent)
+			entry_at(i)->parent();
 	}
 }
 
 static void run_child(void)
 {
-	struct entry e;
-
-	for (size_t i = 0; entry_at(i, &e); i++) {
-		if (e.child)
-			e.child();
+	for (size_t i = 0; i < count(); i++) {
+		if (entry_at(i)->child)
+			entry_at(i)->child();
 	}
 }
 
 extern const struct sm_atfork sm_atfork_calls;
 __attribute__((visibility("default"))) const struct sm_atfork sm_atfork_calls = {
 	.size = sizeof(sm_atfork_calls),
+	.count = &all.n,
 	.prepare = run_prepare,
 	.parent = run_parent,
 	.child = run_child,
@@ -142,7 +145,8 @@ __attribute__((visibility("default"))) const struct sm_atfork sm_atfork_calls = 
 /*
  * What the server starts, and what its children start, is none of our business: takes this object,
  * the first one there, out of $LD_PRELOAD. A constructor, because a payload may start others and
- * copy its environment before anything else of ours runs.
+ * copy its environment before anything else of ours runs. The other variable is for this process
+ * as well (strategies/hatch.h), and has done its work.
  */
 __attribute__((constructor)) static void leave_environment(void)
 {
@@ -153,4 +157,5 @@ __attribute__((constructor)) static void leave_environment(void)
 		memmove(list, rest + 1, strlen(rest));
 	else
 		unsetenv("LD_PRELOAD");
+	unsetenv("LD_BIND_NOW");
 }

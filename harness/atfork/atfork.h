@@ -9,11 +9,13 @@
 #ifndef SM_ATFORK_H
 #define SM_ATFORK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* To be called around a clone, in this order; child in the child alone, parent when it failed too. */
 struct sm_atfork {
 	uint32_t size;
+	const size_t *count;   /* of registrations; 0: nothing is to be called */
 	void (*prepare)(void); /* the last one registered first */
 	void (*parent)(void);  /* in the order of registration; so is: */
 	void (*child)(void);

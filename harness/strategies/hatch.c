@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../atfork/atfork.h"
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "warm.h"
 
@@ -74,17 +75,18 @@ static int refuse_threads(struct sm_hatchery *h, struct sm_fault *fault)
 	return sm_fail(fault, SM_STAGE_THREADS, EDEADLK, text);
 }
 
-static void before(const struct sm_hatchery *h)
+static void before(struct sm_hatchery *h)
 {
+	h->has_handlers = h->atfork && *h->atfork->count;
 	if (h->payload->before_fork)
 		h->payload->before_fork();
-	if (h->atfork)
+	if (h->has_handlers)
 		h->atfork->prepare();
 }
 
 static void after(const struct sm_hatchery *h)
 {
-	if (h->atfork)
+	if (h->has_handlers)
 		h->atfork->parent();
 	if (h->payload->after_fork_parent)
 		h->payload->after_fork_parent();
@@ -102,6 +104,13 @@ static void repair(const struct sm_hatchery *h)
 	syscall(SYS_set_robust_list, head, h->robust_bytes);
 }
 
+/* What the child does, and where its pidfd is told. */
+struct what {
+	void (*born)(void *arg);
+	void *arg;
+	int *pidfd;
+};
+
 static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgroup,
 		 void (*born)(void *arg), void *arg)
 {
@@ -114,7 +123,7 @@ static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgr
 		attr.fields &= ~(uint32_t)SM_REQ_CGROUP;
 		birth->attr = &attr;
 	}
-	if (h->atfork)
+	if (h->has_handlers)
 		h->atfork->child();
 	if (h->payload->after_fork_child)
 		h->payload->after_fork_child();
@@ -124,17 +133,25 @@ static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgr
 		sm_child_born(h->payload, birth);
 }
 
-static pid_t clone_old(const struct sm_hatchery *h, uint64_t flags, int *pidfd)
+/* Where a child is born: of its sandbox, of its request, or with the server (-1). */
+struct birthplace {
+	int sandbox, request;
+};
+
+static pid_t clone_into(const struct clone_args *args, int place)
 {
-	/* The exit signal is the server's own, whatever is asked (kernel/fork.c:copy_process). */
-	return sm_raw_clone_pidfd((unsigned long)flags | SIGCHLD, pidfd, h->tid);
+	struct clone_args into = *args;
+
+	into.flags |= CLONE_INTO_CGROUP;
+	into.cgroup = (uint64_t)place;
+	return sm_raw_clone3(&into, CLONE_ARGS_SIZE_VER2);
 }
 
-/* By the newest way that kernel and policy allow. *cgroup_fd: -1 when it is not born there. */
-static pid_t clone_child(struct sm_hatchery *h, int *cgroup_fd, int *pidfd)
+/* By the newest way that kernel and policy allow. at->request: -1 when it is not born there. */
+static pid_t clone_child(struct sm_hatchery *h, struct birthplace *at, int *pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_PARENT | CLONE_PIDFD,
+		.flags = CLONE_PARENT | CLONE_PIDFD | sm_sandbox_clone_flags(h->sandbox),
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.child_tid = (uint64_t)(uintptr_t)h->tid,
 	};
@@ -142,23 +159,22 @@ static pid_t clone_child(struct sm_hatchery *h, int *cgroup_fd, int *pidfd)
 
 	if (h->tid)
 		args.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-	if (h->old_clone)
-		*cgroup_fd = -1;
-	if (*cgroup_fd >= 0) {
-		struct clone_args into = args;
-
-		into.flags |= CLONE_INTO_CGROUP;
-		into.cgroup = (uint64_t)*cgroup_fd;
-		pid = sm_raw_clone3(&into, CLONE_ARGS_SIZE_VER2);
+	if (at->sandbox >= 0) {
+		at->request = -1; /* it goes there from the sandbox's */
+		return clone_into(&args, at->sandbox);
+	}
+	if (at->request >= 0 && !h->old_clone) {
+		pid = clone_into(&args, at->request);
 		if (pid >= 0 || pid == -EAGAIN || pid == -ENOMEM)
 			return pid;
-		*cgroup_fd = -1; /* too old a kernel, a group with threads: it moves by itself */
 	}
+	at->request = -1; /* too old a kernel, a group with threads: it moves by itself */
 	pid = h->old_clone ? -ENOSYS : sm_raw_clone3(&args, CLONE_ARGS_SIZE_VER0);
 	if (pid == -ENOSYS || pid == -EPERM) { /* a filter that cannot look into clone3's struct */
 		h->old_clone |= pid == -ENOSYS;
 		*pidfd = -1;
-		pid = clone_old(h, args.flags, pidfd);
+		/* The exit signal is the server's own, whatever is asked (copy_process). */
+		pid = sm_raw_clone_pidfd((unsigned long)args.flags | SIGCHLD, pidfd, h->tid);
 	}
 	return pid;
 }
@@ -173,35 +189,54 @@ static int born_where(int cgroup_fd)
 	return cgroup_fd;
 }
 
-pid_t sm_hatch(struct sm_hatchery *h, struct sm_birth *birth, int cgroup_fd,
-	       void (*born)(void *arg), void *arg, int *pidfd, struct sm_fault *fault)
+/* The clone and what is close around it. The pid or -errno; *layer: the sandbox's that failed. */
+static pid_t hatch(struct sm_hatchery *h, struct sm_birth *birth, struct birthplace *at,
+		   const struct what *what, int *layer)
 {
+	struct sm_berth berth;
 	sigset_t old;
-	pid_t pid;
-	int err;
+	pid_t pid = sm_berth_open(&berth, h->sandbox, layer);
 
-	*pidfd = -1;
-	cgroup_fd = born_where(cgroup_fd);
-	before(h);
-	err = refuse_threads(h, fault);
-	if (err) {
-		after(h);
-		return err;
-	}
+	if (pid < 0)
+		return pid;
+	birth->berth = h->sandbox ? &berth : NULL;
 	birth->handled = &h->handled;
+	at->sandbox = sm_berth_birthplace(&berth);
 	sm_signals_block(&old);
 	if (!birth->sigmask)
 		birth->sigmask = &old;
 	birth->cloning_ns = sm_now_ns();
-	pid = clone_child(h, &cgroup_fd, pidfd);
+	pid = clone_child(h, at, what->pidfd);
 	if (pid == 0)
-		live(h, birth, cgroup_fd >= 0, born, arg);
+		live(h, birth, at->request >= 0, what->born, what->arg);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	after(h);
+	if (pid > 0)
+		sm_berth_admit(&berth, pid, SM_ADMIT_MS);
+	sm_berth_close(&berth);
+	birth->berth = NULL;
 	if (birth->sigmask == &old)
 		birth->sigmask = NULL;
-	if (pid > 0)
-		return pid;
+	*layer = pid < 0 ? sm_berth_blame(&berth, -pid) : -1;
+	return pid;
+}
+
+pid_t sm_hatch(struct sm_hatchery *h, struct sm_birth *birth, int cgroup_fd,
+	       void (*born)(void *arg), void *arg, int *pidfd, struct sm_fault *fault)
+{
+	struct birthplace at = { .request = born_where(cgroup_fd) };
+	const struct what what = { .born = born, .arg = arg, .pidfd = pidfd };
+	int layer = -1, refused;
+	pid_t pid = 0;
+
+	*pidfd = -1;
+	before(h);
+	refused = refuse_threads(h, fault);
+	if (!refused)
+		pid = hatch(h, birth, &at, &what, &layer);
+	after(h);
+	if (pid > 0 || refused)
+		return refused ? refused : pid;
 	*pidfd = -1; /* the kernel may have written a number before it failed: of nothing */
-	return sm_fail(fault, SM_STAGE_CLONE, -pid, NULL);
+	return layer < 0 ? sm_fail(fault, SM_STAGE_CLONE, -pid, NULL)
+			 : sm_fail_layer(fault, layer, -pid);
 }

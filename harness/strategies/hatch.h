@@ -16,6 +16,7 @@
 #include "threads.h"
 
 struct sm_atfork;
+struct sm_sandbox;
 struct sm_server_spec;
 
 /* The server's own; opened once, after the payload has loaded. */
@@ -27,7 +28,10 @@ struct sm_hatchery {
 	int *tid;     /* where libc keeps the thread's number; NULL: not found */
 	void *robust; /* head of the list of robust mutexes, and its length; NULL: none */
 	size_t robust_bytes;
-	int old_clone; /* there is no clone3 */
+	int old_clone;    /* there is no clone3 */
+	int has_handlers; /* libraries have registered any */
+	/* The caller's to set, once it is open; NULL: none. sm_hatch() fills birth->berth. */
+	const struct sm_sandbox *sandbox;
 };
 
 /* 0 or -errno. options: sm_setup.options as the server got them, NULL: none. */
@@ -39,18 +43,20 @@ void sm_hatchery_close(struct sm_hatchery *h);
  * caller's to fill. cgroup_fd: where it is born, if the kernel can (then attr of the child has
  * no SM_REQ_CGROUP any more); -1: with the server. Does not return in the child unless `born`
  * does: born(arg) is what the child does once libc and handlers are in order, with all signals
- * blocked. NULL: sm_child_born(payload, birth).
+ * blocked. NULL: sm_child_born(payload, birth). A born that waits for somebody has to enter
+ * birth->berth first: its creator lets it through meanwhile.
  *
  * Returns the pid and *pidfd (close-on-exec, the caller's; -1 where the kernel has none), or -errno
- * with the fault filled: stage SM_STAGE_CLONE; or SM_STAGE_THREADS, -EDEADLK, and its text names
+ * with the fault filled: stage SM_STAGE_CLONE; SM_STAGE_SANDBOX; or SM_STAGE_THREADS, -EDEADLK, and its text names
  * the threads.
  */
 pid_t sm_hatch(struct sm_hatchery *h, struct sm_birth *birth, int cgroup_fd,
 	       void (*born)(void *arg), void *arg, int *pidfd, struct sm_fault *fault);
 
 /*
- * Parent: what a server with a hatchery gets in its environment: the options, and the preload that
- * sees the libraries' fork handlers (atfork/atfork.h). $SM_ATFORK names the object; without, it
+ * Parent: what a server with a hatchery gets in its environment: the options; LD_BIND_NOW, or each
+ * child would look up anew whatever function it is the first to call (8 page faults of 29 with the
+ * payload none); and the preload that sees the libraries' fork handlers (atfork/atfork.h). $SM_ATFORK names the object; without, it
  * lies beside the program or library that this code is in; empty or not found: none, and the
  * libraries' handlers do not run.
  */

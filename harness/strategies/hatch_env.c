@@ -82,6 +82,7 @@ void sm_hatch_env(struct sm_hatch_env *env, const struct sm_setup *setup,
 		snprintf(env->options, sizeof(env->options), SM_OPTIONS_ENV "=%s", options);
 		spec->env[n++] = env->options;
 	}
+	spec->env[n++] = "LD_BIND_NOW=1";
 	if (!given && find_object(found, sizeof(found)))
 		given = found;
 	/* ld.so(8) splits the list at blanks and colons. */

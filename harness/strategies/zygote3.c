@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../wire/frame.h"
+#include "../wire/packet.h"
 #include "common.h"
 #include "hatch.h"
 #include "option.h"
@@ -30,6 +30,7 @@ struct zygote3 {
 	struct sm_server server;
 	int sock;                /* -1: there is no server */
 	int loading;             /* it has not said yet that it is ready */
+	int patience_ms;         /* how long its socket is waited for */
 	struct sm_places places; /* of the request in hand; untouched by those without */
 	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
 };
@@ -37,16 +38,24 @@ struct zygote3 {
 /* What a spawn works with. */
 struct turn {
 	const struct sm_req *req;
-	struct sm_frame frame;
-	struct sm_zygote3_reply reply;
 	struct sm_fault *fault;
+	struct sm_zygote3_reply reply;
+	struct sm_packet packet;
 };
 
-static void close_fds(struct sm_frame *frame)
+/* Receives a reply; timeout_ms as for sm_packet_recv(). */
+static int receive_reply(struct zygote3 *z, struct turn *t, int timeout_ms)
 {
-	for (unsigned int i = 0; i < frame->nfds; i++)
-		close(frame->fds[i]);
-	frame->nfds = 0;
+	int err = 0;
+
+	if (timeout_ms && timeout_ms != z->patience_ms) {
+		err = sm_packet_patience(z->sock, timeout_ms);
+		z->patience_ms = timeout_ms;
+	}
+	t->reply.pid = t->reply.err = 0;
+	t->packet.data = &t->reply;
+	t->packet.bytes = sizeof(t->reply);
+	return err ? err : sm_packet_recv(z->sock, &t->packet, timeout_ms);
 }
 
 /* Starts a server, which then loads. 0, or -errno and there is none. */
@@ -59,7 +68,7 @@ static int launch(struct zygote3 *z, struct sm_fault *fault)
 
 	if (!env)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
 		goto out;
 	}
@@ -73,6 +82,7 @@ static int launch(struct zygote3 *z, struct sm_fault *fault)
 	}
 	z->sock = pair[0];
 	z->loading = 1;
+	z->patience_ms = -1;
 out:
 	free(env);
 	return err;
@@ -90,13 +100,12 @@ static void drop_sock(struct zygote3 *z)
  */
 static int await_ready(struct zygote3 *z, int timeout_ms, struct sm_fault *fault)
 {
-	struct sm_frame frame;
 	int patience_ms = sm_server_patience_ms(&z->server), err;
+	struct turn t;
 
-	err = sm_frame_recv(z->sock, &frame, NULL, 0,
-			    timeout_ms < patience_ms ? timeout_ms : patience_ms);
-	if (!err && (frame.type != SM_ZYGOTE3_READY || frame.nfds)) {
-		close_fds(&frame);
+	err = receive_reply(z, &t, timeout_ms < patience_ms ? timeout_ms : patience_ms);
+	if (!err && (t.packet.bytes != SM_ZYGOTE3_REPLY_SHORT || t.reply.pid || t.packet.nfds)) {
+		sm_packet_close_fds(&t.packet);
 		err = -EPROTO;
 	}
 	z->loading = 0;
@@ -116,14 +125,12 @@ static int zygote3_start(void **self, const struct sm_setup *setup, struct sm_fa
 {
 	struct sm_warm warm;
 	struct zygote3 *z;
-	int err = sm_check_setup(setup, fault);
+	int err = sm_check_setup_sandboxed(setup, fault);
 
 	if (!err)
 		err = sm_options_check(sm_setup_options(setup), sm_zygote3_ops.options, fault);
 	if (!err)
 		err = sm_warm_read(&warm, sm_setup_options(setup), fault);
-	if (!err && sm_setup_plan(setup))
-		err = sm_fail(fault, SM_STAGE_ARGUMENT, EOPNOTSUPP, "zygote3 takes no sandbox");
 	if (err)
 		return err;
 	z = calloc(1, sizeof(*z));
@@ -148,32 +155,30 @@ static int zygote3_start(void **self, const struct sm_setup *setup, struct sm_fa
  */
 static void give_up(struct zygote3 *z, struct turn *t)
 {
-	struct sm_zygote3_reply *late = &t->reply;
-
-	late->pid = 0;
 	sm_server_kill(&z->server);
-	if (!sm_frame_recv(z->sock, &t->frame, late, sizeof(*late), 0))
-		close_fds(&t->frame);
-	if (late->pid > 0)
-		sm_kill_child(late->pid);
-	explicit_bzero(late, sizeof(*late));
+	if (!receive_reply(z, t, 0))
+		sm_packet_close_fds(&t->packet);
+	if (t->reply.pid > 0)
+		sm_kill_child(t->reply.pid);
 	drop_sock(z);
 }
 
 /* Sends the request and what goes beside it. -EPIPE: there is no server any more. */
-static int send_once(struct zygote3 *z, const struct turn *t, uint32_t bytes)
+static int send_once(struct zygote3 *z, struct turn *t, uint32_t bytes)
 {
-	int fds[SM_FRAME_FDS_MAX];
-	int n = t->req->fields ? sm_request_fds(t->req, fds, SM_FRAME_FDS_MAX) : 0;
+	int n = t->req->fields ? sm_request_fds(t->req, t->packet.fds, SM_FRAME_FDS_MAX) : 0;
 
 	if (n < 0)
 		return sm_fail_field(t->fault, SM_REQ_FDS, -n, "more than one message can carry");
-	n = sm_frame_send(z->sock, SM_ZYGOTE3_SPAWN, z->buf, bytes, fds, (unsigned int)n);
+	t->packet.data = z->buf;
+	t->packet.bytes = bytes;
+	t->packet.nfds = (uint32_t)n;
+	n = sm_packet_send(z->sock, &t->packet);
 	return n ? sm_fail(t->fault, SM_STAGE_SEND, -n, "the server takes no request") : 0;
 }
 
 /* A server that can be sent to: the one that there is, or another in its place. */
-static int have_server(struct zygote3 *z, const struct turn *t)
+static int have_server(struct zygote3 *z, struct turn *t)
 {
 	int err = 0;
 
@@ -184,7 +189,7 @@ static int have_server(struct zygote3 *z, const struct turn *t)
 	return err;
 }
 
-static int send_request(struct zygote3 *z, const struct turn *t)
+static int send_request(struct zygote3 *z, struct turn *t)
 {
 	int bytes = sm_request_pack(z->buf, sizeof(z->buf), t->req), err;
 
@@ -233,25 +238,23 @@ static int is_reply(const struct zygote3 *z, const struct turn *t)
 	const struct sm_zygote3_reply *r = &t->reply;
 	unsigned int more = r->pidfd ? 1 : 0;
 
-	if (t->frame.type != SM_ZYGOTE3_REPLY)
-		return 0;
 	if (r->err)
-		return r->err > 0 && t->frame.bytes == sizeof(*r) && !t->frame.nfds;
-	return r->pid > 0 && t->frame.bytes == SM_ZYGOTE3_REPLY_SHORT &&
-	       t->frame.nfds == count_pipes(z, t->req) + more;
+		return r->err > 0 && t->packet.bytes == sizeof(*r) && !t->packet.nfds;
+	return r->pid > 0 && t->packet.bytes == SM_ZYGOTE3_REPLY_SHORT &&
+	       t->packet.nfds == count_pipes(z, t->req) + more;
 }
 
 /* Receives the answer. 0: a child. *in_step: the next request can be answered in its turn. */
 static int receive(struct zygote3 *z, struct turn *t, int *in_step)
 {
 	struct sm_zygote3_reply *r = &t->reply;
-	int err = sm_frame_recv(z->sock, &t->frame, r, sizeof(*r), sm_poll_ms(t->req->timeout_ms));
+	int err = receive_reply(z, t, sm_poll_ms(t->req->timeout_ms));
 
 	*in_step = err == -EMFILE;
 	if (err)
 		return receive_failed(t, err);
 	if (!is_reply(z, t)) {
-		close_fds(&t->frame);
+		sm_packet_close_fds(&t->packet);
 		return sm_fail(t->fault, SM_STAGE_REPLY, EPROTO, "the server talks nonsense");
 	}
 	*in_step = 1;
@@ -274,24 +277,25 @@ static void take_child(const struct zygote3 *z, const struct turn *t, struct sm_
 	for (int i = 0; i < 3; i++) {
 		int given = t->req->fields & SM_REQ_FDS && z->places.at[i].src >= 0;
 
-		*ends[i] = given ? -1 : t->frame.fds[n++];
+		*ends[i] = given ? -1 : t->packet.fds[n++];
 	}
 	child->pid = t->reply.pid;
 	child->priv = -1;
-	sm_give_pidfd(child, t->reply.pidfd ? t->frame.fds[n] : -1);
+	sm_give_pidfd(child, t->reply.pidfd ? t->packet.fds[n] : -1);
 }
 
 static int zygote3_spawn(void *self, const struct sm_req *req, struct sm_child *child,
 			 struct sm_fault *fault)
 {
 	struct zygote3 *z = self;
-	struct turn t = { .fault = fault };
+	struct turn t;
 	struct sm_req own;
 	int err = sm_check_spawn(&req, &own, &z->places, child, fault), in_step;
 
 	if (err)
 		return err;
 	t.req = req;
+	t.fault = fault;
 	err = send_request(z, &t);
 	if (err) {
 		/* Unless nothing has been sent, the stream is out of step. */
@@ -331,7 +335,7 @@ const struct sm_ops sm_zygote3_ops = {
 	.size = sizeof(sm_zygote3_ops),
 	.name = "zygote3",
 	.summary = "a warm exec'd server makes the parent's children by clone3, fork handlers run",
-	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER,
+	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER | SM_SANDBOXES,
 	.start = zygote3_start,
 	.spawn = zygote3_spawn,
 	.wait = sm_wait_direct,

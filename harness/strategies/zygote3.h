@@ -2,18 +2,17 @@
 /*
  * zygote3.h - what parent and zygote3 say to each other.
  *
- * Frames over a socket pair that has no name: READY once, then one REPLY to each SPAWN, in order.
- * SPAWN holds a packed request (request.h) and what goes beside it. REPLY with a pid brings the
- * other ends of the child's pipes, then its pidfd where the kernel has one. With an errno as
- * well it tells of a child that was killed because they could not be sent: the parent reaps it.
+ * Packets (wire/packet.h) over a socket pair that has no name: the server says an empty reply when
+ * it is ready, then one to each request, in order. A request is what request.h packs, and what goes
+ * beside it. A reply with a pid brings the other ends of the child's pipes, then its pidfd where
+ * the kernel has one. With an errno as well it tells of a child that was killed because they could
+ * not be sent: the parent reaps it.
  */
 #ifndef SM_STRATEGIES_ZYGOTE3_H
 #define SM_STRATEGIES_ZYGOTE3_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-enum sm_zygote3_msg { SM_ZYGOTE3_READY = 1, SM_ZYGOTE3_SPAWN, SM_ZYGOTE3_REPLY };
 
 struct sm_zygote3_reply {
 	int32_t pid, stage, err, detail;

@@ -3,11 +3,13 @@
  * zygote3_serve.c - the server's half of zygote3: one request at a time, each a child.
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "../wire/frame.h"
+#include "../sandbox/sandbox.h"
+#include "../wire/packet.h"
 #include "common.h"
 #include "hatch.h"
 #include "option.h"
@@ -15,21 +17,20 @@
 #include "server.h"
 #include "zygote3.h"
 
+/*
+ * Pages of its own. After each clone the first write to a page copies it, so what every request
+ * writes stands together: the request's head on the first page; its tail, what was received and
+ * the beginning of the buffer on the third.
+ */
 struct nest {
+	struct sm_request request;
+	sigset_t mask; /* of the request in hand */
+	struct sm_packet packet;
+	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
+	struct sm_places places; /* of the request in hand, where it has any */
 	struct sm_hatchery hatchery;
 	int sock;
-	struct sm_request request;
-	struct sm_places places; /* of the request in hand, where it has any */
-	sigset_t mask;           /* the same */
-	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
 };
-
-static void close_fds(struct sm_frame *frame)
-{
-	for (unsigned int i = 0; i < frame->nfds; i++)
-		close(frame->fds[i]);
-	frame->nfds = 0;
-}
 
 static void tell(struct sm_zygote3_reply *reply, const struct sm_fault *fault)
 {
@@ -75,20 +76,20 @@ static void hatch(struct nest *nest, int64_t received_ns, struct sm_stdio *io, i
 }
 
 /* Takes what was received. 0 or -errno. */
-static int take(struct nest *nest, const struct sm_frame *frame)
+static int take(struct nest *nest)
 {
-	int err = frame->type == SM_ZYGOTE3_SPAWN
-			  ? sm_request_unpack(&nest->request, nest->buf, frame->bytes)
-			  : -EPROTO;
+	const struct sm_packet *p = &nest->packet;
+	int err = sm_request_unpack(&nest->request, nest->buf, p->bytes);
 
-	return err ? err : sm_request_adopt(&nest->request, frame->fds, frame->nfds, &nest->places);
+	return err ? err : sm_request_adopt(&nest->request, p->fds, p->nfds, &nest->places);
 }
 
-static int send_reply(struct nest *nest, const struct sm_zygote3_reply *reply, const int *fds,
-		      unsigned int n)
+/* The descriptors are in the packet already. */
+static int send_reply(struct nest *nest, struct sm_zygote3_reply *reply)
 {
-	return sm_frame_send(nest->sock, SM_ZYGOTE3_REPLY, reply,
-			     reply->err ? sizeof(*reply) : SM_ZYGOTE3_REPLY_SHORT, fds, n);
+	nest->packet.data = reply;
+	nest->packet.bytes = reply->err ? sizeof(*reply) : SM_ZYGOTE3_REPLY_SHORT;
+	return sm_packet_send(nest->sock, &nest->packet);
 }
 
 /*
@@ -100,30 +101,33 @@ static int tell_lost(struct nest *nest, struct sm_zygote3_reply *reply, int err)
 	kill(reply->pid, SIGKILL);
 	reply->stage = SM_STAGE_SEND;
 	reply->err = -err;
-	return send_reply(nest, reply, NULL, 0);
+	nest->packet.nfds = 0;
+	return send_reply(nest, reply);
 }
 
 /* Answers one request. 0, or -errno when there is nobody to answer. */
-static int answer(struct nest *nest, const struct sm_frame *frame, int err, int64_t received_ns)
+static int answer(struct nest *nest, int err, int64_t received_ns)
 {
 	struct sm_stdio io = { .child = { -1, -1, -1 }, .parent = { -1, -1, -1 } };
 	struct sm_zygote3_reply reply = { .stage = SM_STAGE_ARGUMENT };
-	int fds[4], pidfd = -1;
-	unsigned int n = 0;
+	struct sm_packet *p = &nest->packet;
+	int pidfd = -1;
 
 	if (!err)
-		err = take(nest, frame);
+		err = take(nest);
 	reply.err = -err;
 	if (!err)
 		hatch(nest, received_ns, &io, &pidfd, &reply);
+	sm_packet_close_fds(p); /* the child has its own, a refused request none */
 	for (int i = 0; i < 3 && reply.pid > 0; i++) {
 		if (io.parent[i] >= 0)
-			fds[n++] = io.parent[i];
+			p->fds[p->nfds++] = io.parent[i];
 	}
 	reply.pidfd = pidfd >= 0;
 	if (pidfd >= 0)
-		fds[n++] = pidfd;
-	err = send_reply(nest, &reply, fds, n);
+		p->fds[p->nfds++] = pidfd;
+	err = send_reply(nest, &reply);
+	p->nfds = 0;
 	if (err == -ETOOMANYREFS && reply.pid > 0)
 		err = tell_lost(nest, &reply, err);
 	sm_stdio_close_parent(&io);
@@ -146,35 +150,46 @@ static void forget(struct nest *nest, size_t bytes)
 /* Until the parent has gone. */
 static int serve(struct nest *nest)
 {
-	struct sm_frame frame = { .bytes = 0 };
-	int err = sm_frame_send(nest->sock, SM_ZYGOTE3_READY, NULL, 0, NULL, 0);
+	struct sm_packet *p = &nest->packet;
+	struct sm_zygote3_reply ready = { 0 };
+	int err = send_reply(nest, &ready);
 
 	while (!err) {
-		err = sm_frame_recv(nest->sock, &frame, nest->buf, sizeof(nest->buf), -1);
+		uint32_t bytes;
+
+		p->data = nest->buf;
+		p->bytes = sizeof(nest->buf);
+		err = sm_packet_recv(nest->sock, p, -1);
 		if (err && err != -EMSGSIZE && err != -EMFILE)
 			break;
-		err = answer(nest, &frame, err, sm_now_ns());
-		close_fds(&frame); /* the child has its own, a refused request none */
-		forget(nest, frame.bytes);
+		bytes = p->bytes;
+		err = answer(nest, err, sm_now_ns());
+		forget(nest, bytes);
 	}
 	return err == -EPIPE ? 0 : err;
 }
 
 int sm_zygote3_serve(const char *where, const struct sm_payload *payload)
 {
-	struct nest *nest = calloc(1, sizeof(*nest));
+	const struct sm_sandbox *sandbox = NULL;
+	struct nest *nest = mmap(NULL, sizeof(*nest), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char options[SM_OPTIONS_BYTES];
 	int err;
 
-	if (!nest)
-		return -ENOMEM;
+	if (nest == MAP_FAILED)
+		return -errno;
 	err = sm_server_take_fds(where, &nest->sock, 1);
+	if (!err)
+		err = sm_server_take_sandbox(&sandbox, where, 1);
 	if (!err)
 		err = sm_hatchery_open(&nest->hatchery, payload, sm_options_take(options));
 	if (!err) {
+		nest->hatchery.sandbox = sandbox;
 		err = serve(nest);
 		sm_hatchery_close(&nest->hatchery);
 	}
-	free(nest);
+	sm_sandbox_unload(sandbox);
+	munmap(nest, sizeof(*nest));
 	return err;
 }

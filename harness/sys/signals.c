@@ -9,6 +9,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <string.h>
 
 int sm_signals_block(sigset_t *old)
 {
@@ -36,6 +37,7 @@ void sm_signals_restore(const sigset_t *mask, const sigset_t *handled)
 {
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
 	sigset_t found;
+	uint64_t bits;
 
 	/*
 	 * execve(2): "dispositions of signals that are being caught are reset to the default",
@@ -46,8 +48,10 @@ void sm_signals_restore(const sigset_t *mask, const sigset_t *handled)
 		sm_signals_handled(&found);
 		handled = &found;
 	}
-	for (int sig = 1; sig < NSIG; sig++) {
-		if (sigismember(handled, sig) == 1)
+	/* As sm_req.sigmask: no call for each of 64, which in a clone faults libc's page in. */
+	memcpy(&bits, handled, sizeof(bits));
+	for (int sig = 1; bits; sig++, bits >>= 1) {
+		if (bits & 1)
 			sigaction(sig, &standard, NULL);
 	}
 	sigprocmask(SIG_SETMASK, mask, NULL);
