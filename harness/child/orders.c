@@ -80,7 +80,10 @@ const struct sm_order sm_orders[] = {
 
 const struct sm_order *sm_order(const char *word)
 {
-	size_t n = strcspn(word, "=");
+	size_t n = 0;
+
+	while (word[n] && word[n] != '=') /* strcspn(3) is far from all else that a clone calls */
+		n++;
 
 	for (const struct sm_order *o = sm_orders; o->name; o++) {
 		if (!strncmp(o->name, word, n) && !o->name[n])

@@ -77,7 +77,10 @@ static int refuse_threads(struct sm_hatchery *h, struct sm_fault *fault)
 
 static void before(struct sm_hatchery *h)
 {
-	h->has_handlers = h->atfork && *h->atfork->count;
+	int has = h->atfork && *h->atfork->count;
+
+	if (h->has_handlers != has) /* a write would copy the page */
+		h->has_handlers = has;
 	if (h->payload->before_fork)
 		h->payload->before_fork();
 	if (h->has_handlers)
