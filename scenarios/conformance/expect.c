@@ -76,6 +76,8 @@ const struct sm_expect sm_expects[] = {
 	{ "thread.lock.stdio", "zygote3", false, REFUSES },
 	{ "thread.lock.loader", "zygote3", false, REFUSES },
 	{ "thread.timer.again", "zygote3", false, REFUSES },
+	{ "memory.secret.freed", "zygote3", true,
+	  "free memory goes back to the kernel before the first child (option trim)" },
 	{ "thread.openmp", "zygote3", false, REFUSES ": libgomp has no fork handlers" },
 	{ "protocol.slow.blocks-nobody", "forkserver", false,
 	  "the accept loop receives, as CPython's does: here for half a second at most" },
