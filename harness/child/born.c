@@ -201,6 +201,8 @@ pid_t sm_child_clone(const struct sm_payload *payload, struct sm_birth *birth,
 	if (pid < 0)
 		return pid;
 	birth->berth = sandbox ? &berth : NULL;
+	if (birth->attr && birth->attr->fields & SM_REQ_CGROUP)
+		sm_berth_has_group(birth->berth);
 	sm_signals_block(&old);
 	if (!birth->sigmask)
 		birth->sigmask = &old;

@@ -45,6 +45,14 @@ int sm_berth_birthplace(struct sm_berth *berth)
 	return berth->cgroup;
 }
 
+void sm_berth_has_group(struct sm_berth *berth)
+{
+	if (!berth)
+		return;
+	berth->cgroup = -1;
+	berth->placed = 1;
+}
+
 pid_t sm_berth_clone(struct sm_berth *berth, unsigned long flags)
 {
 	struct clone_args args = { .cgroup = 0 };

@@ -104,6 +104,8 @@ pid_t sm_berth_clone(struct sm_berth *berth, unsigned long flags);
 int sm_berth_before_fork(struct sm_berth *berth, int *layer);
 int sm_berth_after_fork(struct sm_berth *berth);
 int sm_berth_birthplace(struct sm_berth *berth);
+/* Creator: the request has a control group of its own: that one is not the creator's either. */
+void sm_berth_has_group(struct sm_berth *berth);
 /* Whom to blame for a clone that failed with err (positive): the pid layer, or -1, no layer. */
 int sm_berth_blame(const struct sm_berth *berth, int err);
 /*

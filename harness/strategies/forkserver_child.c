@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "forkserver.h"
 
@@ -82,5 +83,7 @@ _Noreturn void sm_forkserver_child(struct sm_forkserver_hub *h, struct sm_birth 
 	birth->cwd = h->request.cwd[0];
 	if (h->request.attr.fields)
 		take_fields(h, birth);
+	if (h->request.attr.fields & SM_REQ_CGROUP)
+		sm_berth_has_group(birth->berth);
 	sm_child_born(h->payload, birth);
 }

@@ -148,8 +148,10 @@ _Noreturn static void become(const struct sm_launch *launch)
 	struct own own = { launch->report_child, -1 };
 	int err;
 
-	if (attr && attr->fields & SM_REQ_CGROUP)
+	if (attr && attr->fields & SM_REQ_CGROUP) {
 		own.cgroup = attr->cgroup_fd;
+		sm_berth_has_group(launch->berth);
+	}
 	/* First of all: no handler of the parent may run here, the less so after vfork. */
 	sm_signals_restore(&launch->mask, launch->handled);
 	err = sm_berth_stand_aside(launch->berth, launch->places);

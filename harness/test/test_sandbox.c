@@ -444,7 +444,8 @@ static void a_plan_that_is_none_is_refused(void **state)
 
 static void others_refuse_a_plan(void **state)
 {
-	static const char *const without[] = { "fork", "noop", "raw", "vfork" };
+	static const char *const without[] = { "fork", "noop",  "posix_spawn",
+					       "raw",  "shell", "vfork" };
 	int plan = compile(parse("nnp"));
 	struct su s;
 
@@ -505,7 +506,8 @@ static void a_trial_says_which_layers_there_are(void **state)
 #define EACH(test) \
 	{ #test " (popen)", test, NULL, NULL, (void *)"popen" }, \
 	{ #test " (zygote)", test, NULL, NULL, (void *)"zygote" }, \
-	{ #test " (forkserver)", test, NULL, NULL, (void *)"forkserver" }
+	{ #test " (forkserver)", test, NULL, NULL, (void *)"forkserver" }, \
+	{ #test " (zygote3)", test, NULL, NULL, (void *)"zygote3" }
 /* clang-format on */
 
 int main(int argc, char **argv)
