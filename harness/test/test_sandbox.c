@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -274,6 +276,56 @@ static void a_user_namespace_is_of_unprivileged_ids(void **state)
 	end(&s, &run);
 }
 
+static int read_host_name(void *arg)
+{
+	char name[64] = "";
+	int fd = open(arg, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWUTS) < 0 || gethostname(name, sizeof(name) - 1) < 0)
+		return 1;
+	close(fd);
+	return strcmp(name, "sandbox") ? 2 : 0;
+}
+
+static void the_host_has_another_name_inside(void **state)
+{
+	char before[64] = "", after[64] = "", path[64];
+	struct su_run run;
+	struct su s;
+
+	assert_int_equal(gethostname(before, sizeof(before) - 1), 0);
+	begin(&s, &run, *state, parse("uts"));
+	snprintf(path, sizeof(path), "/proc/%d/ns/uts", (int)run.child.pid);
+	su_in_fork(read_host_name, path);
+	assert_int_equal(gethostname(after, sizeof(after) - 1), 0);
+	assert_string_equal(before, after);
+	end(&s, &run);
+}
+
+/* As most hosts have it: what is mounted here is mounted there too, unless somebody sees to it. */
+static int among_shared_mounts(void *arg)
+{
+	static const char *const layers[] = { "mount", "root", "pid+mount" };
+	struct su_run run;
+	struct su s;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
+		return 1;
+	assert_true(has_line(getpid(), "mountinfo", " shared:"));
+	for (size_t i = 0; i < sizeof(layers) / sizeof(*layers); i++) {
+		begin(&s, &run, arg, parse(layers[i]));
+		assert_false(has_line(run.child.pid, "mountinfo", " shared:"));
+		assert_false(has_line(run.child.pid, "mountinfo", " master:"));
+		end(&s, &run);
+	}
+	return 0;
+}
+
+static void nothing_propagates(void **state)
+{
+	su_in_fork(among_shared_mounts, *state);
+}
+
 static void the_root_holds_what_is_said_and_no_more(void **state)
 {
 	static const char *const there[] = { "usr/bin", "lib64", "dev/null", "tmp", "proc/1" };
@@ -517,6 +569,8 @@ int main(int argc, char **argv)
 		EACH(the_presets_show),
 		EACH(a_pid_namespace_has_its_own_proc),
 		EACH(a_user_namespace_is_of_unprivileged_ids),
+		EACH(the_host_has_another_name_inside),
+		EACH(nothing_propagates),
 		EACH(the_root_holds_what_is_said_and_no_more),
 		EACH(a_request_can_ask_for_less_than_the_limits),
 		EACH(a_directory_is_looked_up_in_the_new_root),
