@@ -191,32 +191,30 @@ _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_b
 	_exit(status);
 }
 
-pid_t sm_child_clone(const struct sm_payload *payload, struct sm_birth *birth,
+pid_t sm_child_clone(const struct sm_payload *payload, const struct sm_birth *like,
 		     const struct sm_sandbox *sandbox, unsigned long flags, int *layer)
 {
+	struct sm_birth birth = *like;
 	struct sm_berth berth;
 	sigset_t old;
 	pid_t pid = sm_berth_open(&berth, sandbox, layer);
 
 	if (pid < 0)
 		return pid;
-	birth->berth = sandbox ? &berth : NULL;
-	if (birth->attr && birth->attr->fields & SM_REQ_CGROUP)
-		sm_berth_has_group(birth->berth);
+	birth.berth = sandbox ? &berth : NULL;
+	if (birth.attr && birth.attr->fields & SM_REQ_CGROUP)
+		sm_berth_has_group(birth.berth);
 	sm_signals_block(&old);
-	if (!birth->sigmask)
-		birth->sigmask = &old;
-	birth->cloning_ns = sm_now_ns();
+	if (!birth.sigmask)
+		birth.sigmask = &old;
+	birth.cloning_ns = sm_now_ns();
 	pid = sm_berth_clone(&berth, flags);
 	if (pid == 0)
-		sm_child_born(payload, birth);
+		sm_child_born(payload, &birth);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid > 0)
 		sm_berth_admit(&berth, pid, SM_ADMIT_MS);
 	sm_berth_close(&berth);
-	birth->berth = NULL;
-	if (birth->sigmask == &old)
-		birth->sigmask = NULL;
 	*layer = pid < 0 ? sm_berth_blame(&berth, -pid) : -1;
 	return pid;
 }

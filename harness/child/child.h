@@ -54,11 +54,11 @@ _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_b
 
 /*
  * Creator: makes such a child by a raw clone (sys/sys.h), in a sandbox of its own (NULL: none).
- * birth->sigmask NULL: the creator's; cloning_ns and berth are filled. The pid, or -errno and the
+ * like: its birth but for cloning_ns and berth; sigmask NULL: the creator's. The pid, or -errno and the
  * layer that is to blame, -1: none. What fails later is the child's to tell.
  */
 struct sm_sandbox;
-pid_t sm_child_clone(const struct sm_payload *payload, struct sm_birth *birth,
+pid_t sm_child_clone(const struct sm_payload *payload, const struct sm_birth *like,
 		     const struct sm_sandbox *sandbox, unsigned long flags, int *layer);
 
 /*

@@ -151,8 +151,8 @@ static void fork_one(struct sm_forkserver_hub *h, int64_t received_ns, const str
 
 	birth.sigmask = &old;
 	birth.handled = &h->handled;
-	birth.berth = h->sandbox ? &berth : NULL;
 	pid = sm_berth_open(&berth, h->sandbox, &layer);
+	birth.berth = h->sandbox ? &berth : NULL;
 	if (!pid)
 		pid = do_fork(h, &birth, &old, frame, conn, &layer);
 	if (pid > 0)
