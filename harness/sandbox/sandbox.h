@@ -39,7 +39,7 @@ enum sm_layer {
 	SM_LAYER_NET,
 	SM_LAYER_CGROUPNS,
 	SM_LAYER_MOUNT,   /* mount namespace, propagation private */
-	SM_LAYER_ROOT,    /* pivot_root into a minimal, read-only root; implies MOUNT */
+	SM_LAYER_ROOT,    /* pivot_root into a minimal, read-only root; implies MOUNT. Linux 5.12 */
 	SM_LAYER_LIMITS,  /* rlimits */
 	SM_LAYER_USER,    /* user namespace that maps to unprivileged ids of the host */
 	SM_LAYER_IDS,     /* no supplementary groups, gid, uid */

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -256,7 +257,9 @@ static void test_born_hold(void **state)
 static void test_role_refuses(void **state)
 {
 	int zero = 0;
-	struct sm_payload p = { .size = sizeof(p) - 1, .work = good, .arg = &zero };
+	struct sm_payload p = { .size = offsetof(struct sm_payload, before_serve) - 1,
+				.work = good,
+				.arg = &zero };
 
 	(void)state;
 	unsetenv("SM_JOB");
