@@ -13,11 +13,20 @@
 #include "../sys/sys.h"
 #include "inside.h"
 
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 int sm_berth_open(struct sm_berth *berth, const struct sm_sandbox *sandbox, int *layer)
 {
 	*berth = (struct sm_berth){
 		.sandbox = sandbox, .gate = { -1, -1 }, .mounts = -1, .cgroup = -1
 	};
+	int err;
+
 	if (!sandbox)
 		return 0;
 	if (sandbox->err) {
@@ -25,11 +34,20 @@ int sm_berth_open(struct sm_berth *berth, const struct sm_sandbox *sandbox, int 
 		return sandbox->err;
 	}
 	berth->mounts = sandbox->mounts;
-	berth->cgroup = sandbox->cgroup;
+	if (sandbox->groups) {
+		*layer = SM_LAYER_CGROUP;
+		berth->cgroup = sm_groups_make(sandbox->groups);
+		if (berth->cgroup < 0)
+			return berth->cgroup;
+	}
 	if (!sm_has(sandbox, SM_LAYER_USER))
 		return 0;
 	*layer = SM_LAYER_USER;
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, berth->gate) < 0 ? -errno : 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, berth->gate) == 0)
+		return 0;
+	err = -errno;
+	sm_berth_close(berth);
+	return err;
 }
 
 uint64_t sm_sandbox_clone_flags(const struct sm_sandbox *sandbox)
@@ -39,7 +57,7 @@ uint64_t sm_sandbox_clone_flags(const struct sm_sandbox *sandbox)
 
 int sm_berth_birthplace(struct sm_berth *berth)
 {
-	if (!berth || !berth->sandbox || !berth->sandbox->born_into)
+	if (!berth || berth->cgroup < 0 || !sm_groups_born_into(berth->sandbox->groups))
 		return -1;
 	berth->placed = 1;
 	return berth->cgroup;
@@ -49,7 +67,7 @@ void sm_berth_has_group(struct sm_berth *berth)
 {
 	if (!berth)
 		return;
-	berth->cgroup = -1;
+	close_end(&berth->cgroup);
 	berth->placed = 1;
 }
 
@@ -124,19 +142,14 @@ static int write_maps(const struct sm_box *plan, pid_t pid)
 	return err ? err : write_file(pid, "uid_map", map);
 }
 
-static void close_end(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 int sm_berth_admit(struct sm_berth *berth, pid_t pid, int timeout_ms)
 {
 	int32_t answer;
 	char byte;
 	int err;
 
+	if (berth && berth->cgroup >= 0 && !berth->placed)
+		sm_groups_await(berth->sandbox->groups, pid);
 	if (!berth || berth->gate[0] < 0)
 		return 0;
 	close_end(&berth->gate[1]); /* so that the child's death is an end of file */
@@ -155,4 +168,7 @@ void sm_berth_close(struct sm_berth *berth)
 		return;
 	close_end(&berth->gate[0]);
 	close_end(&berth->gate[1]);
+	close_end(&berth->cgroup);
+	if (berth->sandbox && berth->sandbox->groups)
+		sm_groups_sweep(berth->sandbox->groups);
 }

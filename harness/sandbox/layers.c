@@ -10,7 +10,7 @@
 #include "sandbox.h"
 
 const struct sm_layer_info sm_layers[SM_LAYER_COUNT] = {
-	[SM_LAYER_CGROUP] = { "cgroup", "a control group that is not the parent's" },
+	[SM_LAYER_CGROUP] = { "cgroup", "a control group of its own" },
 	[SM_LAYER_PID] = { "pid", "a pid namespace, and its own /proc where mounts are its own" },
 	[SM_LAYER_IPC] = { "ipc", "an IPC namespace" },
 	[SM_LAYER_UTS] = { "uts", "a UTS namespace (host name)" },

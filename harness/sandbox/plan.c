@@ -4,18 +4,13 @@
  * the minimal root, and their control group.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../sys/sys.h"
 #include "inside.h"
-
-#define CGROUP_TRIES 20
 
 /* Does [at, at + n * each) lie in the file, behind the struct and aligned? */
 static int fits(const struct sm_box *plan, uint32_t at, uint32_t n, uint32_t each)
@@ -77,30 +72,6 @@ static const struct sm_box *map_plan(int fd)
 	return NULL;
 }
 
-/* A group below the creator's own, in version 2 if there is one. */
-static int make_cgroup(struct sm_sandbox *s)
-{
-	static const char *const controllers[] = { "", "cpuacct", "pids" };
-	char own[400];
-	int err = -ENOENT;
-
-	for (int i = 0; i < 3; i++) {
-		err = sm_cgroup_own(controllers[i], own, sizeof(own));
-		if (err)
-			continue;
-		snprintf(s->cgroup_dir, sizeof(s->cgroup_dir), "%s/sandbox-%d", own, (int)getpid());
-		if (mkdir(s->cgroup_dir, 0755) == 0 || errno == EEXIST) {
-			s->cgroup = open(s->cgroup_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			err = s->cgroup < 0 ? -errno : 0;
-			s->born_into = !*controllers[i];
-			return err;
-		}
-		err = -errno;
-		s->cgroup_dir[0] = '\0';
-	}
-	return err;
-}
-
 static int prepare(struct sm_sandbox *s)
 {
 	int err = 0;
@@ -119,7 +90,7 @@ static int prepare(struct sm_sandbox *s)
 	}
 	if (sm_has(s, SM_LAYER_CGROUP)) {
 		s->layer = SM_LAYER_CGROUP;
-		err = make_cgroup(s);
+		err = sm_groups_open(&s->groups);
 	}
 	return err;
 }
@@ -145,7 +116,7 @@ int sm_sandbox_load(const struct sm_sandbox **sandbox, int plan_fd)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->mounts = s->cgroup = s->pidns = -1;
+	s->mounts = s->pidns = -1;
 	s->plan = map_plan(plan_fd);
 	if (!s->plan) {
 		err = -errno;
@@ -155,19 +126,6 @@ int sm_sandbox_load(const struct sm_sandbox **sandbox, int plan_fd)
 	s->err = prepare(s);
 	*sandbox = s;
 	return 0;
-}
-
-/* Children that still live keep it: then it goes with the group of the creator, in which it is. */
-static void remove_cgroup(const struct sm_sandbox *s)
-{
-	const struct timespec nap = { .tv_nsec = 1000000 };
-
-	/* EBUSY: a child has been reaped, but its exit has not reached its group yet. */
-	for (int i = 0; s->cgroup_dir[0] && i < CGROUP_TRIES; i++) {
-		if (rmdir(s->cgroup_dir) == 0 || errno != EBUSY)
-			break;
-		nanosleep(&nap, NULL);
-	}
 }
 
 void sm_sandbox_unload(const struct sm_sandbox *sandbox)
@@ -180,9 +138,7 @@ void sm_sandbox_unload(const struct sm_sandbox *sandbox)
 		close(s->mounts);
 	if (s->pidns >= 0)
 		close(s->pidns);
-	if (s->cgroup >= 0)
-		close(s->cgroup);
-	remove_cgroup(s);
+	sm_groups_close(s->groups);
 	munmap((void *)s->plan, s->plan->bytes);
 	free(s);
 }

@@ -32,7 +32,7 @@
 
 /* In the order in which a child takes them. The names are in sm_layers[]. */
 enum sm_layer {
-	SM_LAYER_CGROUP, /* born in, or moved to, a control group that is not its creator's */
+	SM_LAYER_CGROUP, /* born in, or moved to, a control group of its own */
 	SM_LAYER_PID,    /* pid namespace; with a mount namespace its own /proc */
 	SM_LAYER_IPC,
 	SM_LAYER_UTS,
@@ -71,7 +71,8 @@ struct sm_sandbox;
 /* Is it a plan, and sealed? 0, -EINVAL or -errno; 0 as well for plan_fd 0, which is none. */
 int sm_sandbox_check(int plan_fd);
 /*
- * Takes a plan, and makes what all children of this creator share: the minimal root, their group.
+ * Takes a plan, and makes what all children of this creator share: the minimal root, and
+ * where their groups will be.
  * What of that cannot be had is told by sm_berth_open(), as every layer is told by a spawn.
  * *sandbox is NULL for plan_fd 0, which stays the caller's. Not async-signal-safe, and to be called
  * before the creator has threads. 0, or as sm_sandbox_check(), or -ENOMEM.
@@ -86,7 +87,8 @@ uint64_t sm_sandbox_clone_flags(const struct sm_sandbox *sandbox);
 struct sm_berth {
 	const struct sm_sandbox *sandbox; /* NULL: none */
 	int gate[2];                      /* creator's end, child's end; -1: not needed */
-	int mounts, cgroup;               /* the sandbox's own, where the child has them; -1 */
+	int mounts;                       /* the sandbox's own, where the child has it; -1: none */
+	int cgroup;                       /* the directory of its own group; -1: none */
 	int placed;                       /* born in its group: it need not go there */
 	int apart;   /* CLONE_NEW... flags that the child has left its creator's by */
 	int entered; /* a second sm_berth_enter() does nothing */

@@ -244,7 +244,7 @@ static int count_numbers(const char *path)
 
 	assert_non_null(d);
 	while ((e = readdir(d)))
-		n += e->d_name[0] >= '1' && e->d_name[0] <= '9';
+		n += e->d_name[0] >= '0' && e->d_name[0] <= '9';
 	closedir(d);
 	return n;
 }
@@ -354,6 +354,46 @@ static void the_root_holds_what_is_said_and_no_more(void **state)
 	/* Nothing of the host's own tree: each mount lies on what the plan named. */
 	assert_false(has_line(run.child.pid, "mountinfo", " /sys "));
 	end(&s, &run);
+}
+
+/* DIR of the group that holds those of the creator's children, in whatever hierarchy. */
+static void groups_of(pid_t pid, char *dir, size_t size)
+{
+	char text[4096], own[400];
+	const char *at;
+	size_t n;
+
+	if (sm_cgroup_own("", own, sizeof(own)))
+		assert_int_equal(sm_cgroup_own("cpuacct", own, sizeof(own)), 0);
+	read_proc(pid, "cgroup", text, sizeof(text));
+	at = strstr(text, "/sandbox-");
+	assert_non_null(at);
+	n = strcspn(at + 1, "/\n") + 1;
+	assert_true(at[n] == '/');
+	snprintf(dir, size, "%s%.*s", own, (int)n, at);
+}
+
+static void each_child_has_a_group_of_its_own(void **state)
+{
+	const char *const hold[] = { "SM_JOB=child/hold", NULL };
+	char a[4096], b[4096], dir[512];
+	struct su_run run, second;
+	struct su s;
+
+	begin(&s, &run, *state, parse("cgroup"));
+	read_proc(run.child.pid, "cgroup", a, sizeof(a));
+	groups_of(run.child.pid, dir, sizeof(dir));
+	assert_int_equal(su_spawn(&s, &second, NULL, hold, NULL, SU_WAIT_MS), 0);
+	su_read_record(&second);
+	read_proc(second.child.pid, "cgroup", b, sizeof(b));
+	assert_string_not_equal(a, b);
+	su_finish(&s, &second); /* at the end of its stdin it ends */
+	for (int i = 0; i < 100; i++)
+		su_good(&s, &second, NULL);
+	assert_in_range(count_numbers(dir), 1, 6); /* of this one, and of some just dead */
+	assert_int_equal(access(dir, F_OK), 0);
+	end(&s, &run);
+	assert_int_equal(access(dir, F_OK), -1);
 }
 
 static void a_request_can_ask_for_less_than_the_limits(void **state)
@@ -572,6 +612,7 @@ int main(int argc, char **argv)
 		EACH(the_host_has_another_name_inside),
 		EACH(nothing_propagates),
 		EACH(the_root_holds_what_is_said_and_no_more),
+		EACH(each_child_has_a_group_of_its_own),
 		EACH(a_request_can_ask_for_less_than_the_limits),
 		EACH(a_directory_is_looked_up_in_the_new_root),
 		EACH(a_layer_that_fails_is_told),
