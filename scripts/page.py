@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+import openloop
 import sandboxes
 import units
 from claims import claims
@@ -114,6 +115,6 @@ def page(run: Run, drawn: dict[str, str]) -> str:
         pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
-        sandbox_heads=sandboxes.HEADS,
+        sandbox_heads=sandboxes.HEADS, openloop=openloop,
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
         memory=run.of_kind("memory"), facts=_facts(run), calibration=_calibration(run))

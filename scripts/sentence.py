@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import openloop
 import units
 from derive import Group, Row, against, attacker, control_failed, groups, winner
 from runfile import Run
@@ -99,4 +100,4 @@ def sentence(run: Run) -> str:
         return about(run, found[0])
     counted = (f"{len(run.cases)} cases, {len(run.isolation)} isolation findings; no startup "
                "latency in this run.")
-    return _throughput(run) or _sandbox(run) or counted
+    return _throughput(run) or _sandbox(run) or openloop.sentence(run) or counted

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 
+import openloop
 import sandboxes
 import units
 from claims import NOT_MEASURED, NOT_MET, claims
@@ -168,7 +169,8 @@ def incomplete_lines(run: Run) -> list[str]:
 def _without_headline(run: Run, room: int) -> list[str]:
     """Tables of what there is, each with its part of the room; the shortest first."""
     parts = [part(run) for part in (throughput_lines, memory_lines, isolation_lines, scale_lines,
-                                    sandboxes.lines)]
+                                    sandboxes.lines, openloop.capacity_lines,
+                                    openloop.open_lines)]
     parts = sorted((["", *map(clip, part)] for part in parts if part), key=len)
     lines: list[str] = []
     for i, part in enumerate(parts):
@@ -203,6 +205,6 @@ def markdown(run: Run) -> str:
     """summary.md: the sentence as text, the screen as it is."""
     screen = summary(run)
     return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n"
-            f"{sandboxes.markdown(run)}\n"
+            f"{sandboxes.markdown(run)}{openloop.markdown(run)}\n"
             f"From `{run.source}`, seed {run.mark['seed']}, fingerprint "
             f"`{run.mark['fingerprint']}`, {run.raw['context']['date']}.\n")

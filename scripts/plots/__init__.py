@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plots import (descriptors, ecdf, heap, isolation_inherited, isolation_reachable, memory,
+from plots import (arrivals, capacity, descriptors, ecdf, heap, isolation_inherited, isolation_reachable, memory,
                    phases, sandbox, shared_bits, startup, throughput, timeline, vmas)
 from runfile import Run
 
@@ -29,6 +29,12 @@ class Plot:
 
 # Sorted by name.
 PLOTS = (
+    Plot("arrivals", 15, arrivals.draw, "Latency under a schedule",
+         "Children are asked for by a schedule, whether or not earlier ones have ended; latency "
+         "counts from there. Filled: the median; hollow: p99. A long line is interference."),
+    Plot("capacity", 14, capacity.draw, "Latency against offered load",
+         "A strategy can be asked for as many children as lie left of where its p99 crosses the "
+         "dashed bound. Latency counts from when a child should have been asked for."),
     Plot("descriptors", 9, descriptors.draw, "Latency against open descriptors",
          "A flat line does not care how many descriptors the cloned process holds."),
     Plot("ecdf", 4, ecdf.draw, "Every sample",

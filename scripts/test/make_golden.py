@@ -188,6 +188,56 @@ def sandbox() -> list[dict[str, Any]]:
     return [*made, refused]
 
 
+def schedule(rate: float, ready: float, **more: Any) -> dict[str, Any]:
+    """A try of a rate: what arrives is the rate itself, and the tail is four times the median."""
+    return {"rate": rate, "n": 300, "failed": 0, "missed": 0, "overloaded": False, "offered": rate,
+            "achieved": rate, "cpu_per_child_ns": 200e3, "p50": ready, "p99": ready * 4,
+            "lag_p50": 30e3, "lag_p99": ready * 2, **more}
+
+
+def capacity() -> list[dict[str, Any]]:
+    """popen held 400 and zygote 1600; the next rate was too much; Python by exec always is."""
+    made = []
+    for strategy, payload, last, ready in (("popen", "none", 400.0, 741e3),
+                                           ("zygote", "none", 1600.0, 70.5e3),
+                                           ("fork", "none", 3200.0, 58.5e3)):
+        rates = [last / 4, last / 2, last, last * 2]
+        points = [schedule(r, ready * (1 + r / last), tries=3, held=3) for r in rates[:3]]
+        points.append(schedule(rates[3], 40e6, tries=6, held=0, overloaded=True, missed=70,
+                               achieved=last * 1.5))
+        made.append(_capacity(strategy, payload, points, "about", last, [last / 2, last * 2]))
+    for strategy, relation, rate, ends in (("popen", "none", 0.0, [0.0, 2.0]),
+                                           ("zygote", "at most", 20.0, [0.0, 20.0]),
+                                           ("forkserver", "at least", 320.0, [320.0, None])):
+        ready = PYTHON[strategy][1]
+        points = [schedule(rate or 2.0, ready, tries=2, held=2 * (relation == "at least"),
+                           p99=None if relation == "none" else ready * 4)]
+        made.append(_capacity(strategy, "python", points, relation, rate, ends))
+    return made
+
+
+def _capacity(strategy: str, payload: str, points: list[dict[str, Any]], relation: str,
+              rate: float, ends: list[float | None]) -> dict[str, Any]:
+    found = [{"index": i, "holds": rate or None, "fails": ends[1]} for i in range(3)]
+    return {**case(f"capacity/{strategy}/{payload}", "capacity", strategy, payload),
+            "capacity": {"metric": "ready", "quantile": 0.99, "bound_ns": 10e6,
+                         "arrivals": "poisson", "rate_per_cpu": rate, "relation": relation,
+                         "interval": ends, "blocks": found, "points": points}}
+
+
+def arrivals() -> list[dict[str, Any]]:
+    made = []
+    for kind, factor in (("poisson", 1.5), ("steady", 1.0), ("burst", 6.0)):
+        instants = tuple(x * factor for x in NONE["zygote"])
+        one = latency("pool", "zygote", "none", instants, params={"arrivals": kind})
+        one["kind"] = "open"
+        one["metrics"]["ready"]["p99"] = instants[1] * 5
+        one["open"] = schedule(200.0, instants[1], arrivals=kind, limit=64, p99=instants[1] * 5,
+                               burst=16 if kind == "burst" else None)
+        made.append(one)
+    return made
+
+
 def outcome(strategy: str, secret: str) -> str:
     if strategy != "fork":
         return "absent"
@@ -276,7 +326,8 @@ def benchmarks(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def golden() -> dict[str, Any]:
-    cases = [*startup(), *throughput(), *memory(), *scale(), *sandbox()]
+    cases = [*startup(), *throughput(), *memory(), *scale(), *sandbox(), *capacity(),
+             *arrivals()]
     bits = [{"strategy": s, "payload": "none", "what": what, "width_bits": 56 if what == "canary"
              else 28, "shared_bits": 0 if s == "popen" else 56 if what == "canary" else 28,
              "siblings": 8}

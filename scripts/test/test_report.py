@@ -196,12 +196,20 @@ def nulls(run: dict[str, Any]) -> None:
                 "system_ns", "busy_ns", "rusage_ns", "accounting", "p50", "p99")})
         for row in case["memory"]:
             row.update({k: None for k in row if k not in ("alive", "at")}, reason="cannot")
+        for told in (case.get("open"), *case.get("capacity", {}).get("points", ())):
+            if told:
+                told.update({k: None for k in (
+                    "offered", "achieved", "cpu_per_child_ns", "p50", "p99", "lag_p50",
+                    "lag_p99")})
+        if "capacity" in case:
+            case["capacity"].update(rate_per_cpu=None, relation=None, interval=[None, None])
     for bits in run["shared_bits"]:
         bits["shared_bits"] = None
 
 
 DEGRADED = {"nothing": nothing, "isolation": isolation_alone, "throughput": only("throughput"),
-            "memory": only("memory"), "scale": only("scale"), "startup": only("startup"), "sandbox": only("sandbox"),
+            "memory": only("memory"), "scale": only("scale"), "startup": only("startup"),
+            "sandbox": only("sandbox"), "capacity": only("capacity"), "open": only("pool"),
             "try": as_try, "few blocks": few_blocks, "nulls": nulls}
 
 
