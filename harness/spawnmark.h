@@ -233,7 +233,9 @@ struct sm_ops {
 	/*
 	 * Called before each spawn of a latency block, outside its span: what the strategy does
 	 * between requests. Its CPU is on the block's account. When it returns the strategy is at
-	 * rest: whatever it makes ahead is there. NULL: nothing to do.
+	 * rest: whatever it makes ahead is there. An open loop calls it before its first arrival
+	 * and after its last child, not between: who is asked by a schedule has no time of his own.
+	 * NULL: nothing to do.
 	 */
 	void (*idle)(void *self);
 

@@ -38,6 +38,19 @@ static void gather(void *arg, int from, uint16_t type, const void *data, uint32_
 	}
 }
 
+/* A schedule without arrivals: what the warm-up used up is made again before the account begins. */
+static int settle(struct sm_stay *stay, struct sm_hostproc *host)
+{
+	const struct sm_case *c = stay->c;
+	struct sm_cmd_arrive cmd = {
+		.rate = 1, .burst = 1, .limit = 1, .timeout_ms = (uint32_t)c->timeout_ms
+	};
+	struct sm_msg_done done;
+
+	return sm_hostproc_do(stay->rig, host, SM_CMD_ARRIVE, &cmd, sizeof(cmd),
+			      sm_silence_ms(c, c->warmup), &done, &stay->fault);
+}
+
 /* Nobody's samples: they come one at a time, and not by the schedule. */
 static int warm_up(struct sm_stay *stay, struct sm_hostproc *host)
 {
@@ -51,7 +64,7 @@ static int warm_up(struct sm_stay *stay, struct sm_hostproc *host)
 	if (!err)
 		err = sm_hostproc_await(stay->rig, host, 1, sm_silence_ms(c, c->warmup), gather, &g,
 					&done, &stay->fault);
-	return err;
+	return err ? err : settle(stay, host);
 }
 
 /* Every strategy gets the same arrivals in the same block. */

@@ -52,7 +52,7 @@ struct sm_key {
 extern const struct sm_key sm_keys[];
 extern const int sm_key_count;
 
-#define SM_KEYS_MAX 64
+#define SM_KEYS_MAX 80
 
 /* Index into sm_keys, or -1. */
 int sm_key_find(const char *name);

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -252,6 +254,58 @@ static void failures_are_told_and_cost_their_sample(void **state)
 	host_close(&host);
 }
 
+/* Of a strategy in a forked host: shared, so that we see it. */
+struct watched {
+	int idles, spawns, early; /* spawns before the first idle(), or after another */
+};
+static struct watched *watched;
+
+static void count_idle(void *self)
+{
+	(void)self;
+	watched->idles++;
+}
+
+static int watch_spawn(void *self, const struct sm_req *req, struct sm_child *child,
+		       struct sm_fault *fault)
+{
+	watched->spawns++;
+	watched->early += watched->idles != 1;
+	return sm_strategy("vfork")->spawn(self, req, child, fault);
+}
+
+static void the_strategy_rests_before_and_after(void **state)
+{
+	struct sm_cmd_arrive cmd;
+	struct sm_ops ops = *sm_strategy("vfork");
+	int pair[2];
+
+	(void)state;
+	watched = mmap(NULL, sizeof(*watched), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	assert_ptr_not_equal(watched, MAP_FAILED);
+	ops.idle = count_idle;
+	ops.spawn = watch_spawn;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	memset(&host, 0, sizeof(host));
+	host.sock = pair[0];
+	host.pid = fork();
+	assert_true(host.pid >= 0);
+	if (host.pid == 0) {
+		close(pair[0]);
+		_exit(sm_host(&ops, pair[1], NULL) != 0);
+	}
+	close(pair[1]);
+	assert_int_equal(host_open(&host, NULL, NULL), SM_MSG_DONE);
+	cmd = steady(100, 50);
+	assert_int_equal(arrive(&cmd), SM_MSG_DONE);
+	assert_int_equal(watched->idles, 2);
+	assert_int_equal(watched->spawns, 5);
+	assert_int_equal(watched->early, 0);
+	host_close(&host);
+	munmap(watched, sizeof(*watched));
+}
+
 static void wrong_commands_are_refused(void **state)
 {
 	struct sm_cmd_arrive good = steady(100, 10), bad[7];
@@ -302,6 +356,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(too_many_are_given_up, clean_up),
 		cmocka_unit_test_teardown(a_burst_comes_at_once, clean_up),
 		cmocka_unit_test_teardown(failures_are_told_and_cost_their_sample, clean_up),
+		cmocka_unit_test_teardown(the_strategy_rests_before_and_after, clean_up),
 		cmocka_unit_test_teardown(wrong_commands_are_refused, clean_up),
 		cmocka_unit_test_teardown(nothing_outlives_a_driver_that_has_gone, clean_up),
 	};

@@ -178,9 +178,10 @@ struct made {
 
 static void make(struct made *m, int blocks)
 {
-	struct sm_case *c = &m->t.cases[0];
+	struct sm_case *c;
 
 	memset(m, 0, sizeof(*m));
+	c = &m->t.cases[0];
 	tiny_make(&m->t, one, blocks);
 	c->kind = SM_KIND_CAPACITY;
 	c->rates = ladder;
