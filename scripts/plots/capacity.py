@@ -27,7 +27,8 @@ def draw(run: Run, out: Path) -> str | None:
         for ax, quantile in zip(line, QUANTILES):
             _panel(ax, cases, quantile)
             ax.set_title(f"{quantile} · {label}")
-        line[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
+        line[-1].legend(*line[0].get_legend_handles_labels(), fontsize=8, loc="upper left",
+                        bbox_to_anchor=(1.01, 1))
     n = [p["n"] for cs in rows.values() for c in cs for p in c.raw["capacity"]["points"]]
     style.save(fig, run, out, "intended start → ready against offered children per second of one "
                f"CPU; dashed: the bound of p99; hollow: overloaded; log-log; "
@@ -36,6 +37,11 @@ def draw(run: Run, out: Path) -> str | None:
 
 
 def _panel(ax: style.Axes, cases: list[Case], quantile: str) -> None:
+    shown = [p for c in cases for p in c.raw["capacity"]["points"] if p[quantile]]
+    if not shown:
+        ax.text(0.5, 0.5, f"too few arrivals for a {quantile}", ha="center", color=style.MUTED)
+        ax.set_axis_off()
+        return
     ax.set_xscale("log")
     ax.set_yscale("log")
     for i, case in enumerate(cases):
@@ -46,6 +52,8 @@ def _panel(ax: style.Axes, cases: list[Case], quantile: str) -> None:
         _marks(ax, points, quantile, shade, style.MARKERS[i % len(style.MARKERS)])
     for bound in sorted({c.raw["capacity"]["bound_ns"] for c in cases}):
         ax.axhline(bound, color=style.MUTED, linestyle="--", linewidth=1)
+    rates = [p["rate"] for p in shown]
+    ax.set_xlim(min(rates) / 1.3, max(rates) * 1.3)  # also of one rate alone
     style.log_ticks(ax.xaxis, lambda v: f"{v:g}")
     style.time_axis(ax, "y")
     ax.set(xlabel="children per second, offered", ylabel=f"ready {quantile}")

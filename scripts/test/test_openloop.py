@@ -69,6 +69,14 @@ def test_pictures_tell_the_answer(run: runfile.Run, tmp_path: Path) -> None:
     assert said and "zygote burst none at 200: p50 423 µs, p99 2.12 ms." in said
 
 
+@pytest.mark.filterwarnings("error")
+def test_pictures_of_few_points(golden: dict[str, Any], run: runfile.Run, tmp_path: Path) -> None:
+    """One rate, and too few arrivals for a p99."""
+    golden["cases"] = [c for c in golden["cases"] if c["name"] == "capacity/popen/python"]
+    said = capacity.draw(runfile.Run(golden, run.folder), tmp_path / "c")
+    assert said and "popen python: none children per second" in said
+
+
 def test_a_run_without_any(golden: dict[str, Any], run: runfile.Run, tmp_path: Path) -> None:
     golden["cases"] = [c for c in golden["cases"] if c["kind"] not in ("open", "capacity")]
     bare = runfile.Run(golden, run.folder)
