@@ -9,35 +9,22 @@ measured", and which case would have been needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import units
 from derive import CONTROL, control_leaks, floor_metric, over_floor
+from figures import figures
 from runfile import Case, Metric, Run
-from stats import FEWEST, Estimate, difference, estimate, ratio, ratio_of_medians
+from stats import Estimate, difference, estimate, ratio, ratio_of_medians
+from verdict import (INFINITE, MET, NOT_MET, Claim, Found, claim, in_time, in_times, judge,
+                     told)
 
-MET, NOT_MET, OPEN = "met", "not met", "open"
-MET_CROSSES, NOT_CROSSES = "met (interval crosses)", "not met (interval crosses)"
-TOO_FEW, NOT_MEASURED = "too few blocks", "not measured"
-INFINITE = float("inf")
 NS_PER = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One promise and what became of it."""
-
-    text: str
-    bound: str
-    shown: str  # value with unit, interval and n
-    verdict: str
-    needs: str  # what would have to be measured
-
-
 def claims(run: Run) -> list[Claim]:
-    """All promises, in the order of the table below."""
-    return [make(run) for make in CLAIMS]
+    """All promises: those of the table below, then those about one number each."""
+    return [*(make(run) for make in CLAIMS), *figures(run)]
 
 
 def _case(run: Run, strategy: str, payload: str, pin: str | None = None) -> Case | None:
@@ -53,30 +40,6 @@ def _metric(run: Run, strategy: str, payload: str, name: str) -> Metric | None:
     return case.metric(name) if case else None
 
 
-def judge(est: Estimate, low: float, high: float, on_value: bool = True) -> str:
-    """Whether est lies in [low, high]; on_value: its value decides where the interval does not."""
-    if est.ci is None:
-        return TOO_FEW
-    met = low <= est.value <= high
-    if low <= est.low and est.high <= high:
-        return MET
-    if est.high < low or est.low > high:
-        return NOT_MET
-    if not on_value:
-        return OPEN
-    return MET_CROSSES if met else NOT_CROSSES
-
-
-def _claim(text: str, bound: str, needs: str, found: tuple[str, str] | None) -> Claim:
-    """found: what is shown, and the verdict."""
-    shown, verdict = found or (units.NOTHING, NOT_MEASURED)
-    return Claim(text, bound, shown, verdict, needs)
-
-
-def _times(est: Estimate) -> str:
-    return f"{units.times(est)} n={est.n}"
-
-
 def _ready_ratio(run: Run, top: str) -> Estimate | None:
     a = _metric(run, top, "python", "ready")
     b = _metric(run, "zygote", "python", "ready")
@@ -85,36 +48,35 @@ def _ready_ratio(run: Run, top: str) -> Estimate | None:
 
 def popen_over_zygote(run: Run) -> Claim:
     est = _ready_ratio(run, "popen")
-    return _claim("python ready: popen ÷ zygote", "≥ 150 ×",
-                  "startup: popen and zygote, payload python",
-                  est and (_times(est), judge(est, 150, INFINITE)))
+    return claim("python ready: popen ÷ zygote", "≥ 150 ×",
+                 "startup: popen and zygote, payload python",
+                 est and in_times(est, judge(est, 150, INFINITE)))
 
 
 def forkserver_over_zygote(run: Run) -> Claim:
     """About the upper end of the interval: met means that zygote was not shown to be slower."""
     est = _ready_ratio(run, "forkserver")
     upper = est and Estimate(est.high, (est.high, est.high) if est.ci else None, est.n)
-    return _claim("python ready: forkserver ÷ zygote", "upper ≥ 1.0 ×",
-                  "startup: forkserver and zygote, payload python",
-                  est and upper and (_times(est), judge(upper, 1.0, INFINITE)))
+    return claim("python ready: forkserver ÷ zygote", "upper ≥ 1.0 ×",
+                 "startup: forkserver and zygote, payload python",
+                 est and upper and in_times(est, judge(upper, 1.0, INFINITE)))
 
 
 def none_over_floor(run: Run) -> Claim:
     case = _case(run, "zygote", "none", "same")
     entered, floor = (case.metric("entered"), floor_metric(run, case)) if case else (None, None)
     est = difference(entered.blocks, floor.blocks) if entered and floor else None
-    return _claim("none zygote entered − floor", "≤ 45 µs",
-                  "startup: zygote, payload none, pin same, floor yes",
-                  est and (f"{units.time(est.value, est.ci)} n={est.n}",
-                           judge(est, -INFINITE, 45e3)))
+    return claim("none zygote entered − floor", "≤ 45 µs",
+                 "startup: zygote, payload none, pin same, floor yes",
+                 est and in_time(est, judge(est, -INFINITE, 45e3)))
 
 
 def python_over_floor(run: Run) -> Claim:
     case = _case(run, "zygote", "python", "same")
     est = over_floor(run, case) if case else None
-    return _claim("python zygote entered ÷ floor", "≤ 1.15 ×",
-                  "startup: zygote, payload python, pin same, floor yes",
-                  est and (_times(est), judge(est, 0, 1.15)))
+    return claim("python zygote entered ÷ floor", "≤ 1.15 ×",
+                 "startup: zygote, payload python, pin same, floor yes",
+                 est and in_times(est, judge(est, 0, 1.15)))
 
 
 def _micro_times(run: Run, prefix: str) -> list[float]:
@@ -125,19 +87,20 @@ def _micro_times(run: Run, prefix: str) -> list[float]:
             and (r["name"] == prefix or r["name"].startswith(prefix + "/"))]
 
 
-def _apart(est: Estimate, share: float) -> tuple[str, str]:
+def _apart(est: Estimate, share: float) -> Found:
     """How far a ratio is from 1, in %, against a bound."""
     off = units.digits(abs(est.value - 1) * 100)
-    return f"{off} % ({_times(est)})", judge(est, 1 - share, 1 + share)
+    return Found(f"{off} %", judge(est, 1 - share, 1 + share), f"({units.times(est)})",
+                 str(est.n))
 
 
 def meter_agreement(run: Run) -> Claim:
     """Repetitions in random order have no pairs: medians are compared."""
     est = ratio_of_medians(_micro_times(run, "meter/raw/host"),
                            _micro_times(run, "meter/raw/gbench"))
-    return _claim("meter: host vs gbench", "≤ 5 %",
-                  "build/micro attached: meter/raw/host and meter/raw/gbench",
-                  est and _apart(est, 0.05))
+    return claim("meter: host vs gbench", "≤ 5 %",
+                 "build/micro attached: meter/raw/host and meter/raw/gbench",
+                 est and _apart(est, 0.05))
 
 
 def noop_sample(run: Run) -> Claim:
@@ -148,10 +111,10 @@ def noop_sample(run: Run) -> Claim:
         m = _metric(run, "noop", "none", "reaped") or _metric(run, "noop", "none", "created")
         est = m and Estimate(m.p50, m.ci, m.nblocks)
         what = "blocks, request → reaped"
-    return _claim("meter: one sample of a no-op strategy", "≤ 1 µs",
-                  "build/micro: meter/noop/sample; or startup: strategy noop, payload none",
-                  est and (f"{units.time(est.value, est.ci)} n={est.n} {what}",
-                           judge(est, 0, 1e3, on_value=False)))
+    return claim("meter: one sample of a no-op strategy", "≤ 1 µs",
+                 "build/micro: meter/noop/sample; or startup: strategy noop, payload none",
+                 est and told(units.time(est.value, est.ci),
+                            judge(est, 0, 1e3, on_value=False), f"{est.n} {what}"))
 
 
 def clock_read(run: Run) -> Claim:
@@ -160,9 +123,8 @@ def clock_read(run: Run) -> Claim:
     if row and row["p50"] is not None:
         ci = None if row["lo"] is None or row["hi"] is None else (row["lo"], row["hi"])
         est = Estimate(row["p50"], ci, row["n"])
-    return _claim("meter: taking one instant", "≤ 100 ns", "calibration clock_read_ns",
-                  est and (f"{units.time(est.value, est.ci)} n={est.n}",
-                           judge(est, 0, 100, on_value=False)))
+    return claim("meter: taking one instant", "≤ 100 ns", "calibration clock_read_ns",
+                 est and in_time(est, judge(est, 0, 100, on_value=False)))
 
 
 def _plain_import(run: Run) -> list[float]:
@@ -179,9 +141,9 @@ def end_to_end(run: Run) -> Claim:
     m = _metric(run, "popen", "python", "reaped")
     medians = [b for b in m.blocks.values() if b is not None] if m else []
     est = ratio_of_medians(medians, _plain_import(run))
-    return _claim("python popen reaped vs hyperfine", "≤ 15 %",
-                  "hyperfine of the plain import attached; startup: popen, payload python",
-                  est and _apart(est, 0.15))
+    return claim("python popen reaped vs hyperfine", "≤ 15 %",
+                 "hyperfine of the plain import attached; startup: popen, payload python",
+                 est and _apart(est, 0.15))
 
 
 def fork_inherits(run: Run) -> Claim:
@@ -189,9 +151,9 @@ def fork_inherits(run: Run) -> Claim:
     seen = [part for payload in sorted({f["payload"] for f in run.isolation})
             if (part := control_leaks(run, payload))]
     worst = min(seen, default=None)
-    return _claim("control: fork is seen to inherit", f"≥ {CONTROL} of 24",
-                  "isolation: strategy fork",
-                  worst and (units.share(worst), MET if worst[0] >= CONTROL else NOT_MET))
+    return claim("control: fork is seen to inherit", f"≥ {CONTROL} of 24",
+                 "isolation: strategy fork",
+                 worst and Found(units.share(worst), MET if worst[0] >= CONTROL else NOT_MET))
 
 
 CLAIMS = (popen_over_zygote, forkserver_over_zygote, none_over_floor, python_over_floor,

@@ -5,6 +5,7 @@ Choices are made once, here, and named in the output:
   × popen     popen's block median of `ready` ÷ this strategy's in the same block, median of these
   × floor     `entered` ÷ `entered` of a raw clone of the same image, in the same block
   children per CPU-second   the throughput scenario's best point on one CPU, else 1 ÷ CPU per child
+  idle        PSS per child made ahead, while it waits
   PSS         per child after its work, at the most children alive that all strategies reached
 """
 
@@ -50,6 +51,7 @@ class Row:
     vs_floor: Estimate | None
     rate: Rate | None
     pss: float | None
+    idle: float | None  # of a child made ahead, while it waits
     inherited: tuple[int, int] | None  # of the parent's secrets
     others: tuple[int, int] | None  # of other children's
     reachable: tuple[int, int] | None
@@ -150,7 +152,7 @@ def _row(group: Group, case: Case) -> Row:
         case=case, ready=ready, worked=case.metric("worked"),
         vs_popen=_gain(popen, case, "ready"), worked_vs_popen=_gain(popen, case, "worked"),
         vs_floor=over_floor(run, case),
-        rate=rate(run, case), pss=pss(run, case, group.alive),
+        rate=rate(run, case), pss=pss(run, case, group.alive), idle=idle(run, case),
         inherited=isolation_of(run, case, "inherited"),
         others=isolation_of(run, case, "others"),
         reachable=isolation_of(run, case, "reachable"))
@@ -174,9 +176,7 @@ def over_floor(run: Run, case: Case) -> Estimate | None:
 
 def rate(run: Run, case: Case) -> Rate | None:
     """Best point of the throughput scenario on one CPU, else what a latency child cost."""
-    points = [p for c in run.of_kind("throughput")
-              if (c.strategy, c.payload, c.target, c.sandbox)
-              == (case.strategy, case.payload, case.target, case.sandbox)
+    points = [p for c in run.of_kind("throughput") if case.same_way(c)
               for p in c.raw["throughput"] if p["cpus"] == 1 and p["children_per_cpu_s"]]
     if points:
         best = max(points, key=lambda p: p["children_per_cpu_s"])
@@ -198,7 +198,7 @@ def common_alive(run: Run, payload: str) -> int | None:
     """The most children alive at which every measured strategy has a PSS after work."""
     counts: dict[str, set[int]] = {}
     for case, m in memory_rows(run, payload):
-        seen = counts.setdefault(case.strategy, set())
+        seen = counts.setdefault(case.variant, set())
         if m["at"] == "worked" and m["pss_bytes"] is not None:
             seen.add(m["alive"])
     measured = [seen for seen in counts.values() if seen]
@@ -207,10 +207,15 @@ def common_alive(run: Run, payload: str) -> int | None:
 
 def pss(run: Run, case: Case, alive: int | None) -> float | None:
     for other, m in memory_rows(run, case.payload):
-        if (other.strategy, other.target, other.sandbox, m["alive"], m["at"]) == \
-                (case.strategy, case.target, case.sandbox, alive, "worked"):
+        if case.same_way(other) and (m["alive"], m["at"]) == (alive, "worked"):
             return m["pss_bytes"]
     return None
+
+
+def idle(run: Run, case: Case) -> float | None:
+    """PSS of a child that waits to be asked for: what being there already costs."""
+    return next((m["pss_bytes"] for other, m in memory_rows(run, case.payload)
+                 if case.same_way(other) and m["at"] == "idle"), None)
 
 
 def attacker(run: Run, sandbox: str = "none") -> str | None:
@@ -288,7 +293,12 @@ def candidates(group: Group) -> list[Row]:
 
 
 def winner(group: Group) -> Row | None:
-    return next(iter(candidates(group)), None)
+    """The soonest by `ready`; among those that blocks cannot tell from it, by `worked`."""
+    first = next(iter(candidates(group)), None)
+    if first is None:
+        return None
+    level = [r for r, e in against(group, first, "ready") if e.low <= 1 <= e.high]
+    return min([first, *level], key=lambda r: r.worked.p50 if r.worked else float("inf"))
 
 
 def against(group: Group, row: Row, metric: str) -> list[tuple[Row, Estimate]]:

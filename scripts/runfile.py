@@ -19,6 +19,9 @@ SCHEMA = Path(__file__).resolve().parent.parent / "harness" / "driver" / "run.sc
 #: The order in which strategies are shown; others follow by name.
 STRATEGY_ORDER = ("popen", "vfork", "posix_spawn", "shell", "fork", "recycle", "forkserver",
                   "zygote", "zygote3", "subreaper", "pool")
+#: Keys of a scenario that are options of strategies, and the words for two of their values.
+OPTIONS = ("collapse", "freeze", "pool_size", "prefault", "refill", "trim", "warm")
+WORDS = {("warm", "yes"): "warm", ("warm", "no"): "cold"}
 METRICS = ("created", "entered", "ready", "worked", "reaped", "teardown")
 
 
@@ -48,6 +51,13 @@ class Metric:
 
 def _interval(value: list[float] | None) -> tuple[float, float] | None:
     return (value[0], value[1]) if value else None
+
+
+def _word(key: str, value: str) -> str:
+    """A value as a name has it: 'warm', 'no trim', '64'."""
+    if key in OPTIONS and value in ("yes", "no"):
+        return WORDS.get((key, value), key if value == "yes" else f"no {key}")
+    return value
 
 
 class Case:
@@ -81,9 +91,17 @@ class Case:
     @property
     def variant(self) -> str:
         """What tells this row from its neighbours: 'popen nolibc'; dynamic goes unsaid."""
-        extra = [v for k, v in sorted(self.params.items()) if k not in ("strategy", "target")]
+        extra = [_word(k, v) for k, v in sorted(self.params.items())
+                 if k not in ("strategy", "target") and (k not in OPTIONS or v != "default")]
         target = [self.target] if self.target not in (None, "dynamic") else []
         return " ".join([self.strategy, *target, *extra])
+
+    def same_way(self, other: Case) -> bool:
+        """Whether other is of the same way to get a child: another scenario may vary less of it."""
+        return ((self.strategy, self.payload, self.target, self.sandbox)
+                == (other.strategy, other.payload, other.target, other.sandbox)
+                and all(other.params.get(k, v) == v for k, v in self.params.items()
+                        if k in OPTIONS))
 
     def metric(self, name: str) -> Metric | None:
         """None when it was not measured or has no sample."""

@@ -65,6 +65,8 @@ def about(run: Run, group: Group) -> str:
     parts = [f"{row.case.variant}: {group.label} {_times(row)}", _isolation(run, row)]
     if row.pss is not None:
         parts.append(f"{units.size(row.pss)} PSS per child with {group.alive} alive")
+    if row.idle is not None:
+        parts.append(f"{units.size(row.idle)} PSS for each that waits")
     parts += _rivals(group, row)
     if row.ready.ci is None:
         parts.append("too few blocks for an interval")

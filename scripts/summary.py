@@ -5,20 +5,28 @@ from __future__ import annotations
 
 import textwrap
 
+import figures
 import openloop
 import sandboxes
 import units
-from claims import NOT_MEASURED, NOT_MET, claims
+from claims import claims
 from derive import Group, Row, attacker, groups, leaks
-from runfile import Run
+from runfile import Metric, Run
 from sentence import sentence
 from tables import isolation_lines, memory_lines, scale_lines, throughput_lines
+from verdict import MET, NOT_MEASURED, NOT_MET, RECORDED
 
 WIDTH, HEIGHT = 100, 45
+#: Marks a row; the second where there is no room, and a note tells.
+UNSAFE, UNSAFE_SHORT = " <- unsafe", " !"
+#: A table whose slowest time is so many times its fastest has no unit of its own.
+APART = 5000
+#: Claims are told of runs that have one of these: of another's calibration alone they are not.
+SCENARIOS_OF_CLAIMS = ("startup", "throughput", "sandbox", "soak")
 #: The least width of each column; one that holds more is wider.
 WIDTHS = (12, 18, 18, 6, 6, 7, 6, 10, 6)
 HEAD = (("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", "reach"),
-        ("strategy", "{unit} [95 %]", "{unit} [95 %]", "popen", "floor", "CPU·s", "MB",
+        ("strategy", "{unit}[95 %]", "{unit}[95 %]", "popen", "floor", "CPU·s", "MB",
          "inherited", "able"))
 
 
@@ -40,22 +48,28 @@ def _title(group: Group) -> str:
     return " · ".join(parts)
 
 
-def _unit(group: Group) -> tuple[str, float]:
-    """One unit per table: the fastest strategy's."""
-    values = [r.ready.p50 for r in group.rows if r.ready]
+def _unit(group: Group) -> tuple[str, float] | None:
+    """One unit per table, the fastest strategy's; None: each cell its own, so far apart are they."""
+    values = [m.p50 for r in group.rows for m in (r.ready, r.worked) if m]
+    if values and max(values) > APART * min(values):
+        return None
     return units.time_unit(min(values)) if values else ("ns", 1.0)
+
+
+def _timed(m: Metric | None, unit: tuple[str, float] | None) -> str:
+    if m is None:
+        return units.NOTHING
+    return units.in_unit(m.p50, m.ci, unit[1]) if unit else units.time(m.p50, m.ci)
 
 
 def _fraction(part: tuple[int, int] | None) -> str:
     return units.NOTHING if part is None else f"{part[0]}/{part[1]}"
 
 
-def _cells(row: Row, scale: float) -> tuple[str, ...]:
+def _cells(row: Row, unit: tuple[str, float] | None) -> tuple[str, ...]:
     rate = row.rate
     return (
-        row.case.variant[:13],
-        units.in_unit(row.ready.p50, row.ready.ci, scale) if row.ready else units.NOTHING,
-        units.in_unit(row.worked.p50, row.worked.ci, scale) if row.worked else units.NOTHING,
+        row.case.variant[:13], _timed(row.ready, unit), _timed(row.worked, unit),
         units.digits(row.vs_popen.value) if row.vs_popen else units.NOTHING,
         units.digits(row.vs_floor.value) if row.vs_floor else units.NOTHING,
         ("" if rate.measured else "~") + units.digits(rate.value) if rate else units.NOTHING,
@@ -74,23 +88,26 @@ def columns(lines: list[tuple[str, ...]]) -> list[str]:
 
 def _group_lines(group: Group) -> list[str]:
     """A failed case is a row as well: it must not vanish from the table."""
-    name, scale = _unit(group)
-    head = [tuple(c.format(unit=name) for c in names) for names in HEAD]
+    unit = _unit(group)
+    head = [tuple(c.format(unit=f"{unit[0]} " if unit else "") for c in names) for names in HEAD]
     good = [row for row in group.rows if row.ready]
-    made = columns([*head, *(_cells(row, scale) for row in good)])
+    made = columns([*head, *(_cells(row, unit) for row in good)])
     text = {row.case.name: line for row, line in zip(good, made[len(head):])}
     lines = made[:len(head)]
     for row in group.rows:
         failed = f"{row.case.variant[:13]:<12}  {row.case.status}: no sample"
-        mark = " <- unsafe" if row.unsafe and row.ready else ""
-        lines.append(clip(text.get(row.case.name, failed) + mark))
-    return ["", *wrap(_title(group)), *lines]
+        mark = UNSAFE if row.unsafe and row.ready else ""
+        lines.append(text.get(row.case.name, failed) + mark)
+    if max(map(len, lines)) > WIDTH:
+        lines = [line.replace(UNSAFE, UNSAFE_SHORT) for line in lines]
+    return ["", *wrap(_title(group)), *map(clip, lines)]
 
 
 def _notes(run: Run, found: list[Group]) -> list[str]:
     """What the columns mean, as far as they are filled."""
     rows = [r for g in found for r in g.rows]
-    said = ["× popen: of ready, by block", "× floor: entered ÷ raw clone of the image, by block"]
+    short = any(line.endswith(UNSAFE_SHORT) for g in found for line in _group_lines(g))
+    said = [*(["!: unsafe"] if short else []), "× popen: of ready, by block", "× floor: entered ÷ raw clone of the image, by block"]
     if any(r.rate and not r.rate.measured for r in rows):
         said.append("~: 1 ÷ CPU per child, one at a time")
     if any(r.rate and r.rate.measured for r in rows):
@@ -98,6 +115,10 @@ def _notes(run: Run, found: list[Group]) -> list[str]:
     alive = ", ".join(f"{g.alive} alive ({g.payload})" for g in found if g.alive)
     if alive:
         said.append(f"PSS: worked, {alive}")
+    waiting = [f"{r.case.variant} {r.case.payload} {units.size(r.idle)}" for r in rows
+               if r.idle is not None]
+    if waiting:
+        said.append(f"PSS of each idle child: {', '.join(waiting)}")
     if run.isolation:
         said.append(f"inherited: of the parent's; attacker: {attacker(run)}; reachable: fewer "
                     "cells without a server")
@@ -126,16 +147,20 @@ def _sandboxed(run: Run) -> list[str]:
 
 
 def _claim_lines(run: Run) -> list[str]:
-    """One line each; what was not measured shares one."""
-    if not any(c.scenario == "startup" for c in run.cases):
-        return []
+    """A line for each that does not simply hold; those that do, and what was not measured, in one.
+
+    The whole table is in summary.md and on the page.
+    """
     made = claims(run)
-    told = [c for c in made if c.verdict != NOT_MEASURED]
+    seen = [c for c in made if c.verdict != NOT_MEASURED]
+    if not seen or not any(c.scenario in SCENARIOS_OF_CLAIMS for c in run.cases):
+        return []
+    told = [c for c in seen if c.verdict not in (MET, RECORDED)]
     marks = ["NOT MET" if c.verdict == NOT_MET else c.verdict for c in told]
-    lines = ["", *(clip(f"{m:<7} {c.text} {c.bound}: {c.shown}")
-                   for m, c in zip(marks, told))]
-    if len(told) < len(made):
-        lines.append(f"not measured in this run: {len(made) - len(told)} of {len(made)} claims")
+    lines = ["", *(clip(f"{m:<7} {c.text} {c.bound}: {c.shown}") for m, c in zip(marks, told))]
+    met = sum(c.verdict == MET for c in made)
+    lines.append(f"claims: {met} of {len(made)} met, {len(told)} told above, "
+                 f"{len(made) - len(seen)} not measured in this run; each is in summary.md")
     return lines
 
 
@@ -201,10 +226,17 @@ def summary(run: Run) -> str:
     return "\n".join([*first, *body, *tail, *errors]) + "\n"
 
 
+def _claim_table(run: Run) -> str:
+    return f"\n## What was promised\n\n{figures.markdown(claims(run))}" if run.cases else ""
+
+
 def markdown(run: Run) -> str:
     """summary.md: the sentence as text, the screen as it is."""
     screen = summary(run)
     return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n"
+<<<<<<< HEAD
             f"{sandboxes.markdown(run)}{openloop.markdown(run)}\n"
+=======
+            f"{_claim_table(run)}{sandboxes.markdown(run)}\n"
             f"From `{run.source}`, seed {run.mark['seed']}, fingerprint "
             f"`{run.mark['fingerprint']}`, {run.raw['context']['date']}.\n")

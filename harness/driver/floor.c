@@ -78,6 +78,9 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 	return 0;
 }
 
+/* No clone is in a span of these. */
+#define WITHOUT (SM_METER | SM_AHEAD | SM_REUSES_PROCESS)
+
 int sm_floors_add(struct sm_planner *p)
 {
 	struct sm_plan *plan = p->plan;
@@ -87,7 +90,7 @@ int sm_floors_add(struct sm_planner *p)
 		struct sm_case floor, *new;
 		int j = 0;
 
-		if (!plan->cases[i].want_floor || (plan->cases[i].ops->traits & SM_METER))
+		if (!plan->cases[i].want_floor || (plan->cases[i].ops->traits & WITHOUT))
 			continue;
 		if (describe(p, &plan->cases[i], &floor))
 			return -ENOMEM;

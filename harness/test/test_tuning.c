@@ -70,7 +70,10 @@ static const struct sm_foreign hosts[] = {
 	{ .ops = { .size = sizeof(struct sm_ops), .name = "many", .options = warm_and_size },
 	  .argv = words,
 	  .path = "host" },
-	{ .ops = { .size = sizeof(struct sm_ops), .name = "one", .options = trim },
+	{ .ops = { .size = sizeof(struct sm_ops),
+		   .name = "one",
+		   .traits = SM_AHEAD,
+		   .options = trim },
 	  .argv = words,
 	  .path = "host" },
 	{ .ops = { .size = sizeof(struct sm_ops), .name = "plain" },
@@ -157,7 +160,7 @@ static void test_single_values(void **state)
 	sm_plan_free(plan);
 }
 
-/* A floor is of the image: one serves all the variants, and it has no option itself. */
+/* One floor serves all the variants of an image, and it has no option itself. */
 static void test_floor(void **state)
 {
 	struct sm_plan *plan = good(
@@ -172,6 +175,7 @@ static void test_floor(void **state)
 		assert_null(c->options);
 		assert_int_equal(c->nparams, 0);
 	}
+	assert_int_equal(find(plan, "x/one/none")->floor, -1); /* no clone is in its span */
 	assert_int_equal(find(plan, "x/many/none/warm=no")->floor,
 			 find(plan, "x/many/none/warm=yes")->floor);
 	sm_plan_free(plan);

@@ -33,8 +33,8 @@ def draw(run: Run, out: Path, keys: tuple[str, ...], label: str) -> str | None:
     smallest = min(v for line in found.values() for v, _ in line if v > 0)
     ax.set_xscale("symlog", linthresh=smallest, linscale=0.5)
     ax.set_yscale("log")
-    for i, (name, line) in enumerate(found.items()):
-        _line(ax, name, line, style.MARKERS[i % len(style.MARKERS)])
+    for name, line in found.items():
+        _line(ax, name, line, style.marker(line[0][1].strategy))
     values = sorted({v for line in found.values() for v, _ in line})
     ax.set_xticks(values, [f"{v:g}" for v in values])
     ax.xaxis.set_minor_locator(style.NullLocator())

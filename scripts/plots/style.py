@@ -23,17 +23,20 @@ from runfile import Case, Run  # noqa: E402
 
 #: Colours of the page, replaced by its own when a picture is set into report.html.
 INK, MUTED, RULE, PAPER = "#1b1f24", "#667080", "#e2e5e9", "#ffffff"
-#: Okabe and Ito's palette: told apart with every common kind of colour blindness.
+#: From Okabe and Ito's palette, and dark ones between: told apart with every common kind of colour
+#: blindness, together with their markers. Execs are blue, controls red, servers yellow to green.
 STRATEGY_COLOURS = {
-    "popen": "#0072b2", "vfork": "#56b4e9", "fork": "#d55e00", "forkserver": "#e69f00",
-    "zygote": "#009e73", "raw": "#8a8f98", "noop": "#c2c6cc"}
-SPARE_COLOURS = ("#cc79a7", "#b8a300", "#7b4ea3", "#505050")
+    "popen": "#0072b2", "vfork": "#56b4e9", "posix_spawn": "#332288", "shell": "#7d8da6",
+    "fork": "#d55e00", "recycle": "#882255", "forkserver": "#e69f00", "zygote": "#009e73",
+    "zygote3": "#0b4f3a", "subreaper": "#b8a300", "pool": "#cc79a7", "raw": "#8a8f98",
+    "noop": "#c2c6cc"}
+SPARE_COLOURS = ("#7b4ea3", "#8c5a2b", "#505050", "#1aa6a6")
 #: Of no strategy, and pale enough for a figure in ink on them.
 PHASE_COLOURS = {"birth": "#8fa3bf", "load": "#dccdf2", "work": "#a488d6", "exit": "#c9ccd1"}
 #: Face and ink of a cell.
 OUTCOMES = {"leaked": ("#d55e00", "#fefefe"), "blocked": ("#9ccbe8", "#1b1f25"),
             "absent": ("#eef0f2", "#4b5563"), "n/a": ("#fafafa", "#7a808a")}
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
 
 RC = {
     "font.family": "DejaVu Sans", "font.size": 9.5, "text.color": INK, "axes.edgecolor": MUTED,
@@ -51,6 +54,13 @@ def colour(strategy: str) -> str:
     if strategy in STRATEGY_COLOURS:
         return STRATEGY_COLOURS[strategy]
     return SPARE_COLOURS[sum(strategy.encode()) % len(SPARE_COLOURS)]
+
+
+def marker(strategy: str) -> str:
+    """Likewise."""
+    known = list(STRATEGY_COLOURS)
+    at = known.index(strategy) if strategy in known else sum(strategy.encode())
+    return MARKERS[at % len(MARKERS)]
 
 
 def figure(rows: int, cols: int, size: tuple[float, float],

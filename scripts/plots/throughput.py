@@ -19,7 +19,9 @@ def draw(run: Run, out: Path) -> str | None:
             panels.setdefault(case.label, []).append(case)
     if not panels:
         return None
-    fig, axes = style.figure(len(panels), 1, (9.5, 3.6 * len(panels) + 0.5))
+    lines = [sum(len({p["cpus"] for p in _points(c)}) for c in cs) for cs in panels.values()]
+    heights = [max(3.6, 0.6 + 0.19 * n) for n in lines]  # of the legend
+    fig, axes = style.figure(len(panels), 1, (9.5, sum(heights) + 0.5), heights)
     for row, (label, cases) in zip(axes, panels.items()):
         ax = row[0]
         for case in cases:
@@ -56,7 +58,7 @@ def _lines(ax: style.Axes, case: Case) -> None:
                       key=lambda p: p["in_flight"])
         shade = style.colour(case.strategy)
         ax.plot([p["in_flight"] for p in line], [p["children_per_cpu_s"] for p in line],
-                color=shade, marker=style.MARKERS[i], linestyle=("-", "--", ":", "-.")[i % 4],
+                color=shade, marker=style.marker(case.strategy), linestyle=("-", "--", ":", "-.")[i % 4],
                 linewidth=1.6, markersize=5, label=f"{case.variant}, {cpus} CPU")
         for p in line:
             if p["children_per_cpu_s_ci"]:

@@ -22,7 +22,7 @@ from runfile import Case, Run
 PARENT_INSTANTS = ("created", "recorded", "reaped")
 CLONER_INSTANTS = ("received", "cloning")  # the server's, or the parent's own where there is none
 CHILD_INSTANTS = ("entered", "ready", "worked")
-MOST = 8
+MOST = 9
 BARS = (("birth", "the call, the server's turn"), ("load", "loading"), ("work", "first work"),
         ("exit", "exit, until reaped"))
 NOTE = ("n=1: of every strategy the measured spawn whose `worked` is the median; time after the "
@@ -53,14 +53,21 @@ def drawable(case: Case) -> bool:
         v is not None for v in case.raw["timeline"].values())
 
 
+def _chosen(cases: list[Case]) -> list[Case]:
+    """Where there are too many: of those that exec every child one, for they look alike."""
+    if len(cases) > MOST:
+        execs = [c for c in cases if "FRESH_IMAGE" in c.traits]
+        cases = [c for c in cases if c not in execs[1:]]
+    return cases[:MOST]
+
+
 def draw(run: Run, out: Path) -> str | None:
     """The first headline payload; each panel has a linear time axis of its own."""
     found = next((g for g in groups(run) if any(map(drawable, g.cases))), None)
     if found is None:
         return None
     plain = [c for c in found.cases if drawable(c) and c.target in (None, "dynamic")]
-    cases = plain or [c for c in found.cases if drawable(c)]
-    spawns = [Spawn(c) for c in cases[:MOST]]
+    spawns = [Spawn(c) for c in _chosen(plain or [c for c in found.cases if drawable(c)])]
     heights = [s.height for s in spawns]
     fig, axes = style.figure(len(spawns), 1, (10.5, sum(heights) + 0.9), heights)
     fig.suptitle(f"One spawn, request to reaped: {found.label}", fontsize=13, fontweight="bold",

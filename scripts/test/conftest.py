@@ -29,6 +29,22 @@ def golden(golden_once: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(golden_once)
 
 
+@pytest.fixture(scope="session")
+def everything_once() -> dict[str, Any]:
+    return make_golden.everything()
+
+
+@pytest.fixture
+def everything(everything_once: dict[str, Any]) -> dict[str, Any]:
+    """Golden with all strategies; a fresh copy."""
+    return copy.deepcopy(everything_once)
+
+
+@pytest.fixture
+def whole(everything: dict[str, Any], tmp_path: Path) -> runfile.Run:
+    return runfile.Run(everything, tmp_path)
+
+
 @pytest.fixture
 def run(golden: dict[str, Any], tmp_path: Path) -> runfile.Run:
     return runfile.Run(golden, tmp_path)

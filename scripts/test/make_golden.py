@@ -36,6 +36,25 @@ NONE = {
     "fork": (58e3, 58.5e3, 59e3, 120e3), "forkserver": (150e3, 150.6e3, 151e3, 230e3),
     "zygote": (70e3, 70.5e3, 71e3, 130e3), "raw": (43e3, 43e3, 43e3, 64e3),
 }
+#: The rest of the strategies, which everything() has as well; in python, pool twice.
+MORE: dict[str, tuple[list[str], str]] = {
+    "posix_spawn": (["CHILD_OF_PARENT", "FRESH_IMAGE"], "posix_spawn(3) with three pipes"),
+    "shell": (["CHILD_OF_PARENT", "FRESH_IMAGE"], "/bin/sh -c, as popen(3)"),
+    "recycle": (["OWN_SERVER", "REUSES_PROCESS", "NEGATIVE_CONTROL"], "one process for all"),
+    "zygote3": (["CHILD_OF_PARENT", "OWN_SERVER", "RUNS_ATFORK", "SANDBOXES"], "clone3, pidfd"),
+    "subreaper": (["CHILD_OF_PARENT", "OWN_SERVER", "RUNS_ATFORK"], "two forks, one reaper"),
+    "pool": (["CHILD_OF_PARENT", "OWN_SERVER", "RUNS_ATFORK", "AHEAD", "SANDBOXES"],
+             "zygote3 that keeps unused children"),
+}
+STRATEGIES |= MORE
+MORE_PYTHON = {
+    "posix_spawn": (14.8e6, 399e6, 402e6, 419e6), "shell": (16e6, 402e6, 405e6, 421e6),
+    "recycle": (20e3, 20e3, 120e3, 125e3), "zygote3": (0.9e6, 1.01e6, 2.8e6, 5.0e6),
+    "subreaper": (1.4e6, 1.5e6, 3.5e6, 6.0e6)}
+POOLS = {"no": (15e3, 15e3, 1.5e6, 4e6), "yes": (16e3, 16e3, 150e3, 4.5e6)}
+#: A few of them: the most that one case has, and how many had none.
+FAULTS = {"no": {"n": 60, "none": 0, "p50": 310, "max": 330},
+          "yes": {"n": 60, "none": 60, "p50": 0, "max": 0}}
 SECRETS = ("heap", "stack", "bss", "tls", "thread-stack", "anon", "environ", "argv", "memfd",
            "pipe", "wipeonfork", "dontfork")
 OTHERS = ("request", "payload", "sibling-request", "sibling-payload")  # other children's
@@ -77,7 +96,7 @@ def case(name: str, kind: str, strategy: str, payload: str, **more: Any) -> dict
         "status": "ok", "errors": [], "floor": None, "metrics": {}, "ecdf": None,
         "timeline": None, "cpu": None, "blocks": [], "noise": None, "throughput": [],
         "memory": []}
-    assert more.keys() <= made.keys()
+    assert more.keys() <= made.keys() | {"faults", "soak", "soak_flat"}
     return {**made, **more}
 
 
@@ -335,6 +354,71 @@ def golden() -> dict[str, Any]:
     return {"context": context(cases), "benchmarks": benchmarks(cases), "cases": cases,
             "isolation": isolation(), "shared_bits": bits, "attached": attached(),
             "incomplete": None}
+
+
+def _load(strategy: str, rates: dict[int, float]) -> dict[str, Any]:
+    """Payload none on one CPU, rates by children in flight; blocks as everywhere."""
+    rows = [{"cpus": 1, "in_flight": depth, "children": 1000, "failed": 0,
+             "children_per_s": rate, "children_per_s_ci": [rate * 0.96, rate * 1.04],
+             "children_per_cpu_s": rate, "children_per_cpu_s_ci": [rate * 0.96, rate * 1.04],
+             "blocks": [{"index": i, "children_per_cpu_s": rate * f}
+                        for i, f in enumerate(FACTORS)],
+             "user_ns": 1e9 / rate * 0.2, "system_ns": 1e9 / rate * 0.7, "busy_ns": 1e9 / rate,
+             "rusage_ns": 1e9 / rate * 0.9, "accounting": "cgroup-v1", "p50": 1e9 / rate,
+             "p99": 3e9 / rate} for depth, rate in rates.items()]
+    return case(f"throughput/{strategy}/none", "throughput", strategy, "none", throughput=rows)
+
+
+def _memory(strategy: str, params: dict[str, str], whole: float, idle: float | None
+            ) -> dict[str, Any]:
+    """One child alive after its work, and the idle ones."""
+    known = {"reason": None, "uss_bytes": 1e6, "rss_bytes": 9e7, "private_dirty_bytes": 1e6,
+             "page_tables_bytes": 6e5, "minflt": 300, "server_pss_bytes": 6e7,
+             "total_pss_bytes": 9e7}
+    rows = [{"alive": n, "at": at, "pss_bytes": whole, **known}
+            for n in (1, 16) for at in ("ready", "worked")]
+    if idle is not None:
+        rows.insert(0, {"alive": 4, "at": "idle", "pss_bytes": idle, **known})
+    suffix = "".join(f"/{k}={v}" for k, v in params.items())
+    return case(f"memory/{strategy}/python{suffix}", "memory", strategy, "python", params=params,
+                memory=rows)
+
+
+def _soak(strategy: str) -> dict[str, Any]:
+    looks = [{"spawns": n, "parent_fds": 9, "server_fds": 7, "zombies": 0,
+              "parent_rss_bytes": 2_000_000, "server_rss_bytes": 2_100_000 + n // 10}
+             for n in range(100_000, 1_000_001, 100_000)]
+    made = latency("soak", strategy, "none", (60e3, 60e3, 60e3, 100e3), soak=looks,
+                   soak_flat=True)
+    return {**made, "floor": None, "blocks": made["blocks"][:1], "metrics": {
+        k: {**m, "blocks": m["blocks"][:1], "p50_ci": None} for k, m in made["metrics"].items()}}
+
+
+def everything() -> dict[str, Any]:
+    """golden(), with the other strategies and the scenarios that only they are promised in."""
+    run = golden()
+    more = [latency("startup", s, "python", t) for s, t in MORE_PYTHON.items()]
+    more += [latency("startup", "pool", "python", t, params={"warm": w}, faults=FAULTS[w])
+             for w, t in POOLS.items()]
+    for s, (entered, ready, worked, reaped) in MORE_PYTHON.items():
+        none = entered / 20, entered / 20, entered / 20 + 500, entered / 10
+        more.append(latency("startup", s, "none", none))
+        more.append(latency("scale", s, "heap", none, params={"heap_mb": "0"}, section="heap_mb"))
+        more.append(latency("scale", s, "heap", tuple(9 * x for x in none),
+                            params={"heap_mb": "1024"}, section="heap_mb"))
+    more.append(latency("startup", "pool", "none", (9e3, 9e3, 9.5e3, 60e3)))
+    more += [_load("raw", {1: 10_000.0}), _load("zygote3", {1: 7_000.0, 4: 7_500.0}),
+             _load("recycle", {1: 60_000.0, 4: 62_000.0}), _load("pool", {1: 5_000.0, 4: 6_000.0})]
+    more += [_memory("pool", {"warm": "no"}, 13e6, 9e6), _memory("pool", {"warm": "yes"}, 14e6, 11e6),
+             _memory("zygote3", {}, 13.5e6, None), _memory("recycle", {}, 80e6, None)]
+    for s, extra in (("zygote3", 0.7e6), ("pool", 20e3)):
+        base = 1.01e6 if s == "zygote3" else 15e3
+        for name, ready in (("none", base), ("full", base + extra)):
+            more.append(latency("sandbox", s, "python", (ready, ready, ready * 2, ready * 3),
+                                sandbox=name, section="python", params={"sandbox": name}))
+    more += [_soak("zygote3"), _soak("pool")]
+    run["cases"] += more
+    return run
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import runfile
 import units
-from claims import (MET, MET_CROSSES, NOT_CROSSES, NOT_MEASURED, NOT_MET, OPEN, TOO_FEW, claims,
-                    judge)
+from claims import CLAIMS, claims
 from derive import Group, Row, control_failed, groups, leaks, winner
 from plots import isolation_reachable, shared_bits, style
 from plots.labels import spread
 from sentence import sentence
 from stats import Estimate, median_interval, ratio, ratio_of_medians
 from stats_by_hand import FACTORS
+from verdict import (MET, MET_CROSSES, NOT_CROSSES, NOT_MEASURED, NOT_MET, OPEN, TOO_FEW, judge)
 
 
 def row(group: Group, variant: str) -> Row:
@@ -114,11 +114,12 @@ def test_a_leaking_server_loses(golden: dict[str, Any], run: runfile.Run) -> Non
 
 
 def verdicts(run: runfile.Run) -> list[str]:
-    return [c.verdict for c in claims(run)]
+    """Of the claims that are functions; those that are rows: test_promises.py."""
+    return [make(run).verdict for make in CLAIMS]
 
 
 def test_claims_of_golden(run: runfile.Run) -> None:
-    found = claims(run)
+    found = [make(run) for make in CLAIMS]
     assert {c.verdict for c in found} == {MET}
     shown = [c.shown for c in found]
     assert shown[0].startswith("400 × [400, 400] n=12")
@@ -161,7 +162,7 @@ def test_claims_not_met(golden: dict[str, Any], run: runfile.Run) -> None:
 def test_claims_of_an_empty_run(golden: dict[str, Any], tmp_path: Any) -> None:
     golden.update(cases=[], attached={}, isolation=[])
     golden["context"]["spawnmark"]["calibration"] = []
-    assert set(verdicts(runfile.Run(golden, tmp_path))) == {NOT_MEASURED}
+    assert {c.verdict for c in claims(runfile.Run(golden, tmp_path))} == {NOT_MEASURED}
 
 
 @pytest.mark.parametrize(("est", "on_value", "verdict"), [

@@ -99,7 +99,7 @@ def test_cells_never_touch(golden: dict[str, Any], run: runfile.Run) -> None:
             point["children_per_cpu_s"] = 123456789.0
         for m in case["memory"]:
             m["pss_bytes"] = m["pss_bytes"] and 1234.0
-    cells = [_cells(r, 1.0) for r in groups(run)[0].rows]
+    cells = [_cells(r, ("ns", 1.0)) for r in groups(run)[0].rows]
     for line, row in zip(columns([*HEAD[0:2], *cells])[2:], cells):
         assert line.split() == " ".join(row).split()
     small = next(x for x in summary(run).splitlines() if x.startswith("popen "))
