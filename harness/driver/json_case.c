@@ -234,6 +234,7 @@ static json_t *faults(const struct sm_result *r)
 
 static json_t *memory(const struct sm_result *r)
 {
+	static const char *const places[] = { "idle", "ready", "worked" };
 	json_t *list = json_array();
 
 	for (int i = 0; i < r->nmemory; i++) {
@@ -242,7 +243,7 @@ static json_t *memory(const struct sm_result *r)
 		json_array_append_new(
 			list,
 			json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "alive",
-				  m->alive, "at", m->worked ? "worked" : "ready", "reason",
+				  m->alive, "at", places[m->at], "reason",
 				  m->reason[0] ? json_string(m->reason) : json_null(), "pss_bytes",
 				  sm_json_count(m->pss), "uss_bytes", sm_json_count(m->uss),
 				  "rss_bytes", sm_json_count(m->rss), "private_dirty_bytes",

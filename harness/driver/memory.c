@@ -76,7 +76,7 @@ static void look(const struct sm_hostproc *host, const struct held *held, struct
 					 : row->total_pss + row->server_pss;
 }
 
-static struct sm_memory *row_of(struct sm_stay *stay, int alive, bool worked)
+static struct sm_memory *row_of(struct sm_stay *stay, int alive, enum sm_memory_at at)
 {
 	struct sm_result *r = stay->r;
 	struct sm_memory *row = sm_collect_one(&r->memory, r->nmemory, sizeof(*row));
@@ -85,7 +85,7 @@ static struct sm_memory *row_of(struct sm_stay *stay, int alive, bool worked)
 		return NULL;
 	r->nmemory++;
 	row->alive = alive;
-	row->worked = worked;
+	row->at = at;
 	unknown(row);
 	return row;
 }
@@ -93,8 +93,8 @@ static struct sm_memory *row_of(struct sm_stay *stay, int alive, bool worked)
 /* Both rows of a count that is not measured. */
 static int skip(struct sm_stay *stay, int alive, const char *reason)
 {
-	for (int worked = 0; worked < 2; worked++) {
-		struct sm_memory *row = row_of(stay, alive, worked);
+	for (int at = SM_AT_READY; at <= SM_AT_WORKED; at++) {
+		struct sm_memory *row = row_of(stay, alive, (enum sm_memory_at)at);
 
 		if (!row)
 			return -ENOMEM;
@@ -121,19 +121,39 @@ static int measure(struct sm_stay *stay, struct sm_hostproc *host, int alive)
 	if (held.n != alive)
 		return sm_fail(&stay->fault, SM_STAGE_REPLY, EPROTO,
 			       "the host holds another number of children than was asked for");
-	row = row_of(stay, alive, false);
+	row = row_of(stay, alive, SM_AT_READY);
 	if (!row)
 		return -ENOMEM;
 	look(host, &held, row);
 	err = sm_hostproc_do(stay->rig, host, SM_CMD_WORK, NULL, 0, silence, &done, &stay->fault);
 	if (err)
 		return err;
-	row = row_of(stay, alive, true);
+	row = row_of(stay, alive, SM_AT_WORKED);
 	if (!row)
 		return -ENOMEM;
 	look(host, &held, row);
 	return sm_hostproc_do(stay->rig, host, SM_CMD_RELEASE, NULL, 0, silence, &done,
 			      &stay->fault);
+}
+
+/* What being there already costs: children made ahead, before anybody asks for one. */
+static int idle(struct sm_stay *stay, struct sm_hostproc *host)
+{
+	struct held held = { .n = 0 };
+	struct sm_memory *row;
+	struct sm_msg_done done;
+	int err = sm_hostproc_send(host, SM_CMD_SPARES, NULL, 0, &stay->fault);
+
+	if (!err)
+		err = sm_hostproc_await(stay->rig, host, 1, sm_silence_ms(stay->c, 1), gather_pids,
+					&held, &done, &stay->fault);
+	if (err || !held.n)
+		return err;
+	row = row_of(stay, held.n, SM_AT_IDLE);
+	if (!row)
+		return -ENOMEM;
+	look(host, &held, row);
+	return 0;
 }
 
 /* What one more child needs, by the newest row that was measured; 0: not known yet. */
@@ -190,10 +210,12 @@ int sm_visit_memory(struct sm_stay *stay)
 	stay->r->nmemory = 0;
 	sm_cpus_for(&stay->rig->cpus, stay->c->pin, &set);
 	err = sm_stay_host(stay, &host, &set);
+	if (!err && (stay->c->ops->traits & SM_AHEAD))
+		err = idle(stay, &host);
 	if (!err)
 		err = counts(stay, &host);
 	sm_hostproc_end(stay->rig, &host, 1, !err);
-	if (err && stay->r->nmemory % 2)
+	if (err && stay->r->nmemory && stay->r->memory[stay->r->nmemory - 1].at == SM_AT_READY)
 		stay->r->nmemory--; /* a count without its second look */
 	return err;
 }

@@ -61,9 +61,11 @@ struct sm_soak {
 	int64_t parent_fds, server_fds, zombies, parent_rss_bytes, server_rss_bytes;
 };
 
+enum sm_memory_at { SM_AT_IDLE, SM_AT_READY, SM_AT_WORKED }; /* idle: made ahead, and waiting */
+
 struct sm_memory {
 	int alive;
-	bool worked;      /* false: at ready */
+	enum sm_memory_at at;
 	char reason[120]; /* why it was not measured, "" when it was */
 	int64_t pss, uss, rss, private_dirty, page_tables, minflt; /* bytes per child, means */
 	int64_t server_pss, total_pss;

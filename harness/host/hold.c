@@ -138,6 +138,26 @@ int sm_host_hold(struct sm_host_state *st, const void *data, uint32_t bytes)
 	return err;
 }
 
+int sm_host_spares(struct sm_host_state *st, const void *data, uint32_t bytes)
+{
+	int32_t pids[SM_IN_FLIGHT_MAX];
+	int n;
+
+	(void)data;
+	if (bytes || !st->ops.spares)
+		return sm_fail(&st->fault, SM_STAGE_ARGUMENT, bytes ? EINVAL : EOPNOTSUPP,
+			       "spares: no argument, and a strategy that makes children ahead");
+	if (st->ops.idle)
+		st->ops.idle(st->self);
+	n = st->ops.spares(st->self, pids, SM_IN_FLIGHT_MAX);
+	if (n < 0)
+		return sm_fail(&st->fault, SM_STAGE_REPLY, -n, "spares");
+	if (n > SM_IN_FLIGHT_MAX)
+		n = SM_IN_FLIGHT_MAX;
+	st->done.children += (uint32_t)n;
+	return n ? sm_host_send(st, SM_MSG_PIDS, pids, (size_t)n * sizeof(pids[0])) : 0;
+}
+
 /* Writes one byte to a pipe whose reader may have gone; no SIGPIPE, no changed disposition. */
 static int nudge(int fd)
 {

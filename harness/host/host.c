@@ -36,6 +36,7 @@ static const struct {
 	{ SM_CMD_LATENCY, true, sm_host_latency },
 	{ SM_CMD_LOAD, true, sm_host_load },
 	{ SM_CMD_HOLD, true, sm_host_hold },
+	{ SM_CMD_SPARES, true, sm_host_spares },
 	{ SM_CMD_WORK, true, sm_host_work },
 	{ SM_CMD_RELEASE, true, sm_host_release },
 	{ SM_CMD_ISOLATE, true, sm_host_isolate },

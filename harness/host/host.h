@@ -99,6 +99,7 @@ struct sm_host_state {
 typedef int sm_command(struct sm_host_state *st, const void *data, uint32_t bytes);
 
 sm_command sm_host_open, sm_host_latency, sm_host_load, sm_host_hold, sm_host_work, sm_host_release;
+sm_command sm_host_spares;
 sm_command sm_host_isolate, sm_host_calibrate, sm_host_check, sm_host_hello, sm_host_arrive;
 
 /*

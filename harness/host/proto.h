@@ -31,6 +31,7 @@ enum sm_msg {
 	SM_CMD_CHECK,     /* struct sm_cmd_check, then argv, envp, {id} (packed) -> VERDICT, DONE */
 	SM_CMD_HELLO,     /* -> TRAITS, DONE: for hosts that the driver does not know */
 	SM_CMD_ARRIVE,    /* struct sm_cmd_arrive -> SAMPLES*, DONE */
+	SM_CMD_SPARES,    /* the children that wait, when all are there -> PIDS, DONE */
 
 	/* host -> driver */
 	SM_MSG_DONE = 100, /* struct sm_msg_done */

@@ -607,6 +607,37 @@ static void an_old_callers_ops_still_work(void **state)
 	close(pair[0]);
 }
 
+/* All that the strategy has, alive and waiting; who makes none ahead is not asked. */
+static void those_that_wait_are_told(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < sm_strategy_count; i++) {
+		const struct sm_ops *ops = sm_strategies[i];
+		uint32_t n;
+
+		if (!(ops->traits & SM_AHEAD) && strcmp(ops->name, "zygote") != 0)
+			continue;
+		host_start(&host, ops->name);
+		assert_int_equal(host_open(&host, NULL, NULL), SM_MSG_DONE);
+		if (!(ops->traits & SM_AHEAD)) {
+			assert_int_equal(host_do(&host, SM_CMD_SPARES, NULL, 0), SM_MSG_FAULT);
+			assert_int_equal(host.a.fault.err, EOPNOTSUPP);
+			host_close(&host);
+			continue;
+		}
+		assert_int_equal(host_do(&host, SM_CMD_SPARES, NULL, 0), SM_MSG_DONE);
+		n = host.a.npids;
+		assert_int_equal(host.a.done.children, n);
+		assert_true(n > 0);
+		assert_int_equal(latency(2, 0, 5000), SM_MSG_DONE);
+		assert_int_equal(host_do(&host, SM_CMD_SPARES, NULL, 0), SM_MSG_DONE);
+		assert_int_equal(host.a.npids, n); /* those that were taken are replaced */
+		for (uint32_t k = 0; k < n; k++)
+			assert_int_equal(kill(host.a.pids[k], 0), 0);
+		host_close(&host);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +658,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_record_is_found_at_every_cut, clean_up),
 		cmocka_unit_test_teardown(bad_ops_are_refused_with_a_message, clean_up),
 		cmocka_unit_test_teardown(an_old_callers_ops_still_work, clean_up),
+		cmocka_unit_test_teardown(those_that_wait_are_told, clean_up),
 	};
 
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) /* so that nothing can hide */

@@ -21,18 +21,22 @@ def draw(run: Run, out: Path) -> str | None:
     found = {p: rows for p, rows in found.items() if any(m["pss_bytes"] for _, m in rows)}
     if not found:
         return None
-    alive = sorted({m["alive"] for rows in found.values() for _, m in rows})
-    heights = [0.9 + 0.5 * len({c.variant for c, _ in rows}) for rows in found.values()]
+    alive = sorted({m["alive"] for rows in found.values() for _, m in rows if m["at"] != "idle"})
+    heights = [0.9 + 0.5 * len({_name(x) for x in rows}) for rows in found.values()]
     fig, axes = style.figure(len(found), len(alive), (10.5, sum(heights) + 0.7), heights)
     for line, rows in zip(axes, found.values()):
         most = max(m["pss_bytes"] or 0 for _, m in rows)
         for ax, n in zip(line, alive):
-            _panel(ax, [x for x in rows if x[1]["alive"] == n], n, most)
+            names = list(dict.fromkeys(map(_name, rows)))
+            shown = [x for x in rows if x[1]["alive"] == n and x[1]["at"] != "idle"]
+            _panel(ax, names, shown + (_idle(rows) if n == alive[0] else []), most)
+            ax.set_title(f"{n} alive")
         line[0].set_title(f"{rows[0][0].label}\n{alive[0]} alive")
         for ax in line[1:]:
             ax.set_yticklabels([])
     style.save(fig, run, out, "proportional set size per child, mean over the children alive "
-               "(n = alive, measured once), from smaps_rollup; light: at ready, dark: after work")
+               "(n = alive, measured once), from smaps_rollup; light: at ready, dark: after work; "
+               "idle: made ahead and waiting")
     return "Memory per child. " + " ".join(_say(x) for rows in found.values() for x in rows)
 
 
@@ -41,12 +45,21 @@ def _say(point: Point) -> str:
     return f"{case.variant} {m['alive']} alive {m['at']}: {units.size(m['pss_bytes'])}."
 
 
-def _panel(ax: style.Axes, rows: list[Point], alive: int, most: float) -> None:
-    names = list(dict.fromkeys(c.variant for c, _ in rows))
+def _name(point: Point) -> str:
+    case, m = point
+    return f"{case.variant} idle" if m["at"] == "idle" else case.variant
+
+
+def _idle(rows: list[Point]) -> list[Point]:
+    return [x for x in rows if x[1]["at"] == "idle"]
+
+
+def _panel(ax: style.Axes, names: list[str], rows: list[Point], most: float) -> None:
+    """Every row has its place in every panel, measured or not."""
     unit, scale = units.unit_of(most, units.BYTE_UNITS)
     for case, m in rows:
         worked = m["at"] == "worked"
-        y = names.index(case.variant) + (0.19 if worked else -0.19)
+        y = names.index(_name((case, m))) + {"worked": 0.19, "ready": -0.19, "idle": 0}[m["at"]]
         if m["pss_bytes"] is None:
             ax.text(most * 0.01, y, "not measured", va="center", fontsize=7.5, color=style.MUTED)
             continue
@@ -55,8 +68,7 @@ def _panel(ax: style.Axes, rows: list[Point], alive: int, most: float) -> None:
         ax.text(m["pss_bytes"] + most * 0.02, y, units.size(m["pss_bytes"]), va="center",
                 fontsize=7.5)
     ax.set_yticks(range(len(names)), names)
-    ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, most * 1.38),
-           title=f"{alive} alive")
+    ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, most * 1.38))
     ax.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v / scale:g} {unit}"))
     ax.xaxis.set_major_locator(style.MaxNLocator(4))
     ax.grid(False, axis="y")
