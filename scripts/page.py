@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 import openloop
 import sandboxes
+import switches
 import units
 from claims import claims
 from derive import groups, rate
@@ -116,5 +117,6 @@ def page(run: Run, drawn: dict[str, str]) -> str:
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
         sandbox_heads=sandboxes.HEADS, openloop=openloop,
+        switches=[switches.cells(s) for s in switches.switches(run)], switch_heads=switches.HEADS,
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
         memory=run.of_kind("memory"), facts=_facts(run), calibration=_calibration(run))

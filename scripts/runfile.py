@@ -91,7 +91,8 @@ class Case:
     @property
     def variant(self) -> str:
         """What tells this row from its neighbours: 'popen nolibc'; dynamic goes unsaid."""
-        extra = [_word(k, v) for k, v in sorted(self.params.items())
+        extra = [_word(k, v) for k, v in sorted(self.params.items(),
+                                                key=lambda p: (p[0] == "section", p[0]))
                  if k not in ("strategy", "target") and (k not in OPTIONS or v != "default")]
         target = [self.target] if self.target not in (None, "dynamic") else []
         return " ".join([self.strategy, *target, *extra])

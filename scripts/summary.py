@@ -8,6 +8,7 @@ import textwrap
 import figures
 import openloop
 import sandboxes
+import switches
 import units
 from claims import claims
 from derive import Group, Row, attacker, groups, leaks
@@ -195,7 +196,7 @@ def _without_headline(run: Run, room: int) -> list[str]:
     """Tables of what there is, each with its part of the room; the shortest first."""
     parts = [part(run) for part in (throughput_lines, memory_lines, isolation_lines, scale_lines,
                                     sandboxes.lines, openloop.capacity_lines,
-                                    openloop.open_lines)]
+                                    openloop.open_lines, switches.lines)]
     parts = sorted((["", *map(clip, part)] for part in parts if part), key=len)
     lines: list[str] = []
     for i, part in enumerate(parts):
@@ -234,9 +235,7 @@ def markdown(run: Run) -> str:
     """summary.md: the sentence as text, the screen as it is."""
     screen = summary(run)
     return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n"
-<<<<<<< HEAD
-            f"{sandboxes.markdown(run)}{openloop.markdown(run)}\n"
-=======
-            f"{_claim_table(run)}{sandboxes.markdown(run)}\n"
+            f"{_claim_table(run)}{switches.markdown(run)}{sandboxes.markdown(run)}"
+            f"{openloop.markdown(run)}\n"
             f"From `{run.source}`, seed {run.mark['seed']}, fingerprint "
             f"`{run.mark['fingerprint']}`, {run.raw['context']['date']}.\n")

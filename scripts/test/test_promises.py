@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from conftest import SCRIPTS
 
+import make_golden
 import runfile
 import summary
+import switches
 from derive import groups, winner
 from figures import FIGURES, figures, markdown
 from sentence import sentence
@@ -171,6 +174,29 @@ def test_report_of_eleven(everything: dict[str, Any], tmp_path: Path) -> None:
     assert text.count("| yes |") >= 13 and "## What was promised" in text
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "python worked: popen ÷ warm pool" in page and "idle 11.0 MB" in page
+
+
+def test_what_a_switch_changes(everything: dict[str, Any], whole: runfile.Run) -> None:
+    """Cases that differ in the option alone; what has no other side is no row."""
+    assert switches.switches(whole) == [] and switches.markdown(whole) == ""
+    base = case(everything, "startup/zygote3/python")
+    for value, factor in (("no", 1), ("yes", 0.5)):
+        name = f"accel/zygote3/python/freeze={value}"
+        one = {**copy.deepcopy(base), "name": name, "scenario": "accel", "section": "python-freeze",
+               "params": {"freeze": value, "section": "python-freeze"}}
+        everything["cases"].append(one)
+        for metric in ("ready", "worked"):
+            scale(everything, name, metric, factor)
+        held = make_golden._memory("zygote3", {"freeze": value}, 10e6 * factor, None)
+        everything["cases"].append({**held, "scenario": "accel", "section": "python-memory"})
+    alone = {**copy.deepcopy(base), "name": "accel/zygote3/python/trim=yes", "scenario": "accel",
+             "params": {"trim": "yes"}}
+    everything["cases"].append(alone)
+    (switch,) = switches.switches(runfile.Run(everything, whole.folder))
+    assert switches.cells(switch)[2:] == [
+        "freeze", "0.500 × [0.500, 0.500]", "0.500 × [0.500, 0.500]", "1.00 × [1.00, 1.00]",
+        "10.0 MB → 5.00 MB", "60.0 MB → 60.0 MB", "60 in 12"]
+    assert "| zygote3 | python" in switches.markdown(runfile.Run(everything, whole.folder))
 
 
 def test_scenario_names_are_strategies_known_to_the_reports() -> None:
