@@ -21,7 +21,7 @@ from stats import Estimate, ratio
 
 HEADLINE_SCENARIOS = ("startup", "try")
 #: Scenarios whose cases are points of a curve or a table of their own.
-SWEEPS = ("scale", "sandbox", "accel")
+SWEEPS = ("scale", "sandbox", "accel", "model")
 PREFERRED_ATTACKER = "same"
 PLAIN_TARGETS = (None, "dynamic")
 #: So many of the parent's 24 secrets fork must be seen to hand on, or the search itself failed:

@@ -15,10 +15,11 @@ import units
 from claims import claims
 from derive import groups, rate
 from isolation import ATTACKERS, attackers, inherited, reachable
+from model import FACTORS, model_of
 from runfile import METRICS, Case, Run
 from sentence import about, sentence
 from summary import error_lines, incomplete_lines
-from tables import swept_key
+from tables import r_squared, swept_key
 from template import template
 
 #: The pictures' own colours → the page's, which follow prefers-color-scheme.
@@ -119,4 +120,5 @@ def page(run: Run, drawn: dict[str, str]) -> str:
         sandbox_heads=sandboxes.HEADS, openloop=openloop,
         switches=[switches.cells(s) for s in switches.switches(run)], switch_heads=switches.HEADS,
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
-        memory=run.of_kind("memory"), facts=_facts(run), calibration=_calibration(run))
+        memory=run.of_kind("memory"), model=model_of(run), factors=FACTORS, r_squared=r_squared,
+        facts=_facts(run), calibration=_calibration(run))

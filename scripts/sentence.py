@@ -6,6 +6,7 @@ from __future__ import annotations
 import openloop
 import units
 from derive import Group, Row, against, attacker, control_failed, groups, winner
+from model import HEAP_R2, model_of
 from runfile import Run
 from sandboxes import signed, tables
 from stats import Estimate
@@ -95,6 +96,22 @@ def _sandbox(run: Run) -> str | None:
     return None
 
 
+def _model(run: Run) -> str | None:
+    """What a MiB costs by strategy, and whether it costs the same everywhere."""
+    model = model_of(run)
+    fits = [f for s in model.strategies if (f := model.fits.get((s, "ready")))] if model else []
+    if not fits:
+        return None
+    said = [f"{f.strategy} {units.time(e.value, e.ci)}" for f in fits if f.is_steep
+            and (e := f.coefficients.get("copied_mib"))]
+    flat = [f.strategy for f in fits if not f.is_steep]
+    said += [f"hardly under {', '.join(flat)}"] if flat else []
+    bent = [f.strategy for f in fits if f.heap_is_linear is False]
+    good = f"R² of the heap ≥ {HEAP_R2} under all that clone it"
+    return (f"ready grows per MiB that is copied by: {', '.join(said)}; "
+            + (f"NOT linear (R² < {HEAP_R2}) under {', '.join(bent)}" if bent else good) + ".")
+
+
 def sentence(run: Run) -> str:
     """About the first group; a run without latencies speaks of what it has."""
     found = groups(run)
@@ -102,4 +119,5 @@ def sentence(run: Run) -> str:
         return about(run, found[0])
     counted = (f"{len(run.cases)} cases, {len(run.isolation)} isolation findings; no startup "
                "latency in this run.")
-    return _throughput(run) or _sandbox(run) or openloop.sentence(run) or counted
+    return (_throughput(run) or _sandbox(run) or openloop.sentence(run) or _model(run)
+            or counted)

@@ -14,7 +14,7 @@ from claims import claims
 from derive import Group, Row, attacker, groups, leaks
 from runfile import Metric, Run
 from sentence import sentence
-from tables import isolation_lines, memory_lines, scale_lines, throughput_lines
+from tables import isolation_lines, memory_lines, model_lines, scale_lines, throughput_lines
 from verdict import MET, NOT_MEASURED, NOT_MET, RECORDED
 
 WIDTH, HEIGHT = 100, 45
@@ -196,7 +196,7 @@ def _without_headline(run: Run, room: int) -> list[str]:
     """Tables of what there is, each with its part of the room; the shortest first."""
     parts = [part(run) for part in (throughput_lines, memory_lines, isolation_lines, scale_lines,
                                     sandboxes.lines, openloop.capacity_lines,
-                                    openloop.open_lines, switches.lines)]
+                                    openloop.open_lines, switches.lines, model_lines)]
     parts = sorted((["", *map(clip, part)] for part in parts if part), key=len)
     lines: list[str] = []
     for i, part in enumerate(parts):
@@ -223,6 +223,9 @@ def summary(run: Run) -> str:
         more = _group_lines(group)
         if len(first) + len(body) + len(more) + len(tail) + len(errors) > HEIGHT:
             continue
+        body += more
+    more = ["", *map(clip, model_lines(run))] if found else []
+    if len(more) > 1 and len(first) + len(body) + len(more) + len(tail) + len(errors) <= HEIGHT:
         body += more
     return "\n".join([*first, *body, *tail, *errors]) + "\n"
 

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import units
 from derive import leaks
 from isolation import attackers
+from model import FACTORS, HEAP_R2, Fit, model_of
 from runfile import Case, Run
+from stats import Estimate
 
+#: What the screen has room for; the page has every metric.
+MODEL_METRICS = ("ready", "teardown", "cpu")
 SWEPT = ("heap_mb", "heap_vmas", "heap_fds", "ballast_mb", "ballast_vmas", "ballast_fds")
 
 
@@ -69,3 +75,45 @@ def scale_lines(run: Run) -> list[str]:
     for c, key, m in sorted(rows, key=lambda r: (r[1], r[0].strategy, r[0].param(r[1]) or 0)):
         lines.append(f"{c.strategy:<14}{key:<14}{c.params[key]:>8}{units.time(m.p50, m.ci):>26}")
     return lines
+
+
+#: Unit of a coefficient in the table (ns in one of it), and its decimals.
+MICRO, NANO = (1e3, 1), (1.0, 0)
+PRICES = {"copied_mib": ("MiB", MICRO), "tables": ("table", MICRO),
+          "anon_vmas": ("own map", NANO), "plain_vmas": ("map", NANO),
+          "fds": ("fd", NANO), "threads": ("thread", MICRO)}
+
+
+def _price(est: Estimate | None, unit: tuple[float, int]) -> str:
+    """'16.7 ±0.5': half of the interval, with the value's decimals."""
+    if est is None:
+        return units.NOTHING
+    scale, decimals = unit
+    half = f" ±{(est.high - est.low) / 2 / scale:.{decimals}f}" if est.ci else ""
+    return f"{est.value / scale:.{decimals}f}{half}"
+
+
+def r_squared(value: float | None) -> str:
+    """Never rounded up to 1."""
+    return units.NOTHING if value is None else f"{int(value * 1000) / 1000:.3f}"
+
+
+def _model_line(form: str, fit: Fit) -> str:
+    prices = [_price(fit.coefficients.get(f.name), PRICES[f.name][1]) for f in FACTORS]
+    r2 = r_squared(fit.r2.get("copied_mib")) if fit.is_steep else "flat"
+    return form.format(fit.strategy, fit.metric, _price(fit.coefficients["a"], MICRO), *prices, r2)
+
+
+def model_lines(run: Run) -> list[str]:
+    """The price list: a + b·MiB + c·mapping + …, one line per strategy and metric."""
+    model = model_of(run)
+    if model is None:
+        return []
+    form = "{:<11}{:<9}{:>12}{:>11}{:>11}{:>11}{:>9}{:>9}{:>10}{:>7}"
+    head = [f"{PRICES[f.name][0]} {'µs' if PRICES[f.name][1] is MICRO else 'ns'}" for f in FACTORS]
+    lines = [form.format("price", "of", "fixed µs", *head, "R² MiB"),
+             *(_model_line(form, f) for f in model.linear() if f.metric in MODEL_METRICS)]
+    low = [f"{f.strategy} {f.metric}" for f in model.linear() if f.heap_is_linear is False]
+    if low:
+        lines += textwrap.wrap(f"R² of the heap below {HEAP_R2}: {', '.join(low)}", 100)
+    return [line.rstrip() for line in lines]

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plots import (arrivals, capacity, descriptors, ecdf, heap, isolation_inherited, isolation_reachable, memory,
-                   phases, sandbox, shared_bits, startup, throughput, timeline, vmas)
+from plots import (arrivals, capacity, descriptors, ecdf, heap, isolation_inherited,
+                   isolation_reachable, memory, model, phases, sandbox, shared_bits, startup,
+                   throughput, timeline, vmas)
 from runfile import Run
 
 
@@ -52,6 +53,9 @@ PLOTS = (
     Plot("memory", 6, memory.draw, "Memory per child",
          "Proportional set size: what one more child adds when shared pages are split among "
          "their users. The step from ready to worked is copy-on-write."),
+    Plot("model", 16, model.draw, "What the image costs",
+         "Points are measured, lines are the fitted price list. A point off its line is what the "
+         "model does not explain; a flat line is a strategy that does not care."),
     Plot("phases", 3, phases.draw, "Where the time goes",
          "Each bar is the whole life of one child, request to reaped, as shares; its length in "
          "time stands at the right."),

@@ -13,6 +13,7 @@ import json
 import sys
 from typing import Any
 
+import make_model
 from stats_by_hand import FACTORS, metric
 
 STRATEGIES: dict[str, tuple[list[str], str]] = {
@@ -100,6 +101,14 @@ def case(name: str, kind: str, strategy: str, payload: str, **more: Any) -> dict
     return {**made, **more}
 
 
+def image(strategy: str, served: bool) -> dict[str, Any]:
+    """Of the python payload where it is cloned, else of a parent that has loaded nothing."""
+    if served or strategy == "fork":
+        return make_model.raw_image(make_model.PYTHON, "server" if served else "parent",
+                                    130_000_000)
+    return make_model.raw_image(make_model.PARENT, "parent", 4_000_000)
+
+
 def latency(scenario: str, strategy: str, payload: str, instants: tuple[float, ...],
             **more: Any) -> dict[str, Any]:
     params = more.pop("params", {})
@@ -111,8 +120,7 @@ def latency(scenario: str, strategy: str, payload: str, instants: tuple[float, .
     spread = [instants[1] * (0.9 + 0.3 * (q / 49) ** 4) for q in range(50)]
     return case(
         f"{scenario}/{strategy}/{payload}{suffix}", "latency", strategy, payload, params=params,
-        image={"who": "server" if served else "parent", "rss_bytes": 130_000_000 if served
-               else 4_000_000, "vmas": 700, "fds": 5},
+        image=image(strategy, served),
         floor=None if strategy in ("raw", "noop") else floor, metrics=metrics(instants),
         ecdf={"ready": spread, "worked": [x * instants[2] / instants[1] for x in spread]},
         timeline=timeline(strategy, instants), blocks=blocks(),
@@ -346,7 +354,7 @@ def benchmarks(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def golden() -> dict[str, Any]:
     cases = [*startup(), *throughput(), *memory(), *scale(), *sandbox(), *capacity(),
-             *arrivals()]
+             *arrivals(), *make_model.cases(latency, FACTORS)]
     bits = [{"strategy": s, "payload": "none", "what": what, "width_bits": 56 if what == "canary"
              else 28, "shared_bits": 0 if s == "popen" else 56 if what == "canary" else 28,
              "siblings": 8}

@@ -210,6 +210,7 @@ def nulls(run: dict[str, Any]) -> None:
 DEGRADED = {"nothing": nothing, "isolation": isolation_alone, "throughput": only("throughput"),
             "memory": only("memory"), "scale": only("scale"), "startup": only("startup"),
             "sandbox": only("sandbox"), "capacity": only("capacity"), "open": only("pool"),
+            "model": only("model"),
             "try": as_try, "few blocks": few_blocks, "nulls": nulls}
 
 

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: MIT
+"""Which strategy for which wish: predictions from a run's cost model, and what they rest on.
+
+  ready   the fit at the image that is cloned; + the import where every child is exec'd; + fork
+          handlers where the strategy runs them on the way; + the sandbox's own price
+  p99     the fit × (p99 ÷ p50) as measured in all model cases of that strategy together; what the
+          payload adds has no known tail and is added as it is
+  CPU     the fit of CPU per child at the same image, + import, handlers, work
+  memory  what the memory scenario of the same runs has measured, else its bound
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from derive import leaks
+from model import COMMAND, MIB, NAMES, SCENARIO, Image, Model, extra, image_of, model_of, tail
+from runfile import Case, Run, check, read_json, refuse, strategy_rank
+from stats import Estimate
+
+MEASURED = ("startup", "try")  # scenarios that measure a whole payload
+#: A prediction that is not further off than this is good.
+TOLERANCE = 0.25
+#: More of a CPU than this, and requests queue: what is predicted is for one at a time.
+BUSY = 0.7
+
+
+class Lacking(Exception):
+    """The runs do not have what the question needs; the text says which scenario has."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user has: times in ns, sizes in bytes; None: not said."""
+
+    rss: float | None = None
+    copied: float | None = None
+    anon_vmas: float | None = None
+    plain_vmas: float | None = None
+    fds: float = 8.0
+    load: float = 0.0  # the program's start: what an exec'd child pays
+    hooks: float | None = None
+    work: float = 0.0
+    rate: float = 0.0  # per second
+    sandbox: str = "none"
+    parent_rss: float = 0.0
+    parent_threads: float = 1.0
+    pool: int = 8
+
+
+@dataclass
+class Answer:
+    """One strategy, predicted."""
+
+    strategy: str
+    ready: Estimate
+    p99: Estimate | None
+    cpu: float  # per child, ns
+    share: float  # of one CPU at the wished rate
+    private: float | None
+    page_tables: float
+    idle: float | None  # what waits ahead of requests
+    inherited: tuple[int, int] | None
+    reachable: tuple[int, int] | None
+    unsafe: bool
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def carries(self) -> bool:
+        return self.share < 1
+
+
+def load_runs(paths: list[Path]) -> list[Run]:
+    """Of files and of results folders. RunError names the file and what is wrong."""
+    runs = []
+    for path in paths:
+        path = path / "run.json" if path.is_dir() else path
+        raw = read_json(path)
+        refuse(check(raw, str(path)))
+        runs.append(Run(raw, path.resolve().parent))
+    return runs
+
+
+def find_model(runs: list[Run]) -> Model:
+    for run in runs:
+        made = model_of(run)
+        if made:
+            return made
+    raise Lacking("no run has the cost model's cases, or their images were not read; "
+                  f"measure them: {COMMAND}")
+
+
+def measured(runs: list[Run]) -> dict[str, Case]:
+    """Whole payloads, python before others, by strategy."""
+    found: dict[str, Case] = {}
+    for case in (c for r in runs for c in r.of_kind("latency")):
+        if case.scenario in MEASURED and not case.is_meter and case.metric("ready") \
+                and case.payload not in ("none", "heap") and case.sandbox == "none":
+            found.setdefault(case.strategy, case)
+    return dict(sorted(found.items(), key=lambda f: strategy_rank(f[0])))
+
+
+def _cloned(cases: dict[str, Case]) -> tuple[Case, Image] | None:
+    """A measured payload's image: of a strategy that clones it."""
+    for case in cases.values():
+        image = image_of(case)
+        if "FRESH_IMAGE" not in case.traits and image:
+            return case, image
+    return None
+
+
+def image_for(wish: Wish, runs: list[Run]) -> tuple[Image, str]:
+    """The image that would be cloned, and in words where its numbers are from."""
+    known = _cloned(measured(runs))
+    rss = wish.rss or 0.0
+    if known:
+        case, image = known
+        share = min(1.0, image.copied_mib * MIB / case.raw["image"]["rss_bytes"])
+        anon, plain = image.anon_vmas, image.plain_vmas
+        tables = image.tables / max(image.copied_mib, 1.0)
+        said = (f"{share:.0%} of the RSS copied and {anon:.0f} + {plain:.0f} mappings, as "
+                f"{case.label} has")
+    else:
+        share, anon, plain, tables = 1.0, 20.0, 20.0, 0.5
+        said = "all of the RSS copied: an upper bound"
+    if wish.copied is not None:
+        said = "as told"
+    copied = wish.copied if wish.copied is not None else rss * share
+    return Image(copied / MIB, tables * copied / MIB,
+                 anon if wish.anon_vmas is None else wish.anon_vmas,
+                 plain if wish.plain_vmas is None else wish.plain_vmas, wish.fds), said
+
+
+def base_image(model: Model, strategy: str) -> Image:
+    """The smallest image of the strategy's own cases: a parent without anything."""
+    points = model.points[strategy]
+    return min((p.image for p in points), key=lambda i: float(i.row(NAMES)[1:].sum()))
+
+
+def is_fresh(traits: frozenset[str]) -> bool:
+    return "FRESH_IMAGE" in traits
+
+
+def runs_hooks(traits: frozenset[str]) -> bool:
+    """On the way of a request: a child that was made ahead has run them before."""
+    return "RUNS_ATFORK" in traits and not traits & {"AHEAD", "REUSES_PROCESS", "FRESH_IMAGE"}
+
+
+def runtime_of(model: Model, strategy: str) -> Estimate | None:
+    """What a bare interpreter adds to the fit at its image: its handlers, its first faults."""
+    fit = model.fits.get((strategy, "ready"))
+    for case in model.run.of_kind("latency"):
+        image, ready = image_of(case), case.metric("ready")
+        if fit and image and ready and (case.scenario, case.section, case.strategy) == \
+                (SCENARIO, "runtime", strategy):
+            return Estimate(ready.p50 - fit.at(image), None, ready.n)
+    return None
+
+
+def surplus(model: Model, case: Case) -> Estimate | None:
+    """Measured `ready` less the fit at the image that was cloned."""
+    fit, image = model.fits.get((case.strategy, "ready")), image_of(case)
+    ready = case.metric("ready")
+    if not (fit and image and ready):
+        return None
+    return _plus(Estimate(ready.p50, ready.ci, ready.n), -fit.at(image))
+
+
+def _shown(model: Model, cases: dict[str, Case], pays: Callable[[frozenset[str]], bool],
+           without: str) -> tuple[Estimate, str] | None:
+    """What the payload itself costs, as the strategies that pay it show, and their names."""
+    found = {s: e for s, c in cases.items() if s != without and pays(c.traits)
+             and (e := surplus(model, c)) is not None}
+    if not found:
+        return None
+    value = max(0.0, float(np.median([e.value for e in found.values()])))
+    one = next(iter(found.values()))
+    ci = (one.low, one.high) if len(found) == 1 and one.ci else None
+    return Estimate(value, ci, len(found)), ", ".join(found)
+
+
+def hooks_of(model: Model, cases: dict[str, Case],
+             without: str = "") -> tuple[Estimate, str] | None:
+    """Fork handlers of the measured payload, as the other strategies that run them show."""
+    return _shown(model, cases, runs_hooks, without)
+
+
+def load_of(model: Model, cases: dict[str, Case],
+            without: str = "") -> tuple[Estimate, str] | None:
+    """The payload's start, as the other strategies that exec it show."""
+    return _shown(model, cases, is_fresh, without)
+
+
+def _plus(a: Estimate, more: float) -> Estimate:
+    ci = (a.low + more, a.high + more) if a.ci else None
+    return Estimate(a.value + more, ci, a.n)
+
+
+def _sum(a: Estimate, b: Estimate) -> Estimate:
+    """Intervals added as independent ones."""
+    if not (a.ci and b.ci):
+        return Estimate(a.value + b.value, None, a.n)
+    low = float(np.hypot(a.value - a.low, b.value - b.low))
+    high = float(np.hypot(a.high - a.value, b.high - b.value))
+    return Estimate(a.value + b.value, (a.value + b.value - low, a.value + b.value + high), a.n)
+
+
+def _times(a: Estimate, b: Estimate) -> Estimate:
+    ci = (a.low * b.low, a.high * b.high) if a.ci and b.ci else None
+    return Estimate(a.value * b.value, ci, min(a.n, b.n))
+
+
+def _memory(runs: list[Run], strategy: str, at: str) -> dict[str, Any] | None:
+    """The most children alive that were measured, of the biggest payload."""
+    rows = [(c.payload == "python", m["alive"], m, c) for r in runs for c in r.of_kind("memory")
+            if c.strategy == strategy and c.sandbox == "none" for m in c.raw["memory"]
+            if m["at"] == at and m["uss_bytes"] is not None]
+    best = max(rows, key=lambda r: r[:2], default=None)
+    return {**best[2], "payload": best[3].label} if best else None
+
+
+def _private(answer: Answer, runs: list[Run], wish: Wish, fresh: bool) -> None:
+    """Memory of one child that it shares with nobody, without page tables."""
+    row = _memory(runs, answer.strategy, "worked")
+    if fresh:
+        share = row["uss_bytes"] / row["rss_bytes"] if row and row["rss_bytes"] else 1.0
+        answer.private = wish.rss * share if wish.rss else None
+        answer.notes.append(f"private: {share:.0%} of the RSS, " + (
+            f"as {row['payload']}" if row else "an upper bound (no memory cases)"))
+    elif row:
+        answer.private = row["uss_bytes"]
+        answer.notes.append(f"private: what the work of {row['payload']} writes")
+    else:
+        answer.notes.append("private: not measured (run the scenario memory)")
+
+
+def exposure(runs: list[Run], strategy: str, kind: str, sandbox: str) -> tuple[int, int] | None:
+    """Of an attacker with the same uid, where there was one; python before other payloads."""
+    for payload in ("python", "none"):
+        for run in runs:
+            part = leaks(run, strategy, payload, kind, sandbox=sandbox)
+            if part:
+                return part
+    return None
+
+
+def price(runs: list[Run], strategy: str, sandbox: str, metric: str) -> Estimate | None:
+    """What the sandbox adds, in the first run that knows."""
+    return next((e for r in runs if (e := extra(r, strategy, sandbox, metric))), None)
+
+
+def _ready(model: Model, runs: list[Run], strategy: str, image: Image, wish: Wish) -> Estimate:
+    """Without what the payload itself adds."""
+    ready = model.fits[strategy, "ready"].predict(image)
+    if wish.sandbox == "none":
+        return ready
+    more = price(runs, strategy, wish.sandbox, "ready")
+    assert more is not None  # advise() has looked
+    return _sum(ready, more)
+
+
+def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Image) -> Answer:
+    traits, notes = model.traits(strategy), []
+    fresh = is_fresh(traits)
+    if fresh:  # its own clone is of the parent
+        base = base_image(model, strategy)
+        image = replace(base, copied_mib=base.copied_mib + wish.parent_rss / MIB,
+                        tables=base.tables + wish.parent_rss / MIB / 2,
+                        threads=wish.parent_threads)
+    elif "PARENT_LOADS" in traits:
+        image = replace(image, threads=wish.parent_threads)
+    adds = wish.load if fresh else 0.0
+    if runs_hooks(traits):
+        adds += _hooks(model, runs, strategy, wish, notes)
+    own = _ready(model, runs, strategy, image, wish)
+    ratio = tail([p.case for p in model.points[strategy]])
+    late = _plus(_times(own, ratio), adds) if ratio else None
+    ready = _plus(own, adds)
+    if wish.load and fresh:  # is all of it, and its scatter is not known
+        ready = Estimate(ready.value, None, ready.n)
+        late = late and Estimate(late.value, None, late.n)
+    cpu_fit = model.fits.get((strategy, "cpu"))
+    cpu = (cpu_fit.at(image) if cpu_fit else 0.0) + adds + wish.work
+    if wish.sandbox != "none":
+        more = price(runs, strategy, wish.sandbox, "cpu")
+        cpu += more.value if more else 0.0
+    inherited = exposure(runs, strategy, "inherited", wish.sandbox)
+    made = Answer(
+        strategy, ready, late, cpu, wish.rate * cpu / 1e9,
+        None, 0.0 if fresh else 4096 * image.tables, None, inherited,
+        exposure(runs, strategy, "reachable", wish.sandbox),
+        "NEGATIVE_CONTROL" in traits or bool(inherited and inherited[0]), notes)
+    _private(made, runs, wish, fresh)
+    if "AHEAD" in traits:
+        waiting = _memory(runs, strategy, "ready")
+        made.idle = wish.pool * (made.page_tables + (waiting["uss_bytes"] if waiting else 0.0))
+    return made
+
+
+def _hooks(model: Model, runs: list[Run], strategy: str, wish: Wish, notes: list[str]) -> float:
+    if wish.hooks is not None:
+        return wish.hooks
+    found = hooks_of(model, measured(runs))
+    if found:
+        notes.append(f"fork handlers: as measured under {found[1]}")
+        return found[0].value
+    bare = runtime_of(model, strategy)
+    if bare:
+        notes.append("fork handlers: of an interpreter that has imported nothing: a lower bound")
+        return max(0.0, bare.value)
+    notes.append("fork handlers: not known, taken as nothing")
+    return 0.0
+
+
+def advise(runs: list[Run], wish: Wish) -> tuple[list[Answer], Image, str]:
+    """Every strategy, best first: safe before unsafe, then whom one CPU carries, then soonest."""
+    model = find_model(runs)
+    image, said = image_for(wish, runs)
+    able = [s for s in model.strategies if (s, "ready") in model.fits]
+    if wish.sandbox != "none":
+        able = [s for s in able if price(runs, s, wish.sandbox, "ready")]
+        if not able:
+            raise Lacking(f"no run has a strategy in sandbox {wish.sandbox} and out of it, in one "
+                          "section; measure it: build/spawnmark run sandbox --set "
+                          f"'sandbox=none, {wish.sandbox}'")
+    made = [answer(model, runs, s, wish, image) for s in able]
+    return sorted(made, key=lambda a: (a.unsafe, not a.carries, a.ready.value)), image, said
+
+
+@dataclass(frozen=True)
+class Check:
+    """A prediction of a measured payload's `ready`."""
+
+    case: Case
+    predicted: Estimate
+    measured: float
+    basis: str
+
+    @property
+    def ratio(self) -> float:
+        return self.predicted.value / self.measured
+
+    @property
+    def good(self) -> bool:
+        return abs(self.ratio - 1) <= TOLERANCE
+
+
+def checks(runs: list[Run]) -> tuple[list[Check], list[str]]:
+    """The model held against whole payloads; what could not be checked, and why.
+
+    Nothing is predicted from its own measurement: start and fork handlers are the payload's, and
+    are taken from the other strategies that pay them.
+    """
+    model, cases = find_model(runs), measured(runs)
+    if not cases:
+        raise Lacking("no run has a measured payload to compare with; measure it: "
+                      "build/spawnmark run scenarios/model.ini startup")
+    made, skipped = [], []
+    for strategy, case in cases.items():
+        fit, image = model.fits.get((strategy, "ready")), image_of(case)
+        metric = case.metric("ready")
+        if fit is None or image is None or metric is None:
+            skipped.append(f"{strategy}: no fit, or its image was not read")
+            continue
+        predicted, basis = fit.predict(image), "the image alone"
+        if is_fresh(case.traits) or runs_hooks(case.traits):
+            of, what = (load_of, "start") if is_fresh(case.traits) else (hooks_of, "fork handlers")
+            found = of(model, cases, strategy)
+            if found is None:
+                skipped.append(f"{strategy}: its {what} could be taken from no other strategy")
+                continue
+            predicted = _sum(predicted, found[0])
+            basis = f"the image + {what} as under {found[1]}"
+        made.append(Check(case, predicted, metric.p50, basis))
+    return made, skipped
