@@ -23,7 +23,7 @@ from model import COMMAND, MIB, NAMES, SCENARIO, Image, Model, extra, image_of, 
 from runfile import Case, Run, check, read_json, refuse, strategy_rank
 from stats import Estimate
 
-MEASURED = ("startup", "try")  # scenarios that measure a whole payload
+MEASURED = (SCENARIO, "startup", "try")  # scenarios that measure a whole payload
 #: A prediction that is not further off than this is good.
 TOLERANCE = 0.25
 #: More of a CPU than this, and requests queue: what is predicted is for one at a time.
@@ -95,14 +95,20 @@ def find_model(runs: list[Run]) -> Model:
                   f"measure them: {COMMAND}")
 
 
-def measured(runs: list[Run]) -> dict[str, Case]:
-    """Whole payloads, python before others, by strategy."""
-    found: dict[str, Case] = {}
+def measured(runs: list[Run]) -> list[dict[str, Case]]:
+    """Whole payloads by strategy, one dictionary per scenario; the model's own, which took turns
+    with its other cases, before others."""
+    found: dict[str, dict[str, Case]] = {}
     for case in (c for r in runs for c in r.of_kind("latency")):
         if case.scenario in MEASURED and not case.is_meter and case.metric("ready") \
                 and case.payload not in ("none", "heap") and case.sandbox == "none":
-            found.setdefault(case.strategy, case)
-    return dict(sorted(found.items(), key=lambda f: strategy_rank(f[0])))
+            found.setdefault(case.scenario, {}).setdefault(case.strategy, case)
+    return [dict(sorted(found[s].items(), key=lambda f: strategy_rank(f[0])))
+            for s in MEASURED if s in found]
+
+
+def best_measured(runs: list[Run]) -> dict[str, Case]:
+    return next(iter(measured(runs)), {})
 
 
 def _cloned(cases: dict[str, Case]) -> tuple[Case, Image] | None:
@@ -116,7 +122,7 @@ def _cloned(cases: dict[str, Case]) -> tuple[Case, Image] | None:
 
 def image_for(wish: Wish, runs: list[Run]) -> tuple[Image, str]:
     """The image that would be cloned, and in words where its numbers are from."""
-    known = _cloned(measured(runs))
+    known = _cloned(best_measured(runs))
     rss = wish.rss or 0.0
     if known:
         case, image = known
@@ -149,17 +155,6 @@ def is_fresh(traits: frozenset[str]) -> bool:
 def runs_hooks(traits: frozenset[str]) -> bool:
     """On the way of a request: a child that was made ahead has run them before."""
     return "RUNS_ATFORK" in traits and not traits & {"AHEAD", "REUSES_PROCESS", "FRESH_IMAGE"}
-
-
-def runtime_of(model: Model, strategy: str) -> Estimate | None:
-    """What a bare interpreter adds to the fit at its image: its handlers, its first faults."""
-    fit = model.fits.get((strategy, "ready"))
-    for case in model.run.of_kind("latency"):
-        image, ready = image_of(case), case.metric("ready")
-        if fit and image and ready and (case.scenario, case.section, case.strategy) == \
-                (SCENARIO, "runtime", strategy):
-            return Estimate(ready.p50 - fit.at(image), None, ready.n)
-    return None
 
 
 def surplus(model: Model, case: Case) -> Estimate | None:
@@ -276,7 +271,7 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
         image = replace(image, threads=wish.parent_threads)
     adds = wish.load if fresh else 0.0
     if runs_hooks(traits):
-        adds += _hooks(model, runs, strategy, wish, notes)
+        adds += _hooks(model, runs, wish, notes)
     own = _ready(model, runs, strategy, image, wish)
     ratio = tail([p.case for p in model.points[strategy]])
     late = _plus(_times(own, ratio), adds) if ratio else None
@@ -302,17 +297,13 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
     return made
 
 
-def _hooks(model: Model, runs: list[Run], strategy: str, wish: Wish, notes: list[str]) -> float:
+def _hooks(model: Model, runs: list[Run], wish: Wish, notes: list[str]) -> float:
     if wish.hooks is not None:
         return wish.hooks
-    found = hooks_of(model, measured(runs))
+    found = hooks_of(model, best_measured(runs))
     if found:
         notes.append(f"fork handlers: as measured under {found[1]}")
         return found[0].value
-    bare = runtime_of(model, strategy)
-    if bare:
-        notes.append("fork handlers: of an interpreter that has imported nothing: a lower bound")
-        return max(0.0, bare.value)
     notes.append("fork handlers: not known, taken as nothing")
     return 0.0
 
@@ -350,31 +341,32 @@ class Check:
         return abs(self.ratio - 1) <= TOLERANCE
 
 
+def _checked(model: Model, cases: dict[str, Case], case: Case) -> Check | str:
+    """Or why it cannot be checked."""
+    fit, image = model.fits.get((case.strategy, "ready")), image_of(case)
+    metric = case.metric("ready")
+    if fit is None or image is None or metric is None:
+        return f"{case.name}: no fit, or its image was not read"
+    predicted, basis = fit.predict(image), "the image alone"
+    if is_fresh(case.traits) or runs_hooks(case.traits):
+        of, what = (load_of, "start") if is_fresh(case.traits) else (hooks_of, "fork handlers")
+        found = of(model, cases, case.strategy)
+        if found is None:
+            return f"{case.name}: its {what} could be taken from no other strategy"
+        predicted = _sum(predicted, found[0])
+        basis = f"the image + {what} as under {found[1]}"
+    return Check(case, predicted, metric.p50, basis)
+
+
 def checks(runs: list[Run]) -> tuple[list[Check], list[str]]:
     """The model held against whole payloads; what could not be checked, and why.
 
     Nothing is predicted from its own measurement: start and fork handlers are the payload's, and
     are taken from the other strategies that pay them.
     """
-    model, cases = find_model(runs), measured(runs)
-    if not cases:
+    model, groups = find_model(runs), measured(runs)
+    if not groups:
         raise Lacking("no run has a measured payload to compare with; measure it: "
                       "build/spawnmark run scenarios/model.ini startup")
-    made, skipped = [], []
-    for strategy, case in cases.items():
-        fit, image = model.fits.get((strategy, "ready")), image_of(case)
-        metric = case.metric("ready")
-        if fit is None or image is None or metric is None:
-            skipped.append(f"{strategy}: no fit, or its image was not read")
-            continue
-        predicted, basis = fit.predict(image), "the image alone"
-        if is_fresh(case.traits) or runs_hooks(case.traits):
-            of, what = (load_of, "start") if is_fresh(case.traits) else (hooks_of, "fork handlers")
-            found = of(model, cases, strategy)
-            if found is None:
-                skipped.append(f"{strategy}: its {what} could be taken from no other strategy")
-                continue
-            predicted = _sum(predicted, found[0])
-            basis = f"the image + {what} as under {found[1]}"
-        made.append(Check(case, predicted, metric.p50, basis))
-    return made, skipped
+    told = [_checked(model, cases, case) for cases in groups for case in cases.values()]
+    return ([c for c in told if isinstance(c, Check)], [c for c in told if isinstance(c, str)])

@@ -210,8 +210,8 @@ def tell_checks(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"checks": [check_json(c) for c in made], "skipped": skipped}, indent=1))
     else:
-        lines = [("strategy", "predicted ready", "measured", "ratio", "", "from")]
-        lines += [(c.case.strategy, units.time(c.predicted.value, c.predicted.ci),
+        lines = [("strategy", "scenario", "predicted ready", "measured", "ratio", "", "from")]
+        lines += [(c.case.strategy, c.case.scenario, units.time(c.predicted.value, c.predicted.ci),
                    units.time(c.measured), f"{c.ratio:.2f}", "ok" if c.good else "OFF", c.basis)
                   for c in made]
         print("\n".join([*table(lines), *(f"not checked: {s}" for s in skipped),

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What each MiB, mapping, descriptor and thread of the cloned process costs: fits of scenario model.
+"""What each MiB, mapping, descriptor and thread of the cloned process costs: fits of scenario
+model.
 
-Per strategy and metric, latency = a + b·MiB + c·page table + d·mapping with pages + e·other mapping
-+ f·descriptor + g·thread, by weighted least squares. A point is a case; its image was read from the
-very process that is cloned. Its value is the median of its block medians, its weight 1 ÷ error²: the
-error is told by the scatter of its blocks, and never taken for less than 3 % of the value, as errors
-are proportional. Only what the scenario sweeps has a coefficient. Intervals: bootstrap over blocks (all
-points of a block are drawn together), always from the same seed. `teardown` is reaped - worked here:
-on a CPU that parent and child share, it is a matter of scheduling whether the parent reads the
-record before or after the child has gone.
+Per strategy and metric, latency = a + b·MiB + c·page table + d·mapping with pages + e·other
+mapping + f·descriptor + g·thread, by weighted least squares. A point is a case; its image was read
+from the very process that is cloned. Its value is the median of its block medians, its weight
+1 ÷ error²: the error is told by the scatter of its blocks, and never taken for less than 3 % of the
+value, as errors are proportional. Only what the scenario sweeps has a coefficient. Intervals:
+bootstrap over blocks (all points of a block are drawn together), always from the same seed.
+`teardown` is reaped - worked here: on a CPU that parent and child share, it is a matter of
+scheduling whether the parent reads the record before or after the child has gone.
 """
 
 from __future__ import annotations

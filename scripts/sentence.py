@@ -107,9 +107,12 @@ def _model(run: Run) -> str | None:
     flat = [f.strategy for f in fits if not f.is_steep]
     said += [f"hardly under {', '.join(flat)}"] if flat else []
     bent = [f.strategy for f in fits if f.heap_is_linear is False]
-    good = f"R² of the heap ≥ {HEAP_R2} under all that clone it"
-    return (f"ready grows per MiB that is copied by: {', '.join(said)}; "
-            + (f"NOT linear (R² < {HEAP_R2}) under {', '.join(bent)}" if bent else good) + ".")
+    told = (f"NOT linear (R² < {HEAP_R2}) under {', '.join(bent)}" if bent else
+            f"R² of the heap ≥ {HEAP_R2} under all that clone it")
+    # The CPU's share of what others take is no part of its time: a crowd bends ready alone.
+    if bent and all((c := model.fits.get((s, "cpu"))) and c.heap_is_linear for s in bent):
+        told += "; CPU per child is linear there: the machine was shared"
+    return f"ready grows per MiB that is copied by: {', '.join(said)}; {told}."
 
 
 def sentence(run: Run) -> str:

@@ -78,7 +78,7 @@ def scale_lines(run: Run) -> list[str]:
 
 
 #: Unit of a coefficient in the table (ns in one of it), and its decimals.
-MICRO, NANO = (1e3, 1), (1.0, 0)
+FIXED, MICRO, NANO = (1e3, 0), (1e3, 1), (1.0, 0)
 PRICES = {"copied_mib": ("MiB", MICRO), "tables": ("table", MICRO),
           "anon_vmas": ("own map", NANO), "plain_vmas": ("map", NANO),
           "fds": ("fd", NANO), "threads": ("thread", MICRO)}
@@ -98,10 +98,17 @@ def r_squared(value: float | None) -> str:
     return units.NOTHING if value is None else f"{int(value * 1000) / 1000:.3f}"
 
 
-def _model_line(form: str, fit: Fit) -> str:
+def _model_cells(fit: Fit) -> tuple[str, ...]:
     prices = [_price(fit.coefficients.get(f.name), PRICES[f.name][1]) for f in FACTORS]
     r2 = r_squared(fit.r2.get("copied_mib")) if fit.is_steep else "flat"
-    return form.format(fit.strategy, fit.metric, _price(fit.coefficients["a"], MICRO), *prices, r2)
+    return fit.strategy, fit.metric, _price(fit.coefficients["a"], FIXED), *prices, r2
+
+
+def aligned(lines: list[tuple[str, ...]], left: int) -> list[str]:
+    """Columns as wide as what they hold; the first ones to the left, the rest to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return [" ".join(c.ljust(w) if i < left else c.rjust(w)
+                     for i, (c, w) in enumerate(zip(line, widths))).rstrip() for line in lines]
 
 
 def model_lines(run: Run) -> list[str]:
@@ -109,11 +116,10 @@ def model_lines(run: Run) -> list[str]:
     model = model_of(run)
     if model is None:
         return []
-    form = "{:<11}{:<9}{:>12}{:>11}{:>11}{:>11}{:>9}{:>9}{:>10}{:>7}"
     head = [f"{PRICES[f.name][0]} {'µs' if PRICES[f.name][1] is MICRO else 'ns'}" for f in FACTORS]
-    lines = [form.format("price", "of", "fixed µs", *head, "R² MiB"),
-             *(_model_line(form, f) for f in model.linear() if f.metric in MODEL_METRICS)]
+    lines = aligned([("price", "of", "fixed µs", *head, "R² MiB"),
+                     *(_model_cells(f) for f in model.linear() if f.metric in MODEL_METRICS)], 2)
     low = [f"{f.strategy} {f.metric}" for f in model.linear() if f.heap_is_linear is False]
     if low:
         lines += textwrap.wrap(f"R² of the heap below {HEAP_R2}: {', '.join(low)}", 100)
-    return [line.rstrip() for line in lines]
+    return lines

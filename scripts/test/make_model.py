@@ -22,7 +22,7 @@ PRICES: dict[str, dict[str, tuple[float, ...]]] = {
                "exit": (46e3, 18e3, 400, 700, 340, 0, 0),
                "cpu": (150e3, 35e3, 2100, 1600, 640, 110, 0)},
 }
-#: What the python payload of the golden run clones: MiB, tables, own and other mappings, fds, thread.
+#: What the golden python payload clones: MiB, tables, own and other mappings, fds, threads.
 PYTHON = (30.0, 60.0, 150.0, 250.0, 8.0, 1.0)
 PARENT = (0.2, 4.0, 12.0, 13.0, 4.0, 1.0)
 SERVED = {"heap_mb": (0, 16, 48, 96, 160, 224), "heap_vmas": (256, 768, 1536),

@@ -175,7 +175,7 @@ def test_sandbox(golden: dict[str, Any], folder: Path,
     assert set(found) == {"zygote"}
     assert found["zygote"]["ready"]["value_ns"] - without["ready"]["value_ns"] == \
         pytest.approx(700e3)
-    assert found["zygote"]["inherited"] is None  # nobody attacked in it
+    assert found["zygote"]["inherited"] == [0, 24]  # by whoever attacked in it
 
 
 def test_several_runs_complete_each_other(golden: dict[str, Any], tmp_path: Path,
@@ -254,7 +254,24 @@ def test_check_takes_nothing_from_the_case_itself(golden: dict[str, Any], folder
     write(golden, folder)
     found = as_json(capsys, "--check", str(folder))
     assert "forkserver" not in {c["strategy"] for c in found["checks"]}
-    assert any(s.startswith("forkserver: its fork handlers") for s in found["skipped"])
+    assert any(s.startswith("startup/forkserver/python: its fork handlers") for s in found["skipped"])
+
+
+def test_a_payload_of_the_model_comes_first(golden: dict[str, Any], folder: Path,
+                                            capsys: pytest.CaptureFixture[str]) -> None:
+    """It has taken turns with the sweeps; both are checked, each by its own neighbours."""
+    for case in [c for c in golden["cases"] if c["scenario"] == "startup"]:
+        if case["payload"] == "python":
+            again = json.loads(json.dumps(case).replace("startup", "model"))
+            again["image"]["copied_bytes"] //= 2
+            golden["cases"].append(again)
+    write(golden, folder)
+    found = as_json(capsys, "--check", str(folder))["checks"]
+    assert len(found) == 10
+    zygote = {c["case"]: c["ratio"] for c in found if c["strategy"] == "zygote"}
+    assert zygote["model/zygote/python"] < 0.75 < zygote["startup/zygote/python"]
+    half = as_json(capsys, *WISH, str(folder))["image"]["copied_mib"]
+    assert half == pytest.approx(180 * 15 * 2**20 / 130e6, rel=1e-6)
 
 
 def test_check_needs_a_payload(golden: dict[str, Any], folder: Path,
