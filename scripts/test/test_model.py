@@ -64,6 +64,14 @@ def test_prices_are_found_again(golden: dict[str, Any], tmp_path: Path, strategy
                                                                 abs=scale * 1e-5), n
 
 
+def test_teardown_begins_at_worked(golden: dict[str, Any], tmp_path: Path) -> None:
+    for case in of_model(golden, "zygote"):
+        worked, reaped = (case["metrics"][n]["blocks"] for n in ("worked", "reaped"))
+        case["metrics"]["worked"]["blocks"] = [w + (r - w) / 2 for w, r in zip(worked, reaped)]
+    told = made(golden, tmp_path).fits["zygote", "teardown"].coefficients["copied_mib"].value
+    assert told == pytest.approx(make_model.PRICES["zygote"]["exit"][1] / 2, rel=1e-3)
+
+
 def test_truth_lies_in_the_interval(golden: dict[str, Any], tmp_path: Path) -> None:
     """5 % of scatter: at least nine in ten of the 95 % intervals hold their price."""
     shake(golden, 0.05)
