@@ -125,7 +125,8 @@ static int child_waits(struct sm_cell *c)
 
 #define KIDS 4
 
-static int up_all(struct sm_cell *c, struct sm_kid *kids, int64_t inode[KIDS][SPACES])
+/* Of each child its namespaces, and its control groups. */
+static int up_all(struct sm_cell *c, struct sm_kid *kids, int64_t inode[KIDS][SPACES + 1])
 {
 	const struct sm_req req = sm_cell_req(c, NULL);
 	struct sm_answer a;
@@ -137,6 +138,7 @@ static int up_all(struct sm_cell *c, struct sm_kid *kids, int64_t inode[KIDS][SP
 			return err;
 		for (int i = 0; i < SPACES; i++)
 			inode[k][i] = sm_box_ns(kids[k].child.pid, spaces[i]);
+		inode[k][SPACES] = sm_layer_groups_of(kids[k].child.pid);
 	}
 	return 0;
 }
@@ -146,7 +148,7 @@ static int share_nothing(struct sm_cell *c)
 	struct sm_kid kids[KIDS] = {
 		{ .reaped = true }, { .reaped = true }, { .reaped = true }, { .reaped = true }
 	};
-	int64_t inode[KIDS][SPACES];
+	int64_t inode[KIDS][SPACES + 1];
 	int same = 0, err = up_all(c, kids, inode);
 
 	for (int k = 0; k < KIDS; k++) {
@@ -159,10 +161,12 @@ static int share_nothing(struct sm_cell *c)
 		return sm_trouble(c, err, "children in the sandbox");
 	for (int k = 1; k < KIDS; k++)
 		for (int j = 0; j < k; j++)
-			for (int i = 0; i < SPACES; i++)
+			for (int i = 0; i <= SPACES; i++)
 				same += inode[k][i] <= 0 || inode[k][i] == inode[j][i];
-	return sm_judge(c, !same, "of %d namespaces of %d children at a time %d are shared", SPACES,
-			KIDS, same);
+	return sm_judge(c, !same,
+			"%d children at a time, each with %d namespaces and its control groups: "
+			"shared by two: %d",
+			KIDS, SPACES, same);
 }
 
 /* ---- what is left ---- */
@@ -322,7 +326,7 @@ static const struct sm_check checks[] = {
 	{
 		.id = "layer.full.siblings",
 		.row = "N33",
-		.claim = "children at the same time share no namespace",
+		.claim = "children at the same time share neither namespace nor control group",
 		.source = "namespaces(7)",
 		.level = SM_MUST,
 		.needs = NEEDS,

@@ -142,6 +142,18 @@ int sm_layer_groups_seen(void)
 	return err ? err : n;
 }
 
+int64_t sm_layer_groups_of(pid_t pid)
+{
+	char text[CGROUP_BYTES];
+	uint64_t sum = 0xcbf29ce484222325u; /* FNV-1a */
+
+	if (read_groups(pid, text))
+		return -1;
+	for (const char *at = text; *at; at++)
+		sum = (sum ^ (unsigned char)*at) * 0x100000001b3u;
+	return (int64_t)(sum >> 1);
+}
+
 int sm_layer_open(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0600), err = fd < 0 ? errno : 0;

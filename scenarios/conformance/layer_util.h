@@ -41,6 +41,9 @@ int sm_layer_groups_below(pid_t pid);
 /* The same lines that are not "/": -errno, or how many. */
 int sm_layer_groups_seen(void);
 
+/* A number for the control groups that a process is in, all of them; -1: they cannot be read. */
+int64_t sm_layer_groups_of(pid_t pid);
+
 /* 0, or the errno of opening it so. */
 int sm_layer_open(const char *path, int flags);
 /* Processes that are to be seen in a /proc; -1: it cannot be read. */
