@@ -42,6 +42,7 @@ enum sm_trait {
 	SM_REUSES_PROCESS = 1 << 7,   /* one process serves request after request */
 	SM_AHEAD = 1 << 8,            /* children are made before they are asked for */
 	SM_SANDBOXES = 1 << 9,        /* heeds setup->plan_fd; others refuse one */
+	SM_GIVES_PIDFD = 1 << 10,     /* child->pidfd, made by the clone itself */
 };
 
 /* Where a request failed; sent from child or server to parent as {stage, errno}. */

@@ -21,6 +21,7 @@ static const struct {
 	{ SM_REUSES_PROCESS, "REUSES_PROCESS" },
 	{ SM_AHEAD, "AHEAD" },
 	{ SM_SANDBOXES, "SANDBOXES" },
+	{ SM_GIVES_PIDFD, "GIVES_PIDFD" },
 };
 
 const char *sm_trait_name(size_t i, uint64_t *bit)

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cgroup_util.h"
@@ -120,7 +122,82 @@ static int cgroup_inherited(struct sm_cell *c)
 	return c->observed;
 }
 
+/* How a member of a frozen group came to rest: the system call that it was about to return from. */
+static long resting_call(const struct sm_group *group, pid_t pid)
+{
+	int64_t end = sm_now_ns() + SM_STEP_MS * INT64_C(1000000);
+	char path[600], text[200];
+	long nr = -1;
+	FILE *f;
+
+	while (sm_now_ns() < end) {
+		ssize_t n;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/cgroup.events", group->dir);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+		close(fd);
+		text[n < 0 ? 0 : n] = '\0';
+		if (strstr(text, "populated 1") && strstr(text, "frozen 1"))
+			break;
+		sched_yield();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%ld", &nr) != 1)
+		nr = -1;
+	if (f)
+		fclose(f);
+	return nr;
+}
+
+/* Into a frozen group: who is born there has not executed anything, who moves has. */
+static int cgroup_born(struct sm_cell *c)
+{
+	struct sm_req req = sm_cell_req(c, NULL);
+	struct sm_group group;
+	struct sm_kid kid;
+	long nr = -1;
+	int err = sm_cell_start(c);
+
+	if (!err)
+		err = sm_group_make(&group, "");
+	if (err)
+		return sm_trouble(c, err, "a group of version 2");
+	req.fields = SM_REQ_CGROUP;
+	req.cgroup_fd = open(group.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = sm_group_put(&group, "cgroup.freeze", "1");
+	if (!err)
+		err = sm_kid_spawn(c, &kid, &req);
+	close(req.cgroup_fd);
+	if (!err) {
+		nr = resting_call(&group, kid.child.pid);
+		err = sm_group_put(&group, "cgroup.freeze", "0");
+		err = err ? err : sm_kid_wait(c, &kid);
+		sm_kid_kill(c, &kid);
+	}
+	sm_group_drop(&group);
+	if (err)
+		return sm_trouble(c, err, "a child in a frozen group");
+	return sm_judge(c, nr == SYS_clone3, "a child for a frozen group came to rest in %s (%ld)",
+			nr == SYS_clone3 ? "its own clone3" : "another system call", nr);
+}
+
 static const struct sm_check checks[] = {
+	{
+		.id = "env.cgroup.born",
+		.row = "F14",
+		.claim =
+			"a child is in the control group of its request before its first instruction",
+		.source =
+			"clone3(2) CLONE_INTO_CGROUP; linux:kernel/cgroup/cgroup.c:cgroup_css_set_fork",
+		.level = SM_MUST,
+		.needs = SM_NEED(SM_F_INTO_CGROUP) | SM_NEED(SM_F_CGROUP2) | SM_NEED(SM_F_PTRACE),
+		.only = SM_GIVES_PIDFD,
+		.without = SM_AHEAD,
+		.in_parent = cgroup_born,
+	},
 	{
 		.id = "env.cgroup.inherited",
 		.row = "F14",

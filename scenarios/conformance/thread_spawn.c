@@ -39,7 +39,7 @@ static int refuses_with_threads(struct sm_cell *c)
 {
 	int err = sm_kid_ask(c, NULL, &(struct sm_answer){ 0 }, NULL);
 
-	sm_judge(c, err && c->fault.stage == SM_STAGE_CLONE,
+	sm_judge(c, err && c->fault.stage == SM_STAGE_THREADS,
 		 "asked for a child, a server with two threads %s",
 		 err ? strerrorname_np(-err) : "makes one");
 	sm_holder_end(c);
