@@ -49,6 +49,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "harness" / "test" / "mutants"
 RED = {"FAIL", "XPASS", "BROKEN", "TIMEOUT"}
+PRELOAD = "harness/atfork/atfork.c"  # not of the library: an object of its own
 TRIES = 5
 SECONDS = 240  # one mutant: most of its checks may have to time out
 # A mutant of a sandbox may change mounts where it should not: root's get a namespace of their own.
@@ -135,7 +136,13 @@ class Builder:
 
     def link(self, mutant: Mutant, out: Path) -> None:
         """The changed object comes first: what it defines is not taken from the archive."""
-        first = self.compile(mutant, out)
+        first: Path | None = self.compile(mutant, out)
+        preload = out / "sm-atfork.so"
+        if mutant.file == PRELOAD:
+            self.run(["cc", "-shared", "-o", preload, first])
+            first = None  # it is in nothing else
+        else:
+            os.link(self.build / "sm-atfork.so", preload)
         own = self.build / "o" / Path(mutant.file).with_suffix(".o")
         payloads = [p for p in ("none",) if (self.build / "payloads" / p).exists()]
         (out / "payloads").mkdir()
@@ -144,12 +151,13 @@ class Builder:
                  for p in payloads]
         jobs.append((self.checks, out / "checks.so",
                      ["-shared", "-Wl,-z,defs", "-Wl,--exclude-libs,ALL"]))
+        changed = [first] if first else []
         for objects, target, flags in jobs:
             objects = [o for o in objects if o != own]
-            self.run(["cc", *flags, "-o", target, first, *objects, self.lib])
+            self.run(["cc", *flags, "-o", target, *changed, *objects, self.lib])
         whole = ["-Wl,--whole-archive", self.lib, "-Wl,--no-whole-archive"]
         self.run(["cc", "-shared", "-Wl,-z,muldefs", "-Wl,-z,defs", "-o",
-                  out / "libspawnmark.so", first, *whole])
+                  out / "libspawnmark.so", *changed, *whole])
         os.link(self.build / "spawnmark", out / "spawnmark")
 
     @staticmethod
