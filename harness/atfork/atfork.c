@@ -144,17 +144,17 @@ __attribute__((visibility("default"))) const struct sm_atfork sm_atfork_calls = 
 
 /*
  * What the server starts, and what its children start, is none of our business: takes this object,
- * the first one there, out of $LD_PRELOAD. A constructor, because a payload may start others and
+ * the last one there, out of $LD_PRELOAD. A constructor, because a payload may start others and
  * copy its environment before anything else of ours runs. The other variable is for this process
  * as well (strategies/hatch.h), and has done its work.
  */
 __attribute__((constructor)) static void leave_environment(void)
 {
 	char *list = getenv("LD_PRELOAD");
-	char *rest = list ? strchr(list, ':') : NULL;
+	char *last = list ? strrchr(list, ':') : NULL;
 
-	if (rest)
-		memmove(list, rest + 1, strlen(rest));
+	if (last)
+		*last = '\0';
 	else
 		unsetenv("LD_PRELOAD");
 	unsetenv("LD_BIND_NOW");

@@ -20,7 +20,6 @@
 #include "../atfork/atfork.h"
 #include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
-#include "warm.h"
 
 /* Where libc keeps the number of this thread: clone clears it there when the thread ends. */
 static int *find_tid(void)
@@ -36,15 +35,14 @@ int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, co
 {
 	struct robust_list_head *head = NULL;
 	size_t bytes = 0;
-	struct sm_warm warm;
-	int err = sm_warm_read(&warm, options, NULL);
+	int err;
 
+	memset(h, 0, sizeof(*h));
+	err = sm_warm_read(&h->warm, options, NULL);
 	if (err)
 		return err;
-	memset(h, 0, sizeof(*h));
 	h->payload = payload;
 	h->atfork = sm_atfork_find();
-	sm_warm_server(&warm, payload);
 	err = sm_threads_open(&h->threads);
 	if (err)
 		return err;
@@ -54,12 +52,14 @@ int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, co
 		h->robust_bytes = bytes;
 	}
 	sm_signals_handled(&h->handled);
+	sm_warm_server(&h->warm, payload);
 	return 0;
 }
 
 void sm_hatchery_close(struct sm_hatchery *h)
 {
 	sm_threads_close(&h->threads);
+	sm_warm_end(&h->warm);
 }
 
 /* 0, or -EDEADLK: the child would miss threads that somebody waits for. */
@@ -121,6 +121,7 @@ static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgr
 
 	birth->entered_ns = sm_now_ns();
 	repair(h);
+	sm_warm_child(&h->warm);
 	if (in_cgroup) { /* where it was to go */
 		attr = *birth->attr;
 		attr.fields &= ~(uint32_t)SM_REQ_CGROUP;

@@ -14,6 +14,7 @@
 
 #include "../child/child.h"
 #include "threads.h"
+#include "warm.h"
 
 struct sm_atfork;
 struct sm_sandbox;
@@ -25,6 +26,7 @@ struct sm_hatchery {
 	const struct sm_atfork *atfork; /* the libraries' handlers; NULL: not preloaded */
 	sigset_t handled;               /* signals for which the payload has handlers */
 	struct sm_threads threads;
+	struct sm_warm warm;
 	int *tid;     /* where libc keeps the thread's number; NULL: not found */
 	void *robust; /* head of the list of robust mutexes, and its length; NULL: none */
 	size_t robust_bytes;

@@ -85,10 +85,10 @@ void sm_hatch_env(struct sm_hatch_env *env, const struct sm_setup *setup,
 	spec->env[n++] = "LD_BIND_NOW=1";
 	if (!given && find_object(found, sizeof(found)))
 		given = found;
-	/* ld.so(8) splits the list at blanks and colons. */
+	/* ld.so(8) splits the list at blanks and colons. The last place: a sanitiser wants the first. */
 	if (!given || !*given || strpbrk(given, " :") ||
-	    snprintf(env->preload, sizeof(env->preload), "LD_PRELOAD=%s%s%s", given,
-		     more ? ":" : "", more ? more : "") >= (int)sizeof(env->preload))
+	    snprintf(env->preload, sizeof(env->preload), "LD_PRELOAD=%s%s%s", more ? more : "",
+		     more ? ":" : "", given) >= (int)sizeof(env->preload))
 		return;
 	spec->env[n] = env->preload;
 }

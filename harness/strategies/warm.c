@@ -21,19 +21,36 @@
 /* Where the architecture has another size, the kernel refuses and all stays as it is. */
 #define HUGE_BYTES (UINT64_C(2) << 20)
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+/* More pieces than this are not looked after. */
+#define PIECES_MAX 4096
+
 int sm_warm_read(struct sm_warm *warm, const char *options, struct sm_fault *fault)
 {
-	warm->freeze = sm_option_flag(options, "freeze", 1);
-	if (warm->freeze < 0)
-		return sm_option_bad(options, "freeze", fault);
-	warm->trim = sm_option_flag(options, "trim", 1);
-	if (warm->trim < 0)
-		return sm_option_bad(options, "trim", fault);
-	warm->collapse = sm_option_flag(options, "collapse", 1);
-	if (warm->collapse < 0)
-		return sm_option_bad(options, "collapse", fault);
+	const struct {
+		const char *name;
+		int *value, fallback;
+	} all[] = {
+		{ "collapse", &warm->collapse, 1 },
+		{ "freeze", &warm->freeze, 1 },
+		{ "prefault", &warm->prefault, 0 },
+		{ "trim", &warm->trim, 1 },
+	};
+
+	memset(warm, 0, sizeof(*warm));
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		*all[i].value = sm_option_flag(options, all[i].name, all[i].fallback);
+		if (*all[i].value < 0)
+			return sm_option_bad(options, all[i].name, fault);
+	}
 	return 0;
 }
+
+/* What is done with each piece of the heap. */
+typedef void each_fn(struct sm_warm *warm, uint64_t from, uint64_t to);
 
 /* How many of the pages are there. mincore(2) of private memory: those that were touched. */
 static size_t count_resident(uint64_t at)
@@ -49,12 +66,44 @@ static size_t count_resident(uint64_t at)
 }
 
 /* All that is mostly there already: holes would be filled, and cost memory for nothing. */
-static void collapse_range(uint64_t from, uint64_t to)
+static void collapse(struct sm_warm *warm, uint64_t from, uint64_t to)
 {
+	(void)warm;
 	from = (from + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
 	for (; from + HUGE_BYTES <= to; from += HUGE_BYTES) {
 		if (count_resident(from) >= HUGE_BYTES / 2)
 			madvise((void *)(uintptr_t)from, HUGE_BYTES, MADV_COLLAPSE);
+	}
+}
+
+static void add_page(struct sm_warm *warm, uint64_t at, size_t bytes)
+{
+	struct iovec *last = warm->nheap ? &warm->heap[warm->nheap - 1] : NULL;
+
+	if (last && (uintptr_t)last->iov_base + last->iov_len == at)
+		last->iov_len += bytes;
+	else if (warm->nheap < PIECES_MAX)
+		warm->heap[warm->nheap++] =
+			(struct iovec){ .iov_base = (void *)(uintptr_t)at, .iov_len = bytes };
+}
+
+/* What is there, without the holes. */
+static void note(struct sm_warm *warm, uint64_t from, uint64_t to)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char seen[512];
+
+	while (from < to) {
+		size_t n = (size_t)(to - from) / page;
+
+		n = n < sizeof(seen) ? n : sizeof(seen);
+		if (!n || mincore((void *)(uintptr_t)from, n * page, seen) < 0)
+			return;
+		for (size_t i = 0; i < n; i++) {
+			if (seen[i] & 1)
+				add_page(warm, from + i * page, page);
+		}
+		from += n * page;
 	}
 }
 
@@ -69,7 +118,7 @@ static int is_heap(const char *line)
 	return strcmp(mode, "rw-p") == 0 && !inode && strcmp(path, "[stack]") != 0;
 }
 
-static void collapse(void)
+static void for_heap(struct sm_warm *warm, each_fn *each)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char *line = NULL;
@@ -79,19 +128,37 @@ static void collapse(void)
 		unsigned long from, to;
 
 		if (is_heap(line) && sscanf(line, "%lx-%lx", &from, &to) == 2)
-			collapse_range(from, to);
+			each(warm, from, to);
 	}
 	free(line);
 	if (maps)
 		fclose(maps);
 }
 
-void sm_warm_server(const struct sm_warm *warm, const struct sm_payload *payload)
+void sm_warm_server(struct sm_warm *warm, const struct sm_payload *payload)
 {
 	if (warm->freeze && payload->before_serve)
 		payload->before_serve();
 	if (warm->trim)
 		malloc_trim(0);
 	if (warm->collapse)
-		collapse();
+		for_heap(warm, collapse);
+	if (!warm->prefault)
+		return;
+	warm->heap = malloc(PIECES_MAX * sizeof(*warm->heap));
+	if (warm->heap)
+		for_heap(warm, note);
+}
+
+void sm_warm_end(struct sm_warm *warm)
+{
+	free(warm->heap);
+	warm->heap = NULL;
+	warm->nheap = 0;
+}
+
+void sm_warm_child(const struct sm_warm *warm)
+{
+	for (size_t i = 0; i < warm->nheap; i++)
+		madvise(warm->heap[i].iov_base, warm->heap[i].iov_len, MADV_POPULATE_WRITE);
 }
