@@ -46,7 +46,7 @@ AFTER := $(filter setup,$(MAKECMDGOALS))
 
 all: $(PROGRAMS) $(B)/micro ## build everything
 
-tests: $(TESTS) $(B)/test/bad-checks.so $(B)/test/contain ## build the test programs
+tests: $(TESTS) $(B)/test/bad-checks.so $(B)/test/handlers.so $(B)/test/contain ## build the test programs
 
 $(B)/o/%.o: %.c | $(AFTER)
 	$(call say,CC,$<)
@@ -108,6 +108,10 @@ $(B)/o/harness/test/checks/bad.o: CSTD += -fvisibility=hidden
 $(B)/test/bad-checks.so: $(B)/o/harness/test/checks/bad.o $(filter $(B)/o/harness/%,$(CHECK_OBJ)) $(B)/libspawnmark.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
+
+$(B)/test/handlers.so: harness/test/tools/handlers.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -Wl,-z,defs -o $@ $<
 
 $(B)/test/contain: $(B)/o/harness/test/tools/contain.o
 	$(call say,LD,$@)

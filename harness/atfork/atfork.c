@@ -23,7 +23,7 @@ int __cxa_atexit(void (*fn)(void *arg), void *arg, void *dso);
 __attribute__((visibility("default"))) register_fn __register_atfork;
 
 struct entry {
-	handler *prepare, *parent, *child; /* all NULL: forgotten */
+	handler *prepare, *parent, *child; /* all NULL: none, or forgotten */
 	void *dso;                         /* whose it is; NULL: the program's */
 };
 
@@ -43,7 +43,7 @@ static void forget(void *dso)
 	pthread_mutex_lock(&all.lock);
 	for (size_t i = 0; i < all.n; i++) {
 		if (all.at[i].dso == dso)
-			all.at[i] = (struct entry){ .dso = dso };
+			all.at[i] = (struct entry){ 0 }; /* another may be loaded to this address */
 	}
 	pthread_mutex_unlock(&all.lock);
 }

@@ -122,33 +122,38 @@ static int cgroup_inherited(struct sm_cell *c)
 	return c->observed;
 }
 
-/* How a member of a frozen group came to rest: the system call that it was about to return from. */
+static int read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/*
+ * How a member of a frozen group came to rest: the system call that it was about to return from; -1:
+ * it did not. Until it rests it has none, or is seen in another on its way.
+ */
 static long resting_call(const struct sm_group *group, pid_t pid)
 {
 	int64_t end = sm_now_ns() + SM_STEP_MS * INT64_C(1000000);
-	char path[600], text[200];
 	long nr = -1;
-	FILE *f;
 
-	while (sm_now_ns() < end) {
-		ssize_t n;
-		int fd;
+	while (nr < 0 && sm_now_ns() < end) {
+		char path[600], text[200] = "";
 
 		snprintf(path, sizeof(path), "%s/cgroup.events", group->dir);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-		close(fd);
-		text[n < 0 ? 0 : n] = '\0';
-		if (strstr(text, "populated 1") && strstr(text, "frozen 1"))
-			break;
+		if (read_text(path, text, sizeof(text)) && strstr(text, "populated 1") &&
+		    strstr(text, "frozen 1")) {
+			snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+			if (!read_text(path, text, sizeof(text)) || sscanf(text, "%ld", &nr) != 1)
+				nr = -1; /* "running" */
+		}
 		sched_yield();
 	}
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	if (f)
-		fclose(f);
 	return nr;
 }
 
