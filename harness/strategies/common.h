@@ -18,6 +18,7 @@ extern const struct sm_ops sm_popen_ops;
 extern const struct sm_ops sm_posix_spawn_ops;
 extern const struct sm_ops sm_raw_ops;
 extern const struct sm_ops sm_shell_ops;
+extern const struct sm_ops sm_subreaper_ops;
 extern const struct sm_ops sm_vfork_ops;
 extern const struct sm_ops sm_zygote_ops;
 extern const struct sm_ops sm_zygote3_ops;

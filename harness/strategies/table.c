@@ -15,6 +15,7 @@ const struct sm_ops *const sm_strategies[] = {
 	&sm_posix_spawn_ops,
 	&sm_raw_ops,
 	&sm_shell_ops,
+	&sm_subreaper_ops,
 	&sm_vfork_ops,
 	&sm_zygote_ops,
 	&sm_zygote3_ops,

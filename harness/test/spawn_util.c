@@ -218,8 +218,8 @@ int su_lowest_free_fd(void)
 
 int su_resting_fds(const char *strategy)
 {
-	if (strcmp(strategy, "zygote") == 0) /* stdio and its socket */
-		return 4;
+	if (strcmp(strategy, "zygote") == 0 || strcmp(strategy, "subreaper") == 0)
+		return 4;                     /* stdio and its socket */
 	if (strcmp(strategy, "zygote3") == 0) /* and the folder of its threads */
 		return 5;
 	return 8; /* stdio, listener, alive pipe, both ends of a pipe, reserve */

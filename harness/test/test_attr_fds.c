@@ -32,6 +32,7 @@ static const char *const real[] = {
 	"popen",
 	"posix_spawn",
 	"shell",
+	"subreaper",
 	"vfork",
 	"zygote",
 	"zygote3",

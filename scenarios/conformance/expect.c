@@ -51,6 +51,15 @@
 	"stderr (POSIX, 2.8.2)"
 #define WAITED "the shell is the parent's own child, and is waited for as any"
 
+/* What comes of being adopted. */
+#define TWICE \
+	"libc's fork runs them at both forks: for the one between server and child, and for the child"
+#define ADOPTED                                                                                  \
+	"an orphan goes to the process that is a subreaper, hence to its first thread, whoever " \
+	"started the server (linux:kernel/exit.c:find_alive_thread)"
+#define ADOPTS \
+	"the parent is a subreaper: whoever loses its own parent below it becomes its child as well"
+
 const struct sm_expect sm_expects[] = {
 	{ "signal.tty.interrupt", "zygote", false,
 	  "its model's server leaves SIGINT at the default, so ^C ends it" },
@@ -138,6 +147,15 @@ const struct sm_expect sm_expects[] = {
 	{ "env.exec.interpreter", "shell", false, IS_127 },
 	{ "env.exec.busy", "shell", false, IS_127 },
 	{ "limit.exec", "shell", false, IS_127 },
+
+	{ "identity.thread.waits", "subreaper", false, ADOPTED },
+	{ "signal.pdeathsig.thread", "subreaper", false, ADOPTED },
+	{ "thread.atfork.child", "subreaper", false, TWICE },
+	{ "thread.atfork.creator", "subreaper", false, TWICE },
+	{ "limit.nproc", "subreaper", false,
+	  "there are two of them for a moment, and room for one is not enough" },
+	{ "life.pid-reused", "subreaper", false, ADOPTS ", here who got the pids" },
+	{ "life.daemon", "subreaper", SM_FAILS_LEAVING, ADOPTS ", and nobody waits for a daemon" },
 
 	{ "exit.core.dumped", POPEN, false, NO_CORE },
 	{ "exit.usage.own", POPEN, false, "Lib/subprocess.py: os.waitpid(), which tells no usage" },
