@@ -93,7 +93,9 @@ def capacity_lines(run: Run) -> list[str]:
 
 
 def open_lines(run: Run) -> list[str]:
-    return _table(OPEN_HEADS, open_rows(run))
+    """For the screen: the variant names the arrivals where there are several."""
+    rows = [(row[0][:28], *row[1:2], *row[3:]) for row in open_rows(run)]
+    return _table((*OPEN_HEADS[:2], *OPEN_HEADS[3:]), rows)
 
 
 def sentence(run: Run) -> str | None:
