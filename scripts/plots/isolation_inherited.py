@@ -16,7 +16,7 @@ def draw(run: Run, out: Path) -> str | None:
     table = inherited(run, next(iter(sandboxes(run)), None))
     if not table.rows:
         return None
-    fig, axes = style.figure(1, 1, (2.6 + 1.25 * len(table.cols), 1.2 + 0.24 * len(table.rows)))
+    fig, axes = style.figure(1, 1, (2.8 + 0.56 * len(table.cols), 2.2 + 0.24 * len(table.rows)))
     texts, faces, inks = style.outcome_cells(table)
     style.cells(axes[0][0], texts, faces, inks, table.rows, [c.name for c in table.cols])
     style.save(fig, run, out, "✗ leaked, errno: blocked, · absent; n=1 attack per cell\n"

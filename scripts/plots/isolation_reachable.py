@@ -15,22 +15,21 @@ from runfile import Run
 
 
 def draw(run: Run, out: Path) -> str | None:
-    """A panel per attacker, its columns the strategies; a row of panels per sandbox."""
-    grid = [(box, [(who, reachable(run, who, box)) for who in ATTACKERS])
-            for box in sandboxes(run)]
-    grid = [(box, found) for box, line in grid if (found := [p for p in line if p[1].rows])]
-    if not grid:
+    """A panel per sandbox and attacker, below one another; its rows are the strategies."""
+    panels = [(box, who, table) for box in sandboxes(run) for who in ATTACKERS
+              if (table := reachable(run, who, box)).rows]
+    if not panels:
         return None
-    across = max(len(panels) for _, panels in grid)
-    width = max(sum(len(t.cols) for _, t in panels) for _, panels in grid)
-    heights = [1.9 + 0.27 * len(panels[0][1].rows) for _, panels in grid]
-    fig, axes = style.figure(len(grid), across, (2.4 + 0.72 * width, sum(heights)), heights)
-    for line, (box, panels) in zip(axes, grid):
-        _row(line, box if len(grid) > 1 else "", panels)
+    heights = [1.75 + 0.25 * len(t.cols) for _, _, t in panels]
+    width = 2.4 + 0.46 * max(len(t.rows) for _, _, t in panels)
+    fig, axes = style.figure(len(panels), 1, (width, sum(heights) + 0.4), heights)
+    several = len({box for box, _, _ in panels}) > 1
+    for line, (box, who, table) in zip(axes, panels):
+        _panel(line[0], box if several else "", who, table)
     style.save(fig, run, out, "✗ succeeded, errno: blocked, · absent; n=1 attack per cell; "
-               "rows: attack → target")
+               "columns: attack → target")
     said = [f"{who}{_in(box)}: {units.share(_sum(run, who, table))}"
-            for box, panels in grid for who, table in panels]
+            for box, who, table in panels]
     return f"Attacks that succeeded, of those that apply, by attacker: {', '.join(said)}."
 
 
@@ -38,16 +37,11 @@ def _in(box: str) -> str:
     return "" if box in ("", "none") else f" in {box}"
 
 
-def _row(line: list[Axes], box: str, panels: list[tuple[str, Table]]) -> None:
-    for ax in line[len(panels):]:
-        ax.set_visible(False)
-    for i, (ax, (who, table)) in enumerate(zip(line, panels)):
-        texts, faces, inks = style.outcome_cells(table)
-        style.cells(ax, texts, faces, inks, table.rows, [c.name for c in table.cols])
-        ax.tick_params(axis="x", labelrotation=60, labelsize=8)
-        ax.set_title(f"attacker: {who}" + (f", sandbox: {box}" if box else ""), pad=12)
-        if i:
-            ax.set_yticklabels([])
+def _panel(ax: Axes, box: str, who: str, table: Table) -> None:
+    texts, faces, inks = ([list(line) for line in zip(*cells)]
+                          for cells in style.outcome_cells(table))
+    style.cells(ax, texts, faces, inks, [c.name for c in table.cols], table.rows, 6.5)
+    ax.set_title(f"attacker: {who}" + (f", sandbox: {box}" if box else ""), pad=8)
 
 
 def _sum(run: Run, who: str, table: Table) -> tuple[int, int]:

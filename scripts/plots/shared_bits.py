@@ -24,10 +24,10 @@ def draw(run: Run, out: Path) -> str | None:
                   key=lambda c: strategy_rank(c[0]))
     by = {(b["what"], b["strategy"], b["payload"]): b for b in bits}
     grid = [[_cell(by.get((r, *c))) for c in cols] for r in rows]
-    fig, axes = style.figure(1, 1, (1.8 + 1.25 * len(cols), 1.2 + 0.36 * len(rows)))
+    fig, axes = style.figure(1, 1, (2.2 + 0.72 * len(cols), 2.2 + 0.36 * len(rows)))
     siblings = {c: style.span(b["siblings"] for b in bits if (b["strategy"], b["payload"]) == c)
                 for c in cols}
-    names = [f"{' '.join(c) if several else c[0]}\nof {siblings[c]}" for c in cols]
+    names = [f"{' '.join(c) if several else c[0]}, of {siblings[c]}" for c in cols]
     style.cells(axes[0][0], *[[[cell[i] for cell in line] for line in grid] for i in range(3)],
                 rows, names)
     style.save(fig, run, out, "shared bits / width in bits; grey: no more\nthan "

@@ -128,18 +128,20 @@ def time_axis(ax: Axes, axis: str = "x") -> None:
 
 
 def cells(ax: Axes, texts: list[list[str]], faces: list[list[str]], inks: list[list[str]],
-          rows: list[str], cols: list[str]) -> None:
+          rows: list[str], cols: list[str], size: float = 7.5) -> None:
     """A matrix of coloured cells, each with its text: colour is never the only sign."""
     for y, line in enumerate(texts):
         for x, text in enumerate(line):
             ax.add_patch(plt.Rectangle((x, y), 0.96, 0.92, facecolor=faces[y][x], linewidth=0))
-            ax.text(x + 0.48, y + 0.47, text, ha="center", va="center", fontsize=7.5,
+            ax.text(x + 0.48, y + 0.47, text, ha="center", va="center", fontsize=size,
                     color=inks[y][x])
     ax.set(xlim=(0, len(cols)), ylim=(len(rows), 0))
     ax.set_xticks([x + 0.48 for x in range(len(cols))], cols)
     ax.set_yticks([y + 0.47 for y in range(len(rows))], rows)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
+    for label in ax.get_xticklabels():  # upright where there is no room
+        label.set(rotation=55, ha="left", rotation_mode="anchor", fontsize=8.5)
     ax.grid(False)
     for spine in ax.spines.values():
         spine.set_visible(False)
