@@ -335,7 +335,8 @@ const struct sm_ops sm_zygote3_ops = {
 	.size = sizeof(sm_zygote3_ops),
 	.name = "zygote3",
 	.summary = "a warm exec'd server makes the parent's children by clone3, fork handlers run",
-	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER | SM_SANDBOXES | SM_GIVES_PIDFD,
+	.traits =
+		SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER | SM_SANDBOXES | SM_GIVES_PIDFD,
 	.start = zygote3_start,
 	.spawn = zygote3_spawn,
 	.wait = sm_wait_direct,
