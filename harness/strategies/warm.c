@@ -56,9 +56,10 @@ typedef void each_fn(struct sm_warm *warm, uint64_t from, uint64_t to);
 static size_t count_resident(uint64_t at)
 {
 	unsigned char seen[HUGE_BYTES / 4096];
-	size_t pages = HUGE_BYTES / (size_t)sysconf(_SC_PAGESIZE), n = 0;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
+	size_t pages = page >= 4096 ? HUGE_BYTES / page : 0;
 
-	if (pages > sizeof(seen) || mincore((void *)(uintptr_t)at, HUGE_BYTES, seen) < 0)
+	if (!pages || mincore((void *)(uintptr_t)at, HUGE_BYTES, seen) < 0)
 		return 0;
 	for (size_t i = 0; i < pages; i++)
 		n += seen[i] & 1;
@@ -145,7 +146,7 @@ void sm_warm_server(struct sm_warm *warm, const struct sm_payload *payload)
 		for_heap(warm, collapse);
 	if (!warm->prefault)
 		return;
-	warm->heap = malloc(PIECES_MAX * sizeof(*warm->heap));
+	warm->heap = calloc(PIECES_MAX, sizeof(*warm->heap));
 	if (warm->heap)
 		for_heap(warm, note);
 }

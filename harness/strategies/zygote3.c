@@ -296,6 +296,7 @@ static int zygote3_spawn(void *self, const struct sm_req *req, struct sm_child *
 		return err;
 	t.req = req;
 	t.fault = fault;
+	memset(t.packet.fds, -1, 4 * sizeof(t.packet.fds[0])); /* all that a child comes with */
 	err = send_request(z, &t);
 	if (err) {
 		/* Unless nothing has been sent, the stream is out of step. */
