@@ -152,6 +152,7 @@ const struct sm_expect sm_expects[] = {
 	{ "signal.pdeathsig.thread", "subreaper", false, ADOPTED },
 	{ "thread.atfork.child", "subreaper", false, TWICE },
 	{ "thread.atfork.creator", "subreaper", false, TWICE },
+	{ "thread.atfork.order", "subreaper", false, TWICE },
 	{ "limit.nproc", "subreaper", false,
 	  "there are two of them for a moment, and room for one is not enough" },
 	{ "life.pid-reused", "subreaper", false, ADOPTS ", here who got the pids" },
