@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../wire/frame.h"
 #include "common.h"
 
@@ -189,6 +190,8 @@ static int receive(struct sm_direct *w, struct turn *t, int *in_step)
 	if (r->pid > 0)
 		sm_kill_child(r->pid);
 	r->text[sizeof(r->text) - 1] = '\0';
+	if (r->stage == SM_STAGE_SANDBOX)
+		return sm_fail_layer(t->fault, r->detail, r->err);
 	return sm_fail(t->fault, (enum sm_stage)r->stage, r->err, r->text);
 }
 

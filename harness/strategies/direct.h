@@ -22,7 +22,7 @@
 enum sm_direct_msg { SM_DIRECT_READY = 1, SM_DIRECT_SPAWN, SM_DIRECT_REPLY };
 
 struct sm_direct_reply {
-	int32_t pid, stage, err;
+	int32_t pid, stage, err, detail;
 	int32_t pidfd; /* 1: the last descriptor is one */
 	char text[80]; /* may be empty */
 };
@@ -51,8 +51,9 @@ void sm_direct_stop(struct sm_direct *direct);
 
 struct sm_nest {
 	const struct sm_payload *payload;
-	sigset_t handled; /* signals for which the payload has handlers */
-	int fds[2];       /* the socket, and the one more */
+	const struct sm_sandbox *sandbox; /* NULL: none */
+	sigset_t handled;                 /* signals for which the payload has handlers */
+	int fds[2];                       /* the socket, and the one more */
 	struct sm_request request;
 	struct sm_places places; /* of the request in hand, where it has any */
 	sigset_t mask;           /* the same */
@@ -61,15 +62,17 @@ struct sm_nest {
 
 /*
  * Makes the child of birth, of which sigmask, cloning_ns, entered_ns and run_after_fork are not
- * filled, with the parent as its parent. Fills the reply: pid, or stage, errno and text. Returns a
+ * filled, in a berth of nest->sandbox, with the parent as its parent. Fills the reply: pid, or
+ * stage, errno, detail and text. Returns a
  * pidfd of it, or -1.
  */
 typedef int sm_direct_hatch(struct sm_nest *nest, struct sm_birth *birth,
 			    struct sm_direct_reply *reply, void *arg);
 
-/* 0 or -errno: the payload has loaded; where names nfds descriptors. To be freed; NULL: see err. */
+/* The payload has loaded; where names nfds descriptors, and perhaps a plan. NULL: see err. */
 struct sm_nest *sm_nest_open(const char *where, int nfds, const struct sm_payload *payload,
 			     int *err);
+void sm_nest_close(struct sm_nest *nest);
 /* struct sm_ops.serve from there on. */
 int sm_nest_serve(struct sm_nest *nest, sm_direct_hatch *hatch, void *arg);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../wire/frame.h"
 #include "common.h"
 #include "direct.h"
@@ -24,6 +25,8 @@ struct sm_nest *sm_nest_open(const char *where, int nfds, const struct sm_payloa
 	struct sm_nest *nest = calloc(1, sizeof(*nest));
 
 	*err = nest ? sm_server_take_fds(where, nest->fds, nfds) : -ENOMEM;
+	if (!*err)
+		*err = sm_server_take_sandbox(&nest->sandbox, where, nfds);
 	if (!*err) {
 		nest->payload = payload;
 		sm_signals_handled(&nest->handled);
@@ -31,6 +34,12 @@ struct sm_nest *sm_nest_open(const char *where, int nfds, const struct sm_payloa
 	}
 	free(nest);
 	return NULL;
+}
+
+void sm_nest_close(struct sm_nest *nest)
+{
+	sm_sandbox_unload(nest->sandbox);
+	free(nest);
 }
 
 /* Takes what was received, or tells in reply why not. */

@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "common.h"
 #include "direct.h"
 
@@ -37,7 +38,8 @@ struct cradle {
 	uint64_t child;
 	uint32_t spawn;
 	int32_t middle;
-	int32_t err; /* of the second fork */
+	int32_t err;   /* of the second fork */
+	int32_t layer; /* of the sandbox, that is to blame for it; -1: none */
 };
 
 static pid_t child_of(const struct cradle *cradle)
@@ -139,7 +141,7 @@ static void reap_orphans(struct sm_direct *direct)
 static int subreaper_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
 	struct subreaper *s;
-	int err = sm_check_setup(setup, fault);
+	int err = sm_check_setup_sandboxed(setup, fault);
 
 	if (err)
 		return err;
@@ -213,7 +215,8 @@ static _Noreturn void be_child(struct sm_nest *nest, struct sm_birth *birth, str
 	char byte;
 
 	birth->entered_ns = sm_now_ns();
-	tell_child(cradle, spawn, getpid());
+	if (!(birth->berth && sm_sandbox_clone_flags(birth->berth->sandbox)))
+		tell_child(cradle, spawn, getpid()); /* in a pid namespace it would be 1 */
 	close(gate[1]);
 	if (sm_read_all(gate[0], &byte, 1, -1))
 		_exit(1);
@@ -231,6 +234,10 @@ static _Noreturn void be_middle(struct sm_nest *nest, struct sm_birth *birth, st
 		cradle->err = EOPNOTSUPP;
 		_exit(0);
 	}
+	cradle->err = -sm_berth_before_fork(birth->berth, &cradle->layer);
+	if (cradle->err)
+		_exit(0);
+	cradle->layer = -1;
 	pid = fork();
 	if (pid == 0)
 		be_child(nest, birth, cradle, spawn, gate);
@@ -248,7 +255,8 @@ static int await_middle(struct cradle *cradle, pid_t middle, struct sm_direct_re
 	while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
 		;
 	cradle->middle = 0;
-	reply->stage = SM_STAGE_CLONE;
+	reply->stage = cradle->layer < 0 ? SM_STAGE_CLONE : SM_STAGE_SANDBOX;
+	reply->detail = cradle->layer;
 	reply->err = cradle->err;
 	if (!reply->err && child_of(cradle) <= 0) /* it was killed before */
 		reply->err = ECHILD;
@@ -299,14 +307,21 @@ static int hatch(struct sm_nest *nest, struct sm_birth *birth, struct sm_direct_
 		 void *arg)
 {
 	struct cradle *cradle = arg;
+	struct sm_berth berth;
 	int gate[2], pidfd = -1;
+	int err = sm_berth_open(&berth, nest->sandbox, &reply->detail);
 
-	if (pipe2(gate, O_CLOEXEC) < 0) {
-		reply->stage = SM_STAGE_PIPE;
-		reply->err = errno;
+	if (err || pipe2(gate, O_CLOEXEC) < 0) {
+		reply->stage = err ? SM_STAGE_SANDBOX : SM_STAGE_PIPE;
+		reply->err = err ? -err : errno;
+		sm_berth_close(&berth);
 		return -1;
 	}
+	birth->berth = nest->sandbox ? &berth : NULL;
+	if (birth->attr && birth->attr->fields & SM_REQ_CGROUP)
+		sm_berth_has_group(birth->berth);
 	cradle->err = 0;
+	cradle->layer = -1;
 	__atomic_store_n(&cradle->child, (uint64_t)++cradle->spawn << 32, __ATOMIC_RELEASE);
 	birth->run_after_fork = 1;
 	if (nest->payload->before_fork)
@@ -317,7 +332,10 @@ static int hatch(struct sm_nest *nest, struct sm_birth *birth, struct sm_direct_
 	if (reply->pid > 0) { /* it stands at the gate: its pid is nobody else's */
 		pidfd = (int)syscall(SYS_pidfd_open, reply->pid, 0);
 		sm_write_all(gate[1], "", 1);
+		sm_berth_admit(&berth, reply->pid, SM_ADMIT_MS);
 	}
+	sm_berth_close(&berth);
+	birth->berth = NULL;
 	close(gate[0]);
 	close(gate[1]);
 	return pidfd;
@@ -337,7 +355,7 @@ static int subreaper_serve(const char *where, const struct sm_payload *payload)
 		err = sm_nest_serve(nest, hatch, cradle);
 		munmap(cradle, sizeof(*cradle));
 	}
-	free(nest);
+	sm_nest_close(nest);
 	return err;
 }
 
@@ -345,7 +363,7 @@ const struct sm_ops sm_subreaper_ops = {
 	.size = sizeof(sm_subreaper_ops),
 	.name = "subreaper",
 	.summary = "a warm exec'd server forks twice, and the parent adopts the child",
-	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER,
+	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER | SM_SANDBOXES,
 	.start = subreaper_start,
 	.spawn = subreaper_spawn,
 	.wait = sm_wait_direct,

@@ -599,7 +599,8 @@ static void a_trial_says_which_layers_there_are(void **state)
 	{ #test " (popen)", test, NULL, NULL, (void *)"popen" }, \
 	{ #test " (zygote)", test, NULL, NULL, (void *)"zygote" }, \
 	{ #test " (forkserver)", test, NULL, NULL, (void *)"forkserver" }, \
-	{ #test " (zygote3)", test, NULL, NULL, (void *)"zygote3" }
+	{ #test " (zygote3)", test, NULL, NULL, (void *)"zygote3" }, \
+	{ #test " (subreaper)", test, NULL, NULL, (void *)"subreaper" }
 /* clang-format on */
 
 int main(int argc, char **argv)
