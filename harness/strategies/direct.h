@@ -42,10 +42,10 @@ struct sm_direct {
 };
 
 /* Starts the server; strategy, more and gone have been set. On error nothing is left behind. */
-int sm_direct_start(struct sm_direct *direct, const struct sm_setup *setup, struct sm_fault *fault);
-int sm_direct_spawn(struct sm_direct *direct, const struct sm_req *req, struct sm_child *child,
+int sm_direct_start(struct sm_direct *w, const struct sm_setup *setup, struct sm_fault *fault);
+int sm_direct_spawn(struct sm_direct *w, const struct sm_req *req, struct sm_child *child,
 		    struct sm_fault *fault);
-void sm_direct_stop(struct sm_direct *direct);
+void sm_direct_stop(struct sm_direct *w);
 
 /* ---- the server's half ---- */
 
