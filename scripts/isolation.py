@@ -75,11 +75,15 @@ def sandboxes(run: Run) -> list[str]:
 
 
 def attackers(run: Run) -> str:
-    """Whose findings the summary shows: 'same; in full: root'."""
+    """Whose findings the summary shows: 'same; in ns, full: root'."""
     plain = attacker(run)
-    said = [f"in {s}: {who}" for s in sandboxes(run)
-            if s != "none" and (who := attacker(run, s)) and who != plain]
-    return "; ".join([plain or "none", *said])
+    others: dict[str, list[str]] = {}
+    for sandbox in sandboxes(run):
+        who = attacker(run, sandbox)
+        if who and who != plain:
+            others.setdefault(who, []).append(sandbox)
+    said = [f"in {', '.join(found)}: {who}" for who, found in others.items()]
+    return "; ".join([*([plain] if plain else []), *said])
 
 
 def inherited(run: Run, sandbox: str | None = None) -> Table:
