@@ -292,7 +292,7 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
         "NEGATIVE_CONTROL" in traits or bool(inherited and inherited[0]), notes)
     _private(made, runs, wish, fresh)
     if "AHEAD" in traits:
-        waiting = _memory(runs, strategy, "ready")
+        waiting = _memory(runs, strategy, "idle") or _memory(runs, strategy, "ready")
         made.idle = wish.pool * (made.page_tables + (waiting["uss_bytes"] if waiting else 0.0))
     return made
 
