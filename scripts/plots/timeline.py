@@ -36,7 +36,9 @@ class Spawn:
         self.case = case
         raw = case.raw["timeline"]
         self.at: dict[str, float] = {k: v for k, v in raw.items() if v is not None}
-        self.served = "received" in self.at or "OWN_SERVER" in case.traits
+        # A child that was made ahead is asked itself.
+        self.served = "received" in self.at or ("OWN_SERVER" in case.traits
+                                                and "AHEAD" not in case.traits)
         self.child = 0.0
         self.server = 1.0
         self.parent = 2.0 if self.served else 1.0
