@@ -14,7 +14,7 @@ import sandboxes
 import units
 from derive import memory_rows, over_floor
 from runfile import Case, Metric, Run
-from stats import Estimate, paired, ratio
+from stats import Estimate, difference, paired, ratio
 from verdict import INFINITE, MET, NOT_MET, RECORDED, Claim, Found, claim, in_time, in_times, judge
 
 MILLION = 1_000_000
@@ -43,10 +43,10 @@ class Figure:
 
 # ---- startup ----
 
-def _startup(run: Run, strategy: str, **params: str) -> Case | None:
+def _startup(run: Run, strategy: str, sandbox: str = "none", **params: str) -> Case | None:
     """The plain python case of a strategy; of several, the one with the fewest parameters."""
     found = [c for c in run.of_kind("latency") if c.scenario == "startup"
-             and (c.strategy, c.payload, c.sandbox) == (strategy, "python", "none")
+             and (c.strategy, c.payload, c.sandbox) == (strategy, "python", sandbox)
              and params.items() <= c.params.items()]
     return min(found, key=lambda c: len(c.params), default=None)
 
@@ -126,13 +126,16 @@ def _over_raw(run: Run, best: bool) -> Estimate | None:
 # ---- sandbox ----
 
 def _full(run: Run, strategy: str, added: bool) -> Estimate | None:
-    """ready under `full`, or what it adds to that without; python's table where there is one."""
-    tables = sorted(sandboxes.tables(run), key=lambda t: "python" not in t.label)
-    price = next((p for t in tables if (p := t.at("full", strategy))), None)
-    if price is None or price.ready is None:
-        return None
-    m = price.ready
-    return price.added if added else Estimate(m.p50, m.ci, m.nblocks)
+    """ready under `full`, or what it adds to that without: of startup, else of python in sandbox."""
+    full = _startup(run, strategy, "full")
+    if full is not None:
+        ready, plain = full.metric("ready"), _metric(_startup(run, strategy), "ready")
+        price = difference(ready.blocks, plain.blocks) if ready and plain else None
+    else:
+        tables = sorted(sandboxes.tables(run), key=lambda t: "python" not in t.label)
+        found = next((p for t in tables if (p := t.at("full", strategy))), None)
+        ready, price = (found.ready, found.added) if found else (None, None)
+    return price if added else ready and Estimate(ready.p50, ready.ci, ready.nblocks)
 
 
 # ---- soak ----
@@ -183,9 +186,9 @@ FIGURES = (
     Figure("the same: zygote3 at its best depth ÷ raw", "–",
            "throughput: zygote3 and raw, payload none, cpus 1",
            lambda r: _over_raw(r, True), show=in_times),
-    Figure("sandbox full: zygote3 ready − none", "≤ 0.8 ms", "sandbox: zygote3, none and full",
+    Figure("sandbox full: zygote3 ready − none", "≤ 0.8 ms", "startup: zygote3, payload python, sandbox full",
            lambda r: _full(r, "zygote3", True), 0.8 * MS),
-    Figure("sandbox full: pool ready", "≤ 50 µs", "sandbox: pool, full",
+    Figure("sandbox full: pool ready", "≤ 50 µs", "startup: pool, payload python, sandbox full",
            lambda r: _full(r, "pool", False), 50 * US),
     Figure("soak: zygote3", "10⁶ spawns, flat", "soak: zygote3, 1 000 000 samples",
            lambda r: _soak(r, "zygote3")),

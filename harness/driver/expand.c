@@ -159,15 +159,19 @@ static void heed_exec(struct sm_case *c)
 		c->warmup = c->exec_warmup;
 }
 
-/* Does the key set the case of this point apart? An option that is set is no secret of the file. */
+/*
+ * Does the key set the case of this point apart? An option or a sandbox that is set always does: who
+ * has it is another way to get a child, in whatever section.
+ */
 static bool tells(const struct sm_key *key, const struct sm_value *value, int i, bool used,
 		  const struct sm_case *c)
 {
 	if (!used || key->type == SM_KEY_STRATEGY)
 		return false;
-	if (!key->option)
-		return value->list.n > 1;
-	return sm_strategy_has(c->ops, key->option) && (value->list.n > 1 || value->list.v[i]);
+	if (key->option && !sm_strategy_has(c->ops, key->option))
+		return false;
+	return value->list.n > 1 ||
+	       ((key->option || key->type == SM_KEY_SANDBOX) && value->list.v[i]);
 }
 
 /* One point of the product: at[k] is the index of key k's value. */

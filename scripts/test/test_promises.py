@@ -105,6 +105,21 @@ def test_what_does_not_hold_is_told(everything: dict[str, Any], whole: runfile.R
     assert markdown([broken]).rstrip().endswith("| no |")
 
 
+def test_full_sandbox_of_startup_comes_first(everything: dict[str, Any],
+                                             whole: runfile.Run) -> None:
+    """Beside the plain case of the same run, paired by block: 1.51 - 1.01 ms."""
+    base = case(everything, "startup/zygote3/python")
+    name = "startup/zygote3/python/sandbox=full"
+    everything["cases"].append({**copy.deepcopy(base), "name": name, "sandbox": "full",
+                                "section": "python-full", "params": {"sandbox": "full"}})
+    scale(everything, name, "ready", 1.51 / 1.01)
+    made = found(runfile.Run(everything, whole.folder), "sandbox full: zygote3 ready − none")
+    assert (made.value, made.interval, made.verdict) == ("500 µs", "[480, 520]", MET)
+    rows = {r.case.variant: r for g in groups(runfile.Run(everything, whole.folder))
+            for r in g.rows if g.section == "python-full"}
+    assert rows["zygote3 full"].inherited is None  # another sandbox was attacked, or none
+
+
 @pytest.mark.parametrize("change", [grown, short])
 def test_a_soak_must_be_flat_and_whole(everything: dict[str, Any], whole: runfile.Run,
                                        change: Callable[[dict[str, Any]], None]) -> None:
