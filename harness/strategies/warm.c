@@ -119,8 +119,10 @@ static int is_heap(const char *line)
 	return strcmp(mode, "rw-p") == 0 && !inode && strcmp(path, "[stack]") != 0;
 }
 
+/* But for what is larger than the machine's memory: a reservation (AddressSanitizer has some). */
 static void for_heap(struct sm_warm *warm, each_fn *each)
 {
+	uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char *line = NULL;
 	size_t room = 0;
@@ -128,7 +130,7 @@ static void for_heap(struct sm_warm *warm, each_fn *each)
 	while (maps && getline(&line, &room, maps) > 0) {
 		unsigned long from, to;
 
-		if (is_heap(line) && sscanf(line, "%lx-%lx", &from, &to) == 2)
+		if (is_heap(line) && sscanf(line, "%lx-%lx", &from, &to) == 2 && to - from <= most)
 			each(warm, from, to);
 	}
 	free(line);
