@@ -121,7 +121,8 @@ static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgr
 
 	birth->entered_ns = sm_now_ns();
 	repair(h);
-	sm_warm_child(&h->warm);
+	if (h->warm.nheap)
+		sm_warm_child(&h->warm);
 	if (in_cgroup) { /* where it was to go */
 		attr = *birth->attr;
 		attr.fields &= ~(uint32_t)SM_REQ_CGROUP;

@@ -37,7 +37,7 @@ void sm_signals_handled(sigset_t *set)
 
 void sm_signals_restore(const sigset_t *mask, const sigset_t *handled)
 {
-	const struct sigaction standard = { .sa_handler = SIG_DFL };
+	const uint64_t standard[8] = { 0 }; /* the kernel's struct sigaction, of SIG_DFL */
 	sigset_t found;
 	uint64_t bits;
 
@@ -51,13 +51,13 @@ void sm_signals_restore(const sigset_t *mask, const sigset_t *handled)
 		handled = &found;
 	}
 	/*
-	 * As numbers, and the mask by system call: in a clone every function of libc that lies
+	 * As numbers, and by system calls: in a clone every function of libc that lies
 	 * apart is a page fault, and sigismember() would be called 64 times.
 	 */
 	memcpy(&bits, handled, sizeof(bits));
 	for (int sig = 1; bits; sig++, bits >>= 1) {
 		if (bits & 1)
-			sigaction(sig, &standard, NULL);
+			syscall(SYS_rt_sigaction, sig, standard, NULL, sizeof(bits));
 	}
 	/* What sigprocmask(3) does: it spares glibc's own two. */
 	memcpy(&bits, mask, sizeof(bits));
