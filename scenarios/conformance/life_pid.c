@@ -190,7 +190,8 @@ static int end_row(struct sm_cell *c, struct sm_kid *kids, int first)
 
 		sm_life_quit(&kids[i]);
 		err = kids[i].reaped ? -ECHILD : sm_kid_wait(c, &kids[i]);
-
+		if (err == -ECHILD && kids[i].child.pid > 0) /* whoever's it is finds it ended */
+			sm_await_end(kids[i].child.pid, SM_STEP_MS);
 		right += !err && kids[i].exit.status == (first + i) << 8;
 	}
 	return right;
