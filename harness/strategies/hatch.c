@@ -126,6 +126,7 @@ static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgr
 	if (in_cgroup) { /* where it was to go */
 		attr = *birth->attr;
 		attr.fields &= ~(uint32_t)SM_REQ_CGROUP;
+		/* cppcheck-suppress autoVariables ; it does not return */
 		birth->attr = &attr;
 	}
 	if (h->has_handlers)
@@ -205,10 +206,13 @@ static pid_t hatch(struct sm_hatchery *h, struct sm_birth *birth, struct birthpl
 	if (pid < 0)
 		return pid;
 	birth->berth = h->sandbox ? &berth : NULL;
+	if (birth->attr && birth->attr->fields & SM_REQ_CGROUP)
+		sm_berth_has_group(birth->berth);
 	birth->handled = &h->handled;
 	at->sandbox = sm_berth_birthplace(&berth);
 	sm_signals_block(&old);
 	if (!birth->sigmask)
+		/* cppcheck-suppress autoVariables ; taken back below */
 		birth->sigmask = &old;
 	birth->cloning_ns = sm_now_ns();
 	pid = clone_child(h, at, what->pidfd);
