@@ -183,12 +183,58 @@ _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_b
 		_exit(1);
 	}
 	job = getenv("SM_JOB");
-	status = sm_order_run(job ? job : "child", payload, &rec);
+	status = sm_order_run(job ? job : "child", payload, &rec, NULL);
 	if (status < 0) {
 		sm_record_fault(&rec, out, SM_STAGE_ARGUMENT, -status);
 		status = 1;
 	}
 	_exit(status);
+}
+
+/* What of settle() a process can do that was another request's before. */
+static int settle_again(const struct sm_birth *birth, struct trouble *t)
+{
+	int field = 0, err = 0;
+
+	if (birth->cwd && chdir(birth->cwd) < 0)
+		return trouble(t, SM_STAGE_CHDIR, -errno, 0);
+	environ = (char **)birth->envp;
+	request_args = birth->args ? birth->args : no_args;
+	if (birth->attr)
+		err = sm_attr_apply(birth->attr, -1, &field);
+	if (err)
+		return trouble(t, SM_STAGE_ATTR, err, field);
+	sigprocmask(SIG_SETMASK, birth->sigmask, NULL);
+	return 0;
+}
+
+int sm_child_reused(const struct sm_payload *payload, const struct sm_birth *birth, int err)
+{
+	const int fds[3] = { birth->in, birth->out, birth->err };
+	struct sm_record rec = { .entered_ns = sm_now_ns(),
+				 .received_ns = birth->received_ns,
+				 .cloning_ns = birth->cloning_ns };
+	struct trouble t = { SM_STAGE_ARGUMENT, err, 0 };
+	struct sm_counters since;
+	const char *job;
+	int status;
+
+	sm_counters_take(&since);
+	sm_stdio_install(fds);
+	close_sources(birth);
+	if (err || settle_again(birth, &t)) {
+		rec.detail = t.detail;
+		sm_record_fault(&rec, STDOUT_FILENO, t.stage, -t.err);
+		return 1;
+	}
+	job = getenv("SM_JOB");
+	status = sm_order_run(job ? job : "child", payload, &rec, &since);
+	if (status < 0) {
+		sm_record_fault(&rec, STDOUT_FILENO, SM_STAGE_ARGUMENT, -status);
+		status = 1;
+	}
+	request_args = no_args;
+	return status;
 }
 
 pid_t sm_child_clone(const struct sm_payload *payload, const struct sm_birth *like,

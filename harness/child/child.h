@@ -15,6 +15,12 @@
 
 struct sm_berth;
 
+/* What a process has had of page faults and context switches. */
+struct sm_counters {
+	int64_t minflt, majflt, nvcsw, nivcsw;
+};
+void sm_counters_take(struct sm_counters *counters);
+
 /* How a cloned child was born; filled by its creator before the clone, so that it inherits it. */
 struct sm_birth {
 	int in, out, err;        /* the child's ends of its stdio pipes */
@@ -51,6 +57,14 @@ void sm_birth_fields(struct sm_birth *birth, const struct sm_req *req, struct sm
  * that the child has entered already stays as it is. cwd is a directory of the root it has then.
  */
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth);
+
+/*
+ * The same for a process that serves one request after the other: it keeps its other descriptors,
+ * and of the fields knows umask and sigmask. err: what became of the request so far; not 0, and it
+ * is told instead of served. Returns the status that a child would have exited with, unless the
+ * payload itself ends the process.
+ */
+int sm_child_reused(const struct sm_payload *payload, const struct sm_birth *birth, int err);
 
 /*
  * Creator: makes such a child by a raw clone (sys/sys.h), in a sandbox of its own (NULL: none).

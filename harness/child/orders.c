@@ -10,17 +10,29 @@
 #include <unistd.h>
 
 #include "../sys/sys.h"
+#include "child.h"
 
-static void take_counters(struct sm_record *rec)
+void sm_counters_take(struct sm_counters *counters)
 {
-	struct rusage ru;
+	struct rusage ru = { .ru_minflt = 0 };
 
-	if (getrusage(RUSAGE_SELF, &ru) < 0)
-		return;
-	rec->minflt = ru.ru_minflt;
-	rec->majflt = ru.ru_majflt;
-	rec->nvcsw = ru.ru_nvcsw;
-	rec->nivcsw = ru.ru_nivcsw;
+	getrusage(RUSAGE_SELF, &ru);
+	counters->minflt = ru.ru_minflt;
+	counters->majflt = ru.ru_majflt;
+	counters->nvcsw = ru.ru_nvcsw;
+	counters->nivcsw = ru.ru_nivcsw;
+}
+
+static void take_counters(struct sm_order_ctx *ctx)
+{
+	const struct sm_counters none = { .minflt = 0 }, *since = ctx->since ? ctx->since : &none;
+	struct sm_counters now;
+
+	sm_counters_take(&now);
+	ctx->rec->minflt = now.minflt - since->minflt;
+	ctx->rec->majflt = now.majflt - since->majflt;
+	ctx->rec->nvcsw = now.nvcsw - since->nvcsw;
+	ctx->rec->nivcsw = now.nivcsw - since->nivcsw;
 }
 
 int sm_order_work(struct sm_order_ctx *ctx)
@@ -30,7 +42,7 @@ int sm_order_work(struct sm_order_ctx *ctx)
 	if (payload->work(payload->arg))
 		return SM_STAGE_WORK;
 	ctx->rec->worked_ns = sm_now_ns();
-	take_counters(ctx->rec); /* before the check, whose own faults are no part of the work */
+	take_counters(ctx); /* before the check, whose own faults are no part of the work */
 	if (payload->check && payload->check(payload->arg))
 		return SM_STAGE_CHECK;
 	return SM_STAGE_NONE;
@@ -61,7 +73,7 @@ static int order_hold(struct sm_order_ctx *ctx)
 	char byte;
 
 	ctx->rec->ready_ns = sm_now_ns();
-	take_counters(ctx->rec);
+	take_counters(ctx);
 	ctx->rec->kind = SM_RECORD_READY;
 	if (sm_record_write(ctx->rec))
 		return 1;
@@ -92,9 +104,10 @@ const struct sm_order *sm_order(const char *word)
 	return NULL;
 }
 
-int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_record *rec)
+int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_record *rec,
+		 const struct sm_counters *since)
 {
-	struct sm_order_ctx ctx = { .payload = payload, .rec = rec };
+	struct sm_order_ctx ctx = { .payload = payload, .rec = rec, .since = since };
 	const struct sm_order *order = NULL;
 
 	if (!strcmp(job, "child"))

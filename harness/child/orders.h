@@ -16,11 +16,14 @@
 
 #include "../spawnmark.h"
 
+struct sm_counters;
+
 /* What an order works with: rec already holds `entered` and the server's instants. */
 struct sm_order_ctx {
 	const char *detail; /* what stands behind the order's "=", or NULL */
 	const struct sm_payload *payload;
 	struct sm_record *rec;
+	const struct sm_counters *since; /* what the record's counts leave out; NULL: nothing */
 };
 
 struct sm_order {
@@ -41,7 +44,8 @@ int sm_order_probe(struct sm_order_ctx *ctx);
  * Runs the order of a job "child[/ORDER]" to its end. Returns the child's exit status, or -EINVAL
  * for another job (then nothing ran and nothing was written).
  */
-int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_record *rec);
+int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_record *rec,
+		 const struct sm_counters *since);
 
 /* The orders, sorted by name, and a row without a name behind. */
 extern const struct sm_order sm_orders[];

@@ -73,7 +73,7 @@ static void take_job(void)
 static int role_child(const char *job, const struct sm_payload *payload)
 {
 	struct sm_record rec = { .entered_ns = self.entered_ns };
-	int status = sm_order_run(job, payload, &rec);
+	int status = sm_order_run(job, payload, &rec, NULL);
 
 	if (status < 0)
 		sm_record_fault(&rec, STDOUT_FILENO, SM_STAGE_ARGUMENT, -status);

@@ -17,6 +17,7 @@ extern const struct sm_ops sm_noop_ops;
 extern const struct sm_ops sm_popen_ops;
 extern const struct sm_ops sm_posix_spawn_ops;
 extern const struct sm_ops sm_raw_ops;
+extern const struct sm_ops sm_recycle_ops;
 extern const struct sm_ops sm_shell_ops;
 extern const struct sm_ops sm_subreaper_ops;
 extern const struct sm_ops sm_vfork_ops;
@@ -25,6 +26,7 @@ extern const struct sm_ops sm_zygote3_ops;
 
 /* Server halves that are in files of their own. */
 int sm_forkserver_serve(const char *where, const struct sm_payload *payload);
+int sm_recycle_serve(const char *where, const struct sm_payload *payload);
 int sm_zygote3_serve(const char *where, const struct sm_payload *payload);
 
 /* 0, or -EINVAL with the fault filled: a size too small, no argv; -EOPNOTSUPP: a sandbox. */

@@ -14,6 +14,7 @@ const struct sm_ops *const sm_strategies[] = {
 	&sm_popen_ops,
 	&sm_posix_spawn_ops,
 	&sm_raw_ops,
+	&sm_recycle_ops,
 	&sm_shell_ops,
 	&sm_subreaper_ops,
 	&sm_vfork_ops,
