@@ -139,6 +139,12 @@ static int take_fields(const struct sm_birth *birth, int cgroup, struct trouble 
 	return err ? trouble(t, SM_STAGE_ATTR, err, field) : 0;
 }
 
+static void take_request(const struct sm_birth *birth)
+{
+	environ = (char **)birth->envp;
+	request_args = birth->args ? birth->args : no_args;
+}
+
 /* From the creator's descriptors and signals to the child's own. 0 or an error, told in t. */
 static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 {
@@ -152,8 +158,7 @@ static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 		err = change_directory(birth, t);
 	if (err)
 		return err;
-	environ = (char **)birth->envp;
-	request_args = birth->args ? birth->args : no_args;
+	take_request(birth);
 	if (attr)
 		err = take_fields(birth, cgroup, t);
 	if (!err && birth->berth)
@@ -163,14 +168,27 @@ static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 	return err;
 }
 
+/* With its stdio in place. Returns the exit status. */
+static int run_order(const struct sm_payload *payload, struct sm_record *rec,
+		     const struct sm_counters *since)
+{
+	const char *job;
+	int status;
+
+	job = getenv("SM_JOB");
+	status = sm_order_run(job ? job : "child", payload, rec, since);
+	if (status >= 0)
+		return status;
+	sm_record_fault(rec, STDOUT_FILENO, SM_STAGE_ARGUMENT, -status);
+	return 1;
+}
+
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth)
 {
 	const int64_t now = sm_now_ns();
 	struct sm_record rec = { .entered_ns = birth->entered_ns ? birth->entered_ns : now };
 	int out = birth->places ? birth->places->at[1].src : birth->out;
 	struct trouble t;
-	const char *job;
-	int status;
 
 	rec.received_ns = birth->received_ns;
 	rec.cloning_ns = birth->cloning_ns;
@@ -182,13 +200,7 @@ _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_b
 		sm_record_fault(&rec, out, t.stage, -t.err);
 		_exit(1);
 	}
-	job = getenv("SM_JOB");
-	status = sm_order_run(job ? job : "child", payload, &rec, NULL);
-	if (status < 0) {
-		sm_record_fault(&rec, out, SM_STAGE_ARGUMENT, -status);
-		status = 1;
-	}
-	_exit(status);
+	_exit(run_order(payload, &rec, NULL));
 }
 
 /* What of settle() a process can do that was another request's before. */
@@ -196,10 +208,9 @@ static int settle_again(const struct sm_birth *birth, struct trouble *t)
 {
 	int field = 0, err = 0;
 
-	if (birth->cwd && chdir(birth->cwd) < 0)
-		return trouble(t, SM_STAGE_CHDIR, -errno, 0);
-	environ = (char **)birth->envp;
-	request_args = birth->args ? birth->args : no_args;
+	if (change_directory(birth, t))
+		return t->err;
+	take_request(birth);
 	if (birth->attr)
 		err = sm_attr_apply(birth->attr, -1, &field);
 	if (err)
@@ -216,7 +227,6 @@ int sm_child_reused(const struct sm_payload *payload, const struct sm_birth *bir
 				 .cloning_ns = birth->cloning_ns };
 	struct trouble t = { SM_STAGE_ARGUMENT, err, 0 };
 	struct sm_counters since;
-	const char *job;
 	int status;
 
 	sm_counters_take(&since);
@@ -227,12 +237,7 @@ int sm_child_reused(const struct sm_payload *payload, const struct sm_birth *bir
 		sm_record_fault(&rec, STDOUT_FILENO, t.stage, -t.err);
 		return 1;
 	}
-	job = getenv("SM_JOB");
-	status = sm_order_run(job ? job : "child", payload, &rec, &since);
-	if (status < 0) {
-		sm_record_fault(&rec, STDOUT_FILENO, SM_STAGE_ARGUMENT, -status);
-		status = 1;
-	}
+	status = run_order(payload, &rec, &since);
 	request_args = no_args;
 	return status;
 }

@@ -172,9 +172,12 @@ static int points(struct sm_stay *stay, struct sm_hostproc *hosts, double idle)
 			too_many(stay, c->cpus.v[i]);
 			continue;
 		}
-		for (int k = 0; k < c->in_flight.n && !err; k++)
+		for (int k = 0; k < c->in_flight.n && !err; k++) {
+			if (c->in_flight.v[k] > 1 && c->ops->traits & SM_REUSES_PROCESS)
+				continue; /* one at a time: a point without samples is null */
 			err = point(stay, hosts, i * c->in_flight.n + k, (int)c->cpus.v[i],
 				    (int)c->in_flight.v[k], idle);
+		}
 	}
 	return err;
 }

@@ -182,7 +182,10 @@ static int counts(struct sm_stay *stay, struct sm_hostproc *host)
 		int64_t need = estimate(stay->r) * list.v[i], half = sm_mem_available() / 2;
 		char reason[120];
 
-		if (list.v[i] > SM_IN_FLIGHT_MAX) {
+		if (list.v[i] > 1 && stay->c->ops->traits & SM_REUSES_PROCESS) {
+			err = skip(stay, (int)list.v[i],
+				   "n/a: one process serves all requests: one at a time");
+		} else if (list.v[i] > SM_IN_FLIGHT_MAX) {
 			snprintf(reason, sizeof(reason), "at most %d children can be held",
 				 SM_IN_FLIGHT_MAX);
 			err = skip(stay, (int)list.v[i], reason);

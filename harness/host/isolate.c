@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "act.h"
@@ -26,9 +24,6 @@
 
 #define ATTACK "SM_JOB=child/attack"
 #define LAYOUT "SM_JOB=child/layout"
-
-/* More than any environment that execve(2) takes by default needs: where a canary is sought. */
-#define ENV_BYTES_MAX (256u * 1024)
 
 /* A request that carries a canary in its arguments and its environment. */
 struct request {
@@ -90,6 +85,14 @@ static int send_unsought(struct isolation *iso, const char *secret, int in_descr
 	return sm_host_send(iso->st, SM_MSG_FINDING, &row, sizeof(row));
 }
 
+/* A strategy whose one process serves every request has no sibling that could hold still. */
+#define ONE_AT_A_TIME "one process serves all requests: no sibling lives beside it"
+
+static int reuses(const struct isolation *iso)
+{
+	return (iso->st->ops.traits & SM_REUSES_PROCESS) != 0;
+}
+
 /* Before there is any child: what the scanner does not find here is not sought there. */
 static int look_at_home(struct isolation *iso)
 {
@@ -147,31 +150,6 @@ static void aim_at_parent(struct isolation *iso)
 	}
 }
 
-/* Where the server's canary is; 0: it was not given one, or this process may not look. */
-static uint64_t find_in_server(struct isolation *iso, pid_t pid)
-{
-	struct sm_areas areas;
-	struct iovec local, remote;
-	ssize_t got, at = -1;
-	void *buf;
-
-	if (sm_areas_read(pid, &areas) || areas.env_end - areas.env_start > ENV_BYTES_MAX)
-		return 0;
-	buf = malloc(ENV_BYTES_MAX);
-	if (!buf)
-		return 0;
-	local = (struct iovec){ buf, ENV_BYTES_MAX };
-	remote = (struct iovec){ (void *)(uintptr_t)areas.env_start,
-				 areas.env_end - areas.env_start };
-	got = (ssize_t)syscall(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0);
-	if (got > 0) {
-		at = sm_canary_find(buf, (size_t)got, &iso->st->secrets->server, &iso->orders.mask);
-		explicit_bzero(buf, (size_t)got);
-	}
-	free(buf);
-	return at < 0 ? 0 : areas.env_start + (uint64_t)at;
-}
-
 static void aim_at_server(struct isolation *iso)
 {
 	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_SERVER];
@@ -183,7 +161,7 @@ static void aim_at_server(struct isolation *iso)
 	v->alive = kill(pid, 0) == 0;
 	v->memory = iso->st->secrets->server;
 	show_env(v, "the server's", &iso->st->secrets->server);
-	v->addr = find_in_server(iso, pid);
+	v->addr = sm_environ_find(pid, &iso->st->secrets->server, &iso->orders.mask);
 }
 
 /* Everything that holds for the whole run. */
@@ -214,8 +192,12 @@ static int prepare(struct isolation *iso)
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no requests");
 	seek(o, "request", 0, &iso->earlier.masked);
-	seek(o, "sibling-request", 0, &iso->sibling.masked);
-	err = look_at_home(iso);
+	if (reuses(iso))
+		err = send_unsought(iso, "sibling-request", 0, ONE_AT_A_TIME);
+	else
+		seek(o, "sibling-request", 0, &iso->sibling.masked);
+	if (!err)
+		err = look_at_home(iso);
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no control");
 	sm_layout_seed();
@@ -306,6 +288,12 @@ static int hold_sibling(struct isolation *iso)
 	return 0;
 }
 
+static int no_sibling(struct isolation *iso)
+{
+	iso->orders.victim[SM_VICTIM_SIBLING] = (struct sm_victim_plan){ .fd = -1 };
+	return send_unsought(iso, "sibling-payload", 0, ONE_AT_A_TIME);
+}
+
 static int run_attacker(struct isolation *iso)
 {
 	struct sm_act act;
@@ -357,11 +345,11 @@ static int run_all(struct isolation *iso)
 	if (!err)
 		err = run_earlier(iso);
 	if (!err)
-		err = hold_sibling(iso);
+		err = reuses(iso) ? no_sibling(iso) : hold_sibling(iso);
 	if (!err)
 		err = run_attacker(iso);
 	if (!err)
-		err = release_sibling(iso);
+		err = reuses(iso) ? 0 : release_sibling(iso);
 	for (uint32_t i = 0; i < iso->cmd.siblings && !err; i++)
 		err = run_layout(iso, i);
 	sm_act_kill(&iso->acting, &iso->live);

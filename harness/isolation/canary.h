@@ -29,4 +29,7 @@ int sm_canary_is(const void *data, const struct sm_masked *masked, const struct 
 ssize_t sm_canary_find(const void *data, size_t n, const struct sm_masked *masked,
 		       const struct sm_masked *mask);
 
+/* Where it is in the environment of pid; 0: it is not there, or this process may not look. */
+uint64_t sm_environ_find(pid_t pid, const struct sm_masked *canary, const struct sm_masked *mask);
+
 #endif

@@ -69,6 +69,21 @@ static void test_fork_leaks(void **state)
 	iso_expect(iso_find(r, "-", "taint", "next"), SM_ABSENT);
 }
 
+/* The other negative control: nothing of the parent, all of the request before. */
+static void test_recycle_leaks_the_request_before(void **state)
+{
+	const struct run *r = iso_run("recycle", &iso_root);
+
+	(void)state;
+	iso_expect(iso_find(r, "request", "self-scan", "self"), SM_LEAKED);
+	iso_expect(iso_find(r, "payload", "self-scan", "self"), SM_LEAKED);
+	iso_expect(iso_find(r, "-", "taint", "next"), SM_LEAKED);
+	iso_expect(iso_find(r, "sibling-request", "self-scan", "self"), SM_NOT_APPLICABLE);
+	iso_expect(iso_find(r, "sibling-payload", "self-scan", "self"), SM_NOT_APPLICABLE);
+	iso_expect(iso_find(r, "heap/before", "self-scan", "self"),
+		   SANITIZED ? SM_NOT_APPLICABLE : SM_ABSENT);
+}
+
 static void test_others_inherit_nothing(void **state)
 {
 	static const char *const safe[] = { "popen", "vfork", "forkserver", "zygote" };
@@ -380,11 +395,17 @@ static int nothing_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fork_leaks),        TEST(test_others_inherit_nothing),
-		TEST(test_root_reaches),      TEST(test_same_uid_reaches),
-		TEST(test_undumpable_blocks), TEST(test_other_uid_is_blocked),
-		TEST(test_shared_bits),       TEST(test_no_padding),
-		TEST(test_bad_command),       TEST(test_foreign_child),
+		TEST(test_fork_leaks),
+		TEST(test_recycle_leaks_the_request_before),
+		TEST(test_others_inherit_nothing),
+		TEST(test_root_reaches),
+		TEST(test_same_uid_reaches),
+		TEST(test_undumpable_blocks),
+		TEST(test_other_uid_is_blocked),
+		TEST(test_shared_bits),
+		TEST(test_no_padding),
+		TEST(test_bad_command),
+		TEST(test_foreign_child),
 		TEST(test_bad_end),
 	};
 
