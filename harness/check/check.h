@@ -283,7 +283,7 @@ struct sm_expect {
 };
 /* It fails, and that it leaves something behind is how, or a part of it. */
 #define SM_FAILS_LEAVING 2
-/* It fails here and holds there: what the machine has installed decides, which is no strategy's. */
+/* It fails here and holds there: what the machine has installed decides, or who comes first. */
 #define SM_MAY_FAIL 3
 extern const struct sm_expect sm_expects[];
 extern const unsigned int sm_expect_count;
