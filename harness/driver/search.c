@@ -128,12 +128,12 @@ bool sm_search_next(const struct sm_search *s, double *rate)
 	return *rate > found.holds && *rate < found.fails && !tried(s, *rate);
 }
 
-enum sm_rate_verdict sm_search_judge(const double *ready, size_t n, int64_t failed, int64_t missed,
-				     double bound_ns)
+enum sm_rate_verdict sm_search_judge(const double *ready, size_t n, double fastest_ns,
+				     int64_t failed, int64_t missed, double bound_ns)
 {
 	struct sm_number p99 = sm_quantile(ready, n, 0.99), p50 = sm_median(ready, n);
 
-	if (n >= 3 && ready[0] > bound_ns)
+	if (n >= 3 && fastest_ns > bound_ns)
 		return SM_RATE_HOPELESS;
 	if (failed || missed)
 		return SM_RATE_FAILS;

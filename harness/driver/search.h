@@ -40,11 +40,12 @@ struct sm_found {
 struct sm_found sm_search_found(const struct sm_search *s);
 
 /*
- * What one point says. ready: sorted, from the intended start. Where n is too small for a p99,
- * more than half of at least three over the bound are a failure all the same.
+ * What one point says. ready: sorted, from the intended start. fastest_ns: of all, from the request,
+ * so that no queue is in it. Where n is too small for a p99, more than half of at least three over
+ * the bound are a failure all the same.
  */
-enum sm_rate_verdict sm_search_judge(const double *ready, size_t n, int64_t failed, int64_t missed,
-				     double bound_ns);
+enum sm_rate_verdict sm_search_judge(const double *ready, size_t n, double fastest_ns,
+				     int64_t failed, int64_t missed, double bound_ns);
 
 /* How long a point of this rate lasts, so that its arrivals carry a p99. */
 int64_t sm_search_duration_ms(double rate, int64_t least_ms, int64_t most_ms);

@@ -138,7 +138,7 @@ static enum sm_rate_verdict judge(size_t n, size_t over, int64_t failed, int64_t
 
 	for (size_t i = 0; i < n; i++)
 		v[i] = i < n - over ? BOUND / 2 : BOUND * 2;
-	return sm_search_judge(v, n, failed, missed, BOUND);
+	return sm_search_judge(v, n, n > over ? BOUND / 2 : BOUND * 2, failed, missed, BOUND);
 }
 
 static void test_judge(void **state)
@@ -150,6 +150,10 @@ static void test_judge(void **state)
 	assert_int_equal(judge(1000, 0, 0, 1), SM_RATE_FAILS);
 	assert_int_equal(judge(1000, 1000, 0, 0), SM_RATE_HOPELESS);
 	assert_int_equal(judge(100, 0, 0, 0), SM_RATE_HOLDS);
+	/* All late, but not one that was slow: a queue. */
+	assert_int_equal(sm_search_judge((double[]){ 3 * BOUND, 4 * BOUND, 5 * BOUND }, 3,
+					 BOUND / 2, 0, 0, BOUND),
+			 SM_RATE_FAILS);
 	/* 99 cannot carry a p99: only that most of them are over it says enough. */
 	assert_int_equal(judge(99, 0, 0, 0), SM_RATE_UNKNOWN);
 	assert_int_equal(judge(99, 40, 0, 0), SM_RATE_UNKNOWN);
