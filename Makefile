@@ -146,7 +146,7 @@ conformance: all ## ask every check of every strategy, draw the matrix (CONFORM=
 soak: all ## 100 000 spawns of each strategy: descriptors, zombies and memory stay flat
 	$(Q)$(B)/spawnmark run soak
 
-capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (two minutes)
+capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (five minutes)
 	$(Q)$(B)/spawnmark run capacity
 
 report: ## draw the newest results again (RESULTS= chooses a folder)

@@ -36,9 +36,10 @@ def answer(capacity: dict[str, Any]) -> str:
 
 
 def best(capacity: dict[str, Any]) -> dict[str, Any] | None:
-    """The point of the highest rate that is not above the answer and that held in most tries."""
+    """Of the highest rate, no higher than the answer, that held in most tries and in all together."""
     held = [p for p in capacity["points"] if 2 * p["held"] > p["tries"]
-            and p["rate"] <= (capacity["rate_per_cpu"] or 0)]
+            and p["rate"] <= (capacity["rate_per_cpu"] or 0)
+            and (p["p99"] or 0) <= capacity["bound_ns"]]
     return held[-1] if held else None
 
 
