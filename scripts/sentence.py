@@ -100,18 +100,17 @@ def _model(run: Run) -> str | None:
     """What a MiB costs by strategy, and whether it costs the same everywhere."""
     model = model_of(run)
     fits = [f for s in model.strategies if (f := model.fits.get((s, "ready")))] if model else []
-    if not fits:
+    if model is None or not fits:
         return None
     said = [f"{f.strategy} {units.time(e.value, e.ci)}" for f in fits if f.is_steep
             and (e := f.coefficients.get("copied_mib"))]
     flat = [f.strategy for f in fits if not f.is_steep]
     said += [f"hardly under {', '.join(flat)}"] if flat else []
-    bent = [f.strategy for f in fits if f.heap_is_linear is False]
+    bent = model.bent("ready")
     told = (f"NOT linear (R² < {HEAP_R2}) under {', '.join(bent)}" if bent else
             f"R² of the heap ≥ {HEAP_R2} under all that clone it")
-    # The CPU's share of what others take is no part of its time: a crowd bends ready alone.
-    if bent and all((c := model.fits.get((s, "cpu"))) and c.heap_is_linear for s in bent):
-        told += "; CPU per child is linear there: the machine was shared"
+    if model.crowded:
+        told += "; CPU per child or p10 is linear there: the machine was shared"
     return f"ready grows per MiB that is copied by: {', '.join(said)}; {told}."
 
 

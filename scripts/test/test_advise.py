@@ -289,6 +289,26 @@ def test_a_payload_of_the_model_comes_first(golden: dict[str, Any], folder: Path
     assert half == pytest.approx(180 * 15 * 2**20 / 130e6, rel=1e-6)
 
 
+def test_a_crowd_is_judged_by_p10(golden: dict[str, Any], folder: Path,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    """Long spawns are interrupted, short and undisturbed ones are not: medians prove nothing."""
+    for case in golden["cases"]:
+        if case["strategy"] != "zygote" or not case["image"] or case["kind"] != "latency":
+            continue
+        slow(case, 1 + (case["image"]["copied_bytes"] / 2**20 / 80) ** 3)
+        if case["payload"] == "python":
+            slow(case, 2.0)
+    write(golden, folder)
+    code, out, _ = told(capsys, "--check", str(folder))
+    assert code == 0 and "good: the ratio of p10 (ready bends" in out
+    assert "The machine of the model's run was shared" in told(capsys, *WISH, str(folder))[1]
+    found = {c["strategy"]: c for c in as_json(capsys, "--check", str(folder))["checks"]}
+    assert found["zygote"]["ratio"] < 0.75 and found["zygote"]["judged_by"] == "p10"
+    case = case_of(golden, "startup/zygote/python")
+    case["ecdf"]["ready"] = [x * 1.5 for x in case["ecdf"]["ready"]]
+    assert told(capsys, "--check", str(write(golden, folder)))[0] == 1
+
+
 def test_check_needs_a_payload(golden: dict[str, Any], folder: Path,
                                capsys: pytest.CaptureFixture[str]) -> None:
     golden["cases"] = [c for c in golden["cases"] if c["payload"] != "python"]
