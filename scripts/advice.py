@@ -279,6 +279,9 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
     adds = wish.load if fresh else 0.0
     if runs_hooks(traits):
         adds += _hooks(model, runs, wish, notes)
+    elif not fresh and not traits & {"RUNS_ATFORK", "REUSES_PROCESS"}:
+        notes.append("it runs no fork handlers: libraries that need them (threaded ones, random "
+                     "numbers) may hang or repeat themselves in its children")
     own = _ready(model, runs, strategy, image, wish)
     ratio = tail([p.case for p in model.points[strategy]])
     late = _plus(_times(own, ratio), adds) if ratio else None

@@ -137,6 +137,9 @@ def test_fork_handlers(golden: dict[str, Any], folder: Path,
     for strategy, more in (("forkserver", 2e6), ("fork", 2e6), ("zygote", 0), ("popen", 0)):
         assert some[strategy]["ready"]["value_ns"] - none[strategy]["ready"]["value_ns"] == \
             pytest.approx(more)
+    for strategy, warned in (("zygote", True), ("forkserver", False), ("popen", False)):
+        notes = " ".join(by_strategy(as_json(capsys, *words))[strategy]["notes"])
+        assert ("runs no fork handlers" in notes) == warned, strategy
     notes = by_strategy(as_json(capsys, *words))["forkserver"]["notes"]
     assert "fork handlers: as measured under fork, forkserver" in notes
     golden["cases"] = [c for c in golden["cases"] if c["scenario"] != "startup"]
