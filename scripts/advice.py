@@ -21,7 +21,7 @@ import numpy as np
 from derive import leaks
 from model import COMMAND, MIB, NAMES, QUIET, SCENARIO, Image, Model, blocks_of, extra, image_of, model_of, tail
 from runfile import Case, Run, check, read_json, refuse, strategy_rank
-from stats import Estimate
+from stats import FEWEST, Estimate
 
 MEASURED = (SCENARIO, "startup", "try")  # scenarios that measure a whole payload
 #: A prediction that is not further off than this is good.
@@ -358,8 +358,18 @@ class Check:
         return self.quiet if self.crowded and self.quiet is not None else self.ratio
 
     @property
+    def few(self) -> bool:
+        """Too few blocks to be judged by."""
+        m = self.case.metric("ready")
+        return m is None or m.nblocks < FEWEST
+
+    @property
     def good(self) -> bool:
         return abs(self.judged - 1) <= TOLERANCE
+
+    @property
+    def verdict(self) -> str:
+        return "ok" if self.good else "few blocks" if self.few else "OFF"
 
 
 def _predicted(model: Model, cases: dict[str, Case], case: Case,

@@ -253,6 +253,13 @@ def test_check(golden: dict[str, Any], folder: Path, capsys: pytest.CaptureFixtu
     code, out, _ = told(capsys, "--check", str(write(golden, folder)))
     line = next(x for x in out.splitlines() if x.startswith("zygote"))
     assert code == 1 and "OFF" in line
+    case = case_of(golden, "startup/zygote/python")
+    case["blocks"] = case["blocks"][:5]
+    for m in case["metrics"].values():
+        m["blocks"] = m["blocks"][:5]
+    code, out, _ = told(capsys, "--check", str(write(golden, folder)))
+    line = next(x for x in out.splitlines() if x.startswith("zygote"))
+    assert code == 4 and "few blocks" in line
 
 
 def test_check_takes_nothing_from_the_case_itself(golden: dict[str, Any], folder: Path,
