@@ -101,6 +101,7 @@ int sm_act_data(struct sm_acting *acting, struct sm_act *act, void *data, size_t
 
 	if (err)
 		return err;
+	act->program = sm_host_program(acting->st, &act->child, &rec);
 	if (rec.data_bytes > max || rec.data_bytes % unit) {
 		err = -EPROTO;
 	} else { /* the reader may have taken the first bytes along with the record */

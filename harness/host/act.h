@@ -13,6 +13,7 @@
 struct sm_act {
 	const char *who;       /* "attacker": for messages */
 	struct sm_child child; /* pid 0: none */
+	pid_t program;         /* of its newest DATA: sm_host_program() */
 	struct sm_reader out;
 };
 

@@ -13,6 +13,15 @@
 #include "host.h"
 #include "../sys/sys.h"
 
+pid_t sm_host_program(const struct sm_host_state *st, const struct sm_child *child,
+		      const struct sm_record *rec)
+{
+	bool between = (st->ops.traits & SM_FRESH_IMAGE) &&
+		       !(st->ops.traits & (SM_CHILD_OF_PARENT | SM_OWN_SERVER));
+
+	return between && rec->pid > 0 ? rec->pid : child->pid;
+}
+
 static int blame(struct sm_host_state *st, struct sm_held *h, int stage, int err, const char *text)
 {
 	struct sm_tail tail = { .have = 0 };
@@ -41,6 +50,7 @@ static int expect(struct sm_host_state *st, struct sm_held *h, uint32_t kind, ui
 		return blame(st, h, rec.stage, rec.err, "a held child reports that it failed");
 	if (rec.kind != kind)
 		return blame(st, h, SM_STAGE_RECORD, EPROTO, "a held child sent another record");
+	h->program = sm_host_program(st, &h->child, &rec);
 	return 0;
 }
 
@@ -132,7 +142,7 @@ int sm_host_hold(struct sm_host_state *st, const void *data, uint32_t bytes)
 	if (!err)
 		err = ready_err;
 	for (uint32_t i = first; i < x->nheld; i++)
-		pids[i - first] = x->held[i].child.pid;
+		pids[i - first] = x->held[i].program;
 	if (x->nheld > first && !st->driver_gone)
 		sm_host_send(st, SM_MSG_PIDS, pids, (x->nheld - first) * sizeof(pids[0]));
 	return err;

@@ -41,6 +41,7 @@ struct sm_flight {
 /* One child that holds still. */
 struct sm_held {
 	struct sm_child child;
+	pid_t program; /* whose memory it is: sm_host_program() */
 	struct sm_reader out;
 };
 
@@ -126,6 +127,13 @@ struct sm_req sm_host_req(const struct sm_host_state *st, const char *const *env
  * string, to be built once and not per spawn. NULL: no memory.
  */
 const char **sm_host_env(const char *const *base, const char *extra);
+
+/*
+ * The process that the payload runs in: the child, but where a shell stands between, whose pid spawn()
+ * gives, the one that the record names. (In a pid namespace it would name itself 1.)
+ */
+pid_t sm_host_program(const struct sm_host_state *st, const struct sm_child *child,
+		      const struct sm_record *rec);
 
 /* The buffer of samples and notes. */
 struct sm_sample *sm_outbox_sample(struct sm_host_state *st); /* room for one: sends when full */

@@ -276,7 +276,7 @@ static int hold_sibling(struct isolation *iso)
 	if (err)
 		return err;
 	*v = (struct sm_victim_plan){
-		.pid = iso->live.child.pid,
+		.pid = iso->live.program,
 		.alive = 1, /* it has just spoken, and waits to be let go: release_sibling() */
 		.fd = say.fd,
 		.addr = say.addr,

@@ -86,7 +86,8 @@ static void test_recycle_leaks_the_request_before(void **state)
 
 static void test_others_inherit_nothing(void **state)
 {
-	static const char *const safe[] = { "popen", "vfork", "forkserver", "zygote" };
+	static const char *const safe[] = { "popen",      "vfork",  "posix_spawn", "shell",
+					    "forkserver", "zygote", "zygote3" };
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(safe) / sizeof(safe[0]); k++) {
@@ -165,6 +166,7 @@ static void test_root_reaches(void **state)
 	(void)state;
 	iso_need_root();
 	expect_reach("popen", &iso_root);
+	expect_reach("shell", &iso_root); /* the program, not the shell that runs it */
 	expect_reach("fork", &iso_root);
 	expect_reach("forkserver", &iso_root);
 	expect_reach("zygote", &iso_root);
@@ -210,6 +212,7 @@ static void test_undumpable_blocks(void **state)
 	(void)state;
 	iso_need_root();
 	expect_blocked("popen", &iso_undumpable);
+	expect_blocked("shell", &iso_undumpable);
 	expect_blocked("forkserver", &iso_undumpable);
 	expect_blocked("zygote", &iso_undumpable);
 }
