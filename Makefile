@@ -143,7 +143,7 @@ bench-quick: all ## the same in 45 seconds
 conformance: all ## ask every check of every strategy, draw the matrix (CONFORM= more options)
 	$(Q)scripts/conformance.sh $(CONFORM)
 
-soak: all ## 100 000 spawns of each strategy: descriptors, zombies and memory stay flat
+soak: all ## 100 000 spawns of each strategy, a million of zygote3 and pool: nothing grows
 	$(Q)$(B)/spawnmark run soak
 
 capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (five minutes)
