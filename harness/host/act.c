@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../isolation/layout.h"
 #include "../sys/sys.h"
 
 static int blame(struct sm_acting *acting, const struct sm_act *act, int stage, int err,
@@ -144,4 +145,22 @@ int sm_act_end(struct sm_acting *acting, struct sm_act *act)
 void sm_act_let_go(struct sm_act *act)
 {
 	sm_write_quietly(act->child.in, "\n", 1); /* one that has gone is told by its status */
+}
+
+int sm_act_layout(struct sm_acting *acting, const char *const *envp, uint32_t sibling)
+{
+	struct sm_msg_layout rows[SM_LAYOUT_ROWS];
+	struct sm_act act;
+	uint32_t n = 0;
+	int err = sm_act_start(acting, &act, "sibling", envp, NULL, NULL);
+
+	if (!err)
+		err = sm_act_data(acting, &act, rows, sizeof(rows[0]), sizeof(rows), &n);
+	if (!err)
+		err = sm_act_end(acting, &act);
+	for (uint32_t i = 0; i < n && !err; i++) {
+		rows[i].sibling = sibling;
+		err = sm_host_send(acting->st, SM_MSG_LAYOUT, &rows[i], sizeof(rows[i]));
+	}
+	return err;
 }

@@ -31,6 +31,8 @@ int sm_act_record(struct sm_acting *acting, struct sm_act *act, uint32_t kind,
 /* A DATA record and what follows it: *n whole units, at most max bytes. */
 int sm_act_data(struct sm_acting *acting, struct sm_act *act, void *data, size_t unit, size_t max,
 		uint32_t *n);
+/* The whole life of a child that tells its layout, which is sent on as that of this sibling. */
+int sm_act_layout(struct sm_acting *acting, const char *const *envp, uint32_t sibling);
 /* A byte on its stdin: lets go of a child that holds still. */
 void sm_act_let_go(struct sm_act *act);
 /* Its end, with status 0. */

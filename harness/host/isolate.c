@@ -85,12 +85,10 @@ static int send_unsought(struct isolation *iso, const char *secret, int in_descr
 	return sm_host_send(iso->st, SM_MSG_FINDING, &row, sizeof(row));
 }
 
-/* A strategy whose one process serves every request has no sibling that could hold still. */
-#define ONE_AT_A_TIME "one process serves all requests: no sibling lives beside it"
-
-static int reuses(const struct isolation *iso)
+/* One process serves all: nobody stands beside it, and who came before was itself. */
+static bool alone(const struct isolation *iso)
 {
-	return (iso->st->ops.traits & SM_REUSES_PROCESS) != 0;
+	return iso->st->ops.traits & SM_REUSES_PROCESS;
 }
 
 /* Before there is any child: what the scanner does not find here is not sought there. */
@@ -155,6 +153,8 @@ static void aim_at_server(struct isolation *iso)
 	struct sm_victim_plan *v = &iso->orders.victim[SM_VICTIM_SERVER];
 	pid_t pid = iso->st->ops.server ? iso->st->ops.server(iso->st->self) : 0;
 
+	if (alone(iso))
+		pid = 0; /* the attacker is it */
 	*v = (struct sm_victim_plan){ .pid = pid > 0 ? pid : 0, .fd = -1 };
 	if (pid <= 0)
 		return;
@@ -192,12 +192,9 @@ static int prepare(struct isolation *iso)
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no requests");
 	seek(o, "request", 0, &iso->earlier.masked);
-	if (reuses(iso))
-		err = send_unsought(iso, "sibling-request", 0, ONE_AT_A_TIME);
-	else
+	if (!alone(iso))
 		seek(o, "sibling-request", 0, &iso->sibling.masked);
-	if (!err)
-		err = look_at_home(iso);
+	err = look_at_home(iso);
 	if (err)
 		return sm_fail(&iso->st->fault, SM_STAGE_IMAGE, -err, "isolate: no control");
 	sm_layout_seed();
@@ -290,8 +287,11 @@ static int hold_sibling(struct isolation *iso)
 
 static int no_sibling(struct isolation *iso)
 {
+	static const char why[] = "one process serves all, one at a time";
+	int err = send_unsought(iso, "sibling-request", 0, why);
+
 	iso->orders.victim[SM_VICTIM_SIBLING] = (struct sm_victim_plan){ .fd = -1 };
-	return send_unsought(iso, "sibling-payload", 0, ONE_AT_A_TIME);
+	return err ? err : send_unsought(iso, "sibling-payload", 0, why);
 }
 
 static int run_attacker(struct isolation *iso)
@@ -320,24 +320,6 @@ static int release_sibling(struct isolation *iso)
 	return sm_act_end(&iso->acting, &iso->live);
 }
 
-static int run_layout(struct isolation *iso, uint32_t sibling)
-{
-	struct sm_msg_layout rows[SM_LAYOUT_ROWS];
-	struct sm_act act;
-	uint32_t n = 0;
-	int err = sm_act_start(&iso->acting, &act, "sibling", iso->layout_envp, NULL, NULL);
-
-	if (!err)
-		err = sm_act_data(&iso->acting, &act, rows, sizeof(rows[0]), sizeof(rows), &n);
-	if (!err)
-		err = sm_act_end(&iso->acting, &act);
-	for (uint32_t i = 0; i < n && !err; i++) {
-		rows[i].sibling = sibling;
-		err = sm_host_send(iso->st, SM_MSG_LAYOUT, &rows[i], sizeof(rows[i]));
-	}
-	return err;
-}
-
 static int run_all(struct isolation *iso)
 {
 	int err = prepare(iso);
@@ -345,13 +327,13 @@ static int run_all(struct isolation *iso)
 	if (!err)
 		err = run_earlier(iso);
 	if (!err)
-		err = reuses(iso) ? no_sibling(iso) : hold_sibling(iso);
+		err = alone(iso) ? no_sibling(iso) : hold_sibling(iso);
 	if (!err)
 		err = run_attacker(iso);
-	if (!err)
-		err = reuses(iso) ? 0 : release_sibling(iso);
+	if (!err && !alone(iso))
+		err = release_sibling(iso);
 	for (uint32_t i = 0; i < iso->cmd.siblings && !err; i++)
-		err = run_layout(iso, i);
+		err = sm_act_layout(&iso->acting, iso->layout_envp, i);
 	sm_act_kill(&iso->acting, &iso->live);
 	return err;
 }
