@@ -195,9 +195,14 @@ def memory_rows(run: Run, payload: str) -> list[tuple[Case, dict[str, Any]]]:
 
 
 def common_alive(run: Run, payload: str) -> int | None:
-    """The most children alive at which every measured strategy has a PSS after work."""
+    """The most children alive at which every measured strategy has a PSS after work.
+
+    One process for all requests is never more than one, and keeps no other from being compared.
+    """
     counts: dict[str, set[int]] = {}
     for case, m in memory_rows(run, payload):
+        if case.reuses:
+            continue
         seen = counts.setdefault(case.variant, set())
         if m["at"] == "worked" and m["pss_bytes"] is not None:
             seen.add(m["alive"])
@@ -207,7 +212,7 @@ def common_alive(run: Run, payload: str) -> int | None:
 
 def pss(run: Run, case: Case, alive: int | None) -> float | None:
     for other, m in memory_rows(run, case.payload):
-        if case.same_way(other) and (m["alive"], m["at"]) == (alive, "worked"):
+        if case.same_way(other) and m["at"] == "worked" and (m["alive"] == alive or case.reuses):
             return m["pss_bytes"]
     return None
 

@@ -85,6 +85,10 @@ class Case:
         return "METER" in self.traits
 
     @property
+    def reuses(self) -> bool:
+        return "REUSES_PROCESS" in self.traits
+
+    @property
     def is_control(self) -> bool:
         return "NEGATIVE_CONTROL" in self.traits
 

@@ -166,6 +166,15 @@ def test_variants_of_a_pool_are_told_apart(whole: runfile.Run) -> None:
     assert whole.by_name["throughput/pool/none"].same_way(whole.by_name["startup/pool/none"])
 
 
+def test_one_process_keeps_no_other_from_comparison(everything: dict[str, Any],
+                                                     whole: runfile.Run) -> None:
+    one = case(everything, "memory/recycle/python")
+    one["memory"] = [m for m in one["memory"] if m["alive"] == 1]
+    group = groups(runfile.Run(everything, whole.folder))[0]
+    rows = {r.case.variant: r for r in group.rows}
+    assert group.alive == 16 and rows["recycle"].pss == 80e6 and rows["pool warm"].pss == 14e6
+
+
 def test_one_screen_of_eleven(whole: runfile.Run) -> None:
     lines = summary.summary(whole).splitlines()
     assert len(lines) <= 45 and max(map(len, lines)) <= 100
