@@ -46,7 +46,7 @@ steps() {
 		echo "conform-$way|ktap|600||scripts/test-conform.sh $way"
 	done
 	echo "mutants|pytest|1800|.venv/bin/python|.venv/bin/python scripts/mutants.py"
-	echo "python|pytest|300|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test"
+	echo "python|pytest|900|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test"
 	echo "links|status|10|readelf|scripts/test-links.sh $B/libspawnmark.so"
 	for lint in format:clang-format tidy:clang-tidy cppcheck:cppcheck shell:shellcheck \
 		headers:cc layers:grep sizes:awk; do
