@@ -354,7 +354,7 @@ static const struct sm_check checks[] = {
 		.claim = "who is not mapped in a user namespace can make no file in what is "
 			 "mounted there: EOVERFLOW",
 		.source = "user_namespaces(7); linux:fs/namei.c:may_o_create",
-		.level = SM_RECORD,
+		.level = SM_SHOULD,
 		.flags = SM_CHECK_ALONE,
 		.needs = SM_NEED(SM_F_ROOT) | SM_NEED(SM_F_USER_NS),
 		.in_parent = nobody_makes_no_file,
