@@ -20,7 +20,7 @@ from derive import groups, winner
 from figures import FIGURES, figures, markdown
 from sentence import sentence
 from test_report import report
-from verdict import MET, NOT_CROSSES, NOT_MEASURED, NOT_MET, RECORDED, Claim
+from verdict import MET, NOT_CROSSES, NOT_MEASURED, NOT_MET, OPEN, RECORDED, Claim
 
 
 def found(run: runfile.Run, text: str) -> Claim:
@@ -38,7 +38,7 @@ def test_all_are_met(whole: runfile.Run) -> None:
     assert [c.value for c in made] == [
         "15.0 µs", "16.0 µs", "-30.0 µs", "0 (median), 0 (most)", "19.3 ×", "2690 ×", "11.0 MB",
         "9.00 MB", "1.01 ×", "1.02 ×", "0.700 ×", "0.750 ×", "700 µs", "35.0 µs",
-        "0 lost, 0 zombies, RSS 90.0 kB", "0 lost, 0 zombies, RSS 90.0 kB"]
+        "0 lost, 0 zombies, RSS + 90.0 kB", "0 lost, 0 zombies, RSS + 90.0 kB"]
     assert made[0].interval == "[14.4, 15.6]" and made[0].n == "12"
     assert made[2].interval == "[-31.2, -28.8]"  # 150 - 1.5 × 120, in every block alike
     assert made[3].interval == "none in 60 of 60" and made[-1].n == "1000000 spawns"
@@ -120,11 +120,12 @@ def test_full_sandbox_of_startup_comes_first(everything: dict[str, Any],
     assert rows["zygote3 full"].inherited is None  # another sandbox was attacked, or none
 
 
-@pytest.mark.parametrize("change", [grown, short])
+@pytest.mark.parametrize(("change", "verdict"), [(grown, NOT_MET), (short, OPEN)])
 def test_a_soak_must_be_flat_and_whole(everything: dict[str, Any], whole: runfile.Run,
-                                       change: Callable[[dict[str, Any]], None]) -> None:
+                                       change: Callable[[dict[str, Any]], None],
+                                       verdict: str) -> None:
     change(everything)
-    assert found(whole, "soak: pool").verdict == NOT_MET
+    assert found(whole, "soak: pool").verdict == verdict
     assert found(whole, "soak: zygote3").verdict == MET
 
 
@@ -229,7 +230,8 @@ def test_scenario_names_are_strategies_known_to_the_reports() -> None:
 
     names = set()
     for path in sorted((SCRIPTS.parent / "scenarios").glob("*.ini")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        text = path.read_text(encoding="utf-8").replace(",\n", ",")  # a list that goes on
+        for line in text.splitlines():
             if line.startswith("strategy ="):
                 names |= {word.strip() for word in line.partition("=")[2].split(",")}
     meters = {"noop", "raw"}
