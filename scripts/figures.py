@@ -151,7 +151,8 @@ def _soak(run: Run, strategy: str) -> Found | None:
     spawns, lost = looks[-1]["spawns"], sum(b["failed"] for b in case.raw["blocks"])
     grown = [b - a for look in ("server_rss_bytes", "parent_rss_bytes")
              if (a := looks[0][look]) is not None and (b := looks[-1][look]) is not None]
-    said = f"{lost} lost, {looks[-1]['zombies']} zombies, RSS + {units.size(max(grown, default=None))}"
+    more = units.size(max(grown, default=None))
+    said = f"{lost} lost, {looks[-1]['zombies']} zombies, RSS + {more}"
     good = case.raw.get("soak_flat") is True and not lost
     verdict = NOT_MET if not good else MET if spawns >= MILLION else OPEN
     return Found(said, verdict, "", f"{spawns} spawns")
