@@ -108,7 +108,8 @@ def _notes(run: Run, found: list[Group]) -> list[str]:
     """What the columns mean, as far as they are filled."""
     rows = [r for g in found for r in g.rows]
     short = any(line.endswith(UNSAFE_SHORT) for g in found for line in _group_lines(g))
-    said = [*(["!: unsafe"] if short else []), "× popen: of ready, by block", "× floor: entered ÷ raw clone of the image, by block"]
+    said = [*(["!: unsafe"] if short else []), "× popen: of ready, by block",
+            "× floor: entered ÷ raw clone of the image, by block"]
     if any(r.rate and not r.rate.measured for r in rows):
         said.append("~: 1 ÷ CPU per child, one at a time")
     if any(r.rate and r.rate.measured for r in rows):

@@ -58,7 +58,8 @@ def _lines(ax: style.Axes, case: Case) -> None:
                       key=lambda p: p["in_flight"])
         shade = style.colour(case.strategy)
         ax.plot([p["in_flight"] for p in line], [p["children_per_cpu_s"] for p in line],
-                color=shade, marker=style.marker(case.strategy), linestyle=("-", "--", ":", "-.")[i % 4],
+                color=shade, marker=style.marker(case.strategy),
+                linestyle=("-", "--", ":", "-.")[i % 4],
                 linewidth=1.6, markersize=5, label=f"{case.variant}, {cpus} CPU")
         for p in line:
             if p["children_per_cpu_s_ci"]:
