@@ -91,7 +91,8 @@ int host_read(struct host *h)
 		return 0;
 	assert_int_equal(err, 0);
 	if (f.type == SM_MSG_SAMPLES)
-		gather(a->samples, &a->nsamples, 4096, buf, f.bytes, sizeof(a->samples[0]));
+		gather(a->samples, &a->nsamples, sizeof(a->samples) / sizeof(a->samples[0]), buf,
+		       f.bytes, sizeof(a->samples[0]));
 	else if (f.type == SM_MSG_NOTE)
 		gather(a->notes, &a->nnotes, 16, buf, f.bytes, sizeof(a->notes[0]));
 	else if (f.type == SM_MSG_PIDS)

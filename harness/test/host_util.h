@@ -16,7 +16,7 @@ struct answer {
 	uint16_t end; /* SM_MSG_DONE or SM_MSG_FAULT; 0: the host hung up */
 	struct sm_msg_done done;
 	struct sm_fault fault;
-	struct sm_sample samples[4096];
+	struct sm_sample samples[32768]; /* recycle makes that many in a second */
 	uint32_t nsamples;
 	struct sm_msg_note notes[16];
 	uint32_t nnotes;
