@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,11 +125,12 @@ static void check_latency(const struct sm_ops *ops)
 
 static void check_load(const struct sm_ops *ops)
 {
+	const bool one = ops->traits & SM_REUSES_PROCESS; /* at a time */
 	uint32_t overlaps = 0;
 
 	if (!strcmp(ops->name, "noop"))
 		return; /* a million samples a second */
-	assert_int_equal(load(4, 60), SM_MSG_DONE);
+	assert_int_equal(load(one ? 1 : 4, 60), SM_MSG_DONE);
 	assert_true(host.a.done.children >= 4);
 	assert_int_equal(host.a.done.failed, 0);
 	assert_int_equal(host.a.done.children, host.a.nsamples);
@@ -143,7 +145,19 @@ static void check_load(const struct sm_ops *ops)
 			overlaps += s->request_ns < host.a.samples[i - 1].reaped_ns;
 	}
 	if (!is_meter(ops))
-		assert_true(overlaps > 0); /* more than one was in flight */
+		assert_int_equal(overlaps > 0, !one); /* more than one was in flight */
+}
+
+/* One process serves all: a second request beside the first is refused, and the first goes on. */
+static void check_hold_one(void)
+{
+	assert_int_equal(hold(1), SM_MSG_DONE);
+	assert_int_equal(host.a.npids, 1);
+	assert_int_equal(hold(1), SM_MSG_FAULT);
+	assert_int_equal(host_do(&host, SM_CMD_WORK, NULL, 0), SM_MSG_DONE);
+	assert_int_equal(host.a.done.children, 1);
+	assert_int_equal(host_do(&host, SM_CMD_RELEASE, NULL, 0), SM_MSG_DONE);
+	assert_int_equal(host.a.done.children, 1);
 }
 
 static void check_hold(const struct sm_ops *ops)
@@ -153,6 +167,10 @@ static void check_hold(const struct sm_ops *ops)
 	if (is_meter(ops)) {
 		assert_int_equal(hold(1), SM_MSG_FAULT);
 		assert_int_equal(host.a.fault.err, EOPNOTSUPP);
+		return;
+	}
+	if (ops->traits & SM_REUSES_PROCESS) {
+		check_hold_one();
 		return;
 	}
 	assert_int_equal(hold(2), SM_MSG_DONE);
