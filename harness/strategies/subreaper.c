@@ -291,6 +291,7 @@ static void fork_twice(struct sm_nest *nest, struct sm_birth *birth, struct crad
 	middle = fork();
 	if (middle == 0)
 		be_middle(nest, birth, cradle, gate);
+	birth->sigmask = NULL; /* it may be a local's */
 	if (middle < 0) {
 		reply->stage = SM_STAGE_CLONE;
 		reply->err = errno;

@@ -113,8 +113,10 @@ static int child_leaves_one(struct sm_cell *c)
 
 	if (pid < 0)
 		return sm_fails(c, "fork: %s", strerror(errno));
-	while (pid == 0)
-		pause();
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
 	return sm_holds(c, "pid %d stays behind", pid);
 }
 

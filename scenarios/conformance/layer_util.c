@@ -86,6 +86,7 @@ static int read_groups(pid_t pid, char *text)
 	ssize_t n;
 	int fd;
 
+	text[0] = '\0';
 	snprintf(path, sizeof(path), pid ? "/proc/%d/cgroup" : "/proc/self/cgroup", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
