@@ -202,7 +202,8 @@ static int has_root(struct sm_cell *c)
 	struct sm_req req;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" WORD "-XXXXXX", sm_temp_dir());
+	/* Not in $TMPDIR, which may lie where a payload's libraries do: they are to be seen. */
+	snprintf(path, sizeof(path), "/tmp/" WORD "-XXXXXX");
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return sm_broken(c, "%s: %s", path, strerror(errno));
