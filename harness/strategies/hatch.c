@@ -123,7 +123,7 @@ static void live(const struct sm_hatchery *h, struct sm_birth *birth, int in_cgr
 	repair(h);
 	if (h->warm.nheap)
 		sm_warm_child(&h->warm);
-	if (in_cgroup) { /* where it was to go */
+	if (in_cgroup && birth->attr) { /* where it was to go */
 		attr = *birth->attr;
 		attr.fields &= ~(uint32_t)SM_REQ_CGROUP;
 		/* cppcheck-suppress autoVariables ; it does not return */

@@ -149,8 +149,10 @@ static void test_cases(void **state)
 	const struct sm_case *c;
 
 	(void)state;
-	if (!plan)
+	if (!plan) {
 		fail_msg("%s", error.text);
+		return;
+	}
 	c = find(plan, "x/boxed/none/sandbox=pid+net");
 	assert_non_null(c);
 	assert_string_equal(c->sandbox, "pid+net");
@@ -177,8 +179,10 @@ static void test_floor(void **state)
 	const struct sm_case *floor = plan ? find(plan, "x/raw/none") : NULL;
 
 	(void)state;
-	if (!plan)
+	if (!plan) {
 		fail_msg("%s", error.text);
+		return;
+	}
 	assert_int_equal(plan->ncases, 4);
 	assert_non_null(floor);
 	assert_string_equal(floor->sandbox, "none");
@@ -209,8 +213,10 @@ static void test_unable(void **state)
 	plan = make("[a]\nstrategy = boxed\nsandbox = none, pid\n[b]\nstrategy = fork\n"
 		    "kind = throughput\n",
 		    NULL, 2, &error);
-	if (!plan)
+	if (!plan) {
 		fail_msg("%s", error.text);
+		return;
+	}
 	assert_int_equal(plan->ncases, 2 + 3);
 	assert_null(find(plan, "x/bare/none/sandbox=pid"));
 	assert_non_null(find(plan, "x/bare/none"));
