@@ -26,6 +26,13 @@ int sm_setup_plan(const struct sm_setup *setup)
 	return setup->size >= sizeof(*setup) ? setup->plan_fd : 0;
 }
 
+void sm_setup_keep(struct sm_setup *own, const struct sm_setup *setup)
+{
+	memset(own, 0, sizeof(*own));
+	memcpy(own, setup, setup->size < sizeof(*own) ? setup->size : sizeof(*own));
+	own->size = sizeof(*own);
+}
+
 void sm_give_pidfd(struct sm_child *child, int pidfd)
 {
 	if (child->size >= sizeof(*child))
@@ -111,6 +118,46 @@ void sm_give_stdio(struct sm_child *child, pid_t pid, struct sm_stdio *io)
 	sm_give_pidfd(child, -1);
 	for (int i = 0; i < 3; i++)
 		io->parent[i] = -1;
+}
+
+unsigned int sm_pipes_due(const struct sm_req *req, const struct sm_places *places)
+{
+	unsigned int n = 3;
+
+	for (int i = 0; i < 3 && req->fields & SM_REQ_FDS; i++)
+		n -= places->at[i].src >= 0;
+	return n;
+}
+
+void sm_give_received(struct sm_child *child, pid_t pid, const struct sm_req *req,
+		      const struct sm_places *places, const int *fds, int has_pidfd)
+{
+	int *ends[3] = { &child->in, &child->out, &child->err };
+	int n = 0;
+
+	for (int i = 0; i < 3; i++) {
+		int given = req->fields & SM_REQ_FDS && places->at[i].src >= 0;
+
+		*ends[i] = given ? -1 : fds[n++];
+	}
+	child->pid = pid;
+	child->priv = -1;
+	sm_give_pidfd(child, has_pidfd ? fds[n] : -1);
+}
+
+int sm_fail_answer(struct sm_fault *fault, int err, pid_t pid)
+{
+	if (err == -ETIMEDOUT)
+		return sm_fail(fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "the server did not answer");
+	if (err == -EPIPE)
+		return sm_fail(fault, SM_STAGE_RECEIVE, EPIPE,
+			       "the server died with this request in flight");
+	if (err == -EMFILE && pid > 0) { /* whole but for its descriptors */
+		sm_kill_child(pid);
+		return sm_fail(fault, SM_STAGE_RECEIVE, EMFILE,
+			       "no room for the child's pipes and pidfd: raise RLIMIT_NOFILE");
+	}
+	return sm_fail(fault, SM_STAGE_RECEIVE, -err, "the server talks nonsense");
 }
 
 int sm_wait_direct(void *self, struct sm_child *child, int timeout_ms, struct sm_exit *exit)

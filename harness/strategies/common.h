@@ -37,6 +37,8 @@ int sm_check_setup_sandboxed(const struct sm_setup *setup, struct sm_fault *faul
 /* What only newer callers set. */
 const char *sm_setup_options(const struct sm_setup *setup); /* NULL: none */
 int sm_setup_plan(const struct sm_setup *setup);            /* 0: none */
+/* A copy for a server after the first. What its pointers point to stays the caller's. */
+void sm_setup_keep(struct sm_setup *own, const struct sm_setup *setup);
 /* Hands the pidfd over (-1: none), or closes it where the caller's struct has no place for it. */
 void sm_give_pidfd(struct sm_child *child, int pidfd);
 
@@ -61,6 +63,17 @@ int sm_poll_ms(uint32_t timeout_ms);
 
 /* Moves the parent's ends into child, which owns them from now on. */
 void sm_give_stdio(struct sm_child *child, pid_t pid, struct sm_stdio *io);
+
+/* How many pipes a child gets: those that its request, of which places are built, leaves to us. */
+unsigned int sm_pipes_due(const struct sm_req *req, const struct sm_places *places);
+/* Hands over what a server sent with a pid: the pipes due, in their order, then its pidfd, if any. */
+void sm_give_received(struct sm_child *child, pid_t pid, const struct sm_req *req,
+		      const struct sm_places *places, const int *fds, int has_pidfd);
+/*
+ * The answer of a server did not come (err as of sm_frame_recv()); pid: of the child that it was
+ * about, 0: none. That child is killed. Returns err with the fault filled.
+ */
+int sm_fail_answer(struct sm_fault *fault, int err, pid_t pid);
 
 /* struct sm_ops.wait of every strategy whose children are the caller's own. */
 int sm_wait_direct(void *self, struct sm_child *child, int timeout_ms, struct sm_exit *exit);

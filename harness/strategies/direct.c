@@ -82,9 +82,7 @@ static int launch(struct sm_direct *w, struct sm_fault *fault)
 int sm_direct_start(struct sm_direct *w, const struct sm_setup *setup, struct sm_fault *fault)
 {
 	w->sock = -1;
-	memset(&w->setup, 0, sizeof(w->setup));
-	memcpy(&w->setup, setup, setup->size < sizeof(w->setup) ? setup->size : sizeof(w->setup));
-	w->setup.size = sizeof(w->setup);
+	sm_setup_keep(&w->setup, setup);
 	return launch(w, fault);
 }
 
@@ -133,32 +131,6 @@ static int send_request(struct sm_direct *w, const struct turn *t)
 	return err ? err : send_once(w, t, (uint32_t)bytes);
 }
 
-/* How many pipes a child gets: those that its request does not replace. */
-static unsigned int count_pipes(const struct sm_direct *w, const struct sm_req *req)
-{
-	unsigned int n = 3;
-
-	for (int i = 0; i < 3 && req->fields & SM_REQ_FDS; i++)
-		n -= w->places.at[i].src >= 0;
-	return n;
-}
-
-/* Why the answer did not come; the stream may be out of step. */
-static int receive_failed(const struct turn *t, int err)
-{
-	if (err == -ETIMEDOUT)
-		return sm_fail(t->fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "the server did not answer");
-	if (err == -EPIPE)
-		return sm_fail(t->fault, SM_STAGE_RECEIVE, EPIPE,
-			       "the server died with this request in flight");
-	if (err == -EMFILE && t->reply.pid > 0) { /* whole but for its descriptors */
-		sm_kill_child(t->reply.pid);
-		return sm_fail(t->fault, SM_STAGE_RECEIVE, EMFILE,
-			       "no room for the child's pipes and pidfd: raise RLIMIT_NOFILE");
-	}
-	return sm_fail(t->fault, SM_STAGE_RECEIVE, -err, "the server talks nonsense");
-}
-
 static int is_reply(const struct sm_direct *w, const struct turn *t)
 {
 	const struct sm_direct_reply *r = &t->reply;
@@ -168,7 +140,7 @@ static int is_reply(const struct sm_direct *w, const struct turn *t)
 		return 0;
 	if (r->err)
 		return r->err > 0 && !t->frame.nfds;
-	return r->pid > 0 && t->frame.nfds == count_pipes(w, t->req) + more;
+	return r->pid > 0 && t->frame.nfds == sm_pipes_due(t->req, &w->places) + more;
 }
 
 /* Receives the answer. 0: a child. *in_step: the next request can be answered in its turn. */
@@ -179,7 +151,7 @@ static int receive(struct sm_direct *w, struct turn *t, int *in_step)
 
 	*in_step = err == -EMFILE;
 	if (err)
-		return receive_failed(t, err);
+		return sm_fail_answer(t->fault, err, r->pid);
 	if (!is_reply(w, t)) {
 		close_fds(&t->frame);
 		return sm_fail(t->fault, SM_STAGE_REPLY, EPROTO, "the server talks nonsense");
@@ -193,21 +165,6 @@ static int receive(struct sm_direct *w, struct turn *t, int *in_step)
 	if (r->stage == SM_STAGE_SANDBOX)
 		return sm_fail_layer(t->fault, r->detail, r->err);
 	return sm_fail(t->fault, (enum sm_stage)r->stage, r->err, r->text);
-}
-
-static void take_child(const struct sm_direct *w, const struct turn *t, struct sm_child *child)
-{
-	int *ends[3] = { &child->in, &child->out, &child->err };
-	int n = 0;
-
-	for (int i = 0; i < 3; i++) {
-		int given = t->req->fields & SM_REQ_FDS && w->places.at[i].src >= 0;
-
-		*ends[i] = given ? -1 : t->frame.fds[n++];
-	}
-	child->pid = t->reply.pid;
-	child->priv = -1;
-	sm_give_pidfd(child, t->reply.pidfd ? t->frame.fds[n] : -1);
 }
 
 int sm_direct_spawn(struct sm_direct *w, const struct sm_req *req, struct sm_child *child,
@@ -226,7 +183,7 @@ int sm_direct_spawn(struct sm_direct *w, const struct sm_req *req, struct sm_chi
 	else
 		err = receive(w, &t, &in_step);
 	if (!err)
-		take_child(w, &t, child);
+		sm_give_received(child, t.reply.pid, req, &w->places, t.frame.fds, t.reply.pidfd);
 	else if (!in_step && w->sock >= 0)
 		give_up(w, &t);
 	return err;

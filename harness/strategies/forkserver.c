@@ -43,7 +43,7 @@ static int forkserver_start(void **self, const struct sm_setup *setup, struct sm
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	f->setup = *setup;
+	sm_setup_keep(&f->setup, setup);
 	f->alive = -1;
 	err = sm_forkserver_begin(f, fault);
 	if (err)

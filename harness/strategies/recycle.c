@@ -88,8 +88,7 @@ static int recycle_start(void **self, const struct sm_setup *setup, struct sm_fa
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	memcpy(&r->setup, setup, setup->size < sizeof(r->setup) ? setup->size : sizeof(r->setup));
-	r->setup.size = sizeof(r->setup);
+	sm_setup_keep(&r->setup, setup);
 	r->sock = -1;
 	err = launch(r, fault);
 	if (err)

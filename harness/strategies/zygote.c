@@ -258,16 +258,6 @@ static int send_request(struct zygote *z, const struct sm_req *req, int bytes,
 	return err ? sm_fail(fault, SM_STAGE_SEND, -err, "the zygote takes no request") : 0;
 }
 
-/* How many pipes a child gets: those that its request does not replace. */
-static unsigned int count_pipes(const struct zygote *z, const struct sm_req *req)
-{
-	unsigned int n = 3;
-
-	for (int i = 0; i < 3 && req->fields & SM_REQ_FDS; i++)
-		n -= z->places.at[i].src >= 0;
-	return n;
-}
-
 /* Receives the answer. On error the stream may be out of step. */
 static int receive(struct zygote *z, const struct sm_req *req, struct sm_frame *frame,
 		   struct sm_zygote_reply *reply, struct sm_fault *fault)
@@ -289,7 +279,7 @@ static int receive(struct zygote *z, const struct sm_req *req, struct sm_frame *
 		return sm_fail(fault, (enum sm_stage)reply->stage, reply->err, "in the zygote");
 	}
 	if (frame->type != SM_ZYGOTE_REPLY || frame->bytes != sizeof(*reply) ||
-	    (reply->pid > 0 ? frame->nfds != count_pipes(z, req)
+	    (reply->pid > 0 ? frame->nfds != sm_pipes_due(req, &z->places)
 			    : frame->nfds || reply->err <= 0)) {
 		close_fds(frame);
 		return sm_fail(fault, SM_STAGE_REPLY, EPROTO, "the zygote talks nonsense");
@@ -302,21 +292,6 @@ static int in_step(int err)
 {
 	/* Nothing was sent; or all that was answered has been read. */
 	return err == -EMSGSIZE || err == -ETOOMANYREFS || err == -EMFILE;
-}
-
-static void take_child(const struct zygote *z, const struct sm_req *req,
-		       const struct sm_frame *frame, struct sm_child *child)
-{
-	int *ends[3] = { &child->in, &child->out, &child->err };
-	int n = 0;
-
-	for (int i = 0; i < 3; i++) {
-		int given = req->fields & SM_REQ_FDS && z->places.at[i].src >= 0;
-
-		*ends[i] = given ? -1 : frame->fds[n++];
-	}
-	child->priv = -1;
-	sm_give_pidfd(child, -1);
 }
 
 static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *child,
@@ -349,8 +324,7 @@ static int zygote_spawn(void *self, const struct sm_req *req, struct sm_child *c
 		return sm_fail_layer(fault, reply.detail, reply.err);
 	if (reply.pid <= 0)
 		return sm_fail(fault, (enum sm_stage)reply.stage, reply.err, "in the zygote");
-	child->pid = reply.pid;
-	take_child(z, req, &frame, child);
+	sm_give_received(child, reply.pid, req, &z->places, frame.fds, 0);
 	return 0;
 }
 

@@ -136,8 +136,7 @@ static int zygote3_start(void **self, const struct sm_setup *setup, struct sm_fa
 	z = calloc(1, sizeof(*z));
 	if (!z)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	memcpy(&z->setup, setup, setup->size < sizeof(z->setup) ? setup->size : sizeof(z->setup));
-	z->setup.size = sizeof(z->setup);
+	sm_setup_keep(&z->setup, setup);
 	z->sock = -1;
 	err = launch(z, fault);
 	if (!err)
@@ -207,32 +206,6 @@ static int send_request(struct zygote3 *z, struct turn *t)
 	return err ? err : send_once(z, t, (uint32_t)bytes);
 }
 
-/* How many pipes a child gets: those that its request does not replace. */
-static unsigned int count_pipes(const struct zygote3 *z, const struct sm_req *req)
-{
-	unsigned int n = 3;
-
-	for (int i = 0; i < 3 && req->fields & SM_REQ_FDS; i++)
-		n -= z->places.at[i].src >= 0;
-	return n;
-}
-
-/* Why the answer did not come; the stream may be out of step. */
-static int receive_failed(const struct turn *t, int err)
-{
-	if (err == -ETIMEDOUT)
-		return sm_fail(t->fault, SM_STAGE_TIMEOUT, ETIMEDOUT, "the server did not answer");
-	if (err == -EPIPE)
-		return sm_fail(t->fault, SM_STAGE_RECEIVE, EPIPE,
-			       "the server died with this request in flight");
-	if (err == -EMFILE && t->reply.pid > 0) { /* whole but for its descriptors */
-		sm_kill_child(t->reply.pid);
-		return sm_fail(t->fault, SM_STAGE_RECEIVE, EMFILE,
-			       "no room for the child's pipes and pidfd: raise RLIMIT_NOFILE");
-	}
-	return sm_fail(t->fault, SM_STAGE_RECEIVE, -err, "the server talks nonsense");
-}
-
 static int is_reply(const struct zygote3 *z, const struct turn *t)
 {
 	const struct sm_zygote3_reply *r = &t->reply;
@@ -241,7 +214,7 @@ static int is_reply(const struct zygote3 *z, const struct turn *t)
 	if (r->err)
 		return r->err > 0 && t->packet.bytes == sizeof(*r) && !t->packet.nfds;
 	return r->pid > 0 && t->packet.bytes == SM_ZYGOTE3_REPLY_SHORT &&
-	       t->packet.nfds == count_pipes(z, t->req) + more;
+	       t->packet.nfds == sm_pipes_due(t->req, &z->places) + more;
 }
 
 /* Receives the answer. 0: a child. *in_step: the next request can be answered in its turn. */
@@ -252,7 +225,7 @@ static int receive(struct zygote3 *z, struct turn *t, int *in_step)
 
 	*in_step = err == -EMFILE;
 	if (err)
-		return receive_failed(t, err);
+		return sm_fail_answer(t->fault, err, r->pid);
 	if (!is_reply(z, t)) {
 		sm_packet_close_fds(&t->packet);
 		return sm_fail(t->fault, SM_STAGE_REPLY, EPROTO, "the server talks nonsense");
@@ -267,21 +240,6 @@ static int receive(struct zygote3 *z, struct turn *t, int *in_step)
 	if (t->fault && t->fault->size >= sizeof(*t->fault))
 		t->fault->detail = r->detail;
 	return err;
-}
-
-static void take_child(const struct zygote3 *z, const struct turn *t, struct sm_child *child)
-{
-	int *ends[3] = { &child->in, &child->out, &child->err };
-	int n = 0;
-
-	for (int i = 0; i < 3; i++) {
-		int given = t->req->fields & SM_REQ_FDS && z->places.at[i].src >= 0;
-
-		*ends[i] = given ? -1 : t->packet.fds[n++];
-	}
-	child->pid = t->reply.pid;
-	child->priv = -1;
-	sm_give_pidfd(child, t->reply.pidfd ? t->packet.fds[n] : -1);
 }
 
 static int zygote3_spawn(void *self, const struct sm_req *req, struct sm_child *child,
@@ -307,7 +265,7 @@ static int zygote3_spawn(void *self, const struct sm_req *req, struct sm_child *
 	}
 	err = receive(z, &t, &in_step);
 	if (!err)
-		take_child(z, &t, child);
+		sm_give_received(child, t.reply.pid, req, &z->places, t.packet.fds, t.reply.pidfd);
 	else if (!in_step)
 		give_up(z, &t);
 	return err;
