@@ -63,7 +63,8 @@ static void fill(struct sm_box *plan, uint32_t layers)
 	plan->map_host = SM_SANDBOX_HOST_ID;
 	plan->map_count = SM_SANDBOX_IDS;
 	plan->uid = plan->gid = base + SM_SANDBOX_USER;
-	plan->tmp_bytes = SM_SANDBOX_TMP_BYTES;
+	snprintf(plan->tmp_options, sizeof(plan->tmp_options), "mode=1777,size=%u",
+		 SM_SANDBOX_TMP_BYTES);
 	snprintf(plan->host_name, sizeof(plan->host_name), "sandbox");
 	plan->nlimits = sizeof(limits) / sizeof(limits[0]);
 	memcpy(plan->limits, limits, sizeof(limits));

@@ -13,7 +13,6 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -170,16 +169,13 @@ static int mount_tmp(struct sm_berth *b)
 {
 	const struct sm_box *plan = b->sandbox->plan;
 	int trees[SM_BOX_TMP_MAX] = { 0 };
-	char options[64];
 	int err = is_apart(b, CLONE_NEWNS);
 
 	for (uint32_t i = 0; i < plan->ntmp && !err; i++)
 		err = sm_root_take(plan, &sm_box_entries(plan)[first_in_tmp(plan) + i], &trees[i]);
 	if (err)
 		return err;
-	snprintf(options, sizeof(options), "mode=1777,size=%llu",
-		 (unsigned long long)plan->tmp_bytes);
-	if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+	if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, plan->tmp_options) < 0)
 		return -errno;
 	return plan->ntmp ? put_back(plan, trees) : 0;
 }

@@ -46,6 +46,7 @@ static int is_good(const struct sm_box *plan, size_t bytes)
 	       fits(plan, plan->entries_at, plan->nentries, sizeof(struct sm_box_entry)) &&
 	       fits(plan, plan->filter_at, plan->nfilter, sizeof(struct sock_filter)) &&
 	       fits(plan, plan->strings_at, 1, 1) && !((const char *)plan)[bytes - 1] &&
+	       memchr(plan->tmp_options, 0, sizeof(plan->tmp_options)) &&
 	       memchr(plan->host_name, 0, sizeof(plan->host_name)) && entries_are_good(plan);
 }
 

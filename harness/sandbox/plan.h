@@ -42,9 +42,9 @@ struct sm_box {
 
 	/* user: ids 0 .. map_count - 1 inside are map_host and on outside. */
 	uint32_t map_host, map_count;
-	uint32_t uid, gid;  /* ids: as the child's user namespace numbers them */
-	uint64_t tmp_bytes; /* root: what its /tmp may hold */
-	char host_name[16]; /* uts; NUL-terminated */
+	uint32_t uid, gid;    /* ids: as the child's user namespace numbers them */
+	char tmp_options[32]; /* root: how its /tmp is mounted; NUL-terminated, as the next */
+	char host_name[16];   /* uts */
 
 	uint32_t ntmp; /* of the entries, the last: those below /tmp */
 	uint32_t nlimits, nentries, nfilter;
