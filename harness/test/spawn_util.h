@@ -38,6 +38,10 @@ struct su_run {
 int su_payload(int argc, char **argv);
 extern const struct sm_payload su_own_payload;
 
+/* The i-th built-in strategy that makes a child for every spawn, by the table; NULL: no more. */
+const char *su_real(unsigned int i);
+#define SU_REAL_MAX 24
+
 /* The payload's command: this very program. */
 const char *const *su_argv(void);
 
@@ -50,6 +54,8 @@ int su_start_argv(struct su *s, const char *name, const char *const *argv, const
 		  unsigned int timeout_ms);
 /* The same in a sandbox: a plan's descriptor, which stays the caller's. */
 int su_start_plan(struct su *s, const char *name, int plan_fd);
+/* The same with a setup as it was before it had options and a plan. */
+int su_start_old(struct su *s, const char *name);
 void su_stop(struct su *s);
 /* Asserts that descriptors and children are as they were before su_start(). */
 void su_nothing_left(const struct su *s);

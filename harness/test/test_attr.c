@@ -23,21 +23,6 @@
 #include "sys/attr.h"
 #include "sys/sys.h"
 
-/* clang-format off */
-static const char *const real[] = {
-	"fork",
-	"forkserver",
-	"popen",
-	"posix_spawn",
-	"shell",
-	"subreaper",
-	"vfork",
-	"zygote",
-	"zygote3",
-};
-/* clang-format on */
-#define NREAL (sizeof(real) / sizeof(real[0]))
-
 #define NOBODY 65534u
 
 static int is_posix_spawn(const char *strategy)
@@ -522,18 +507,20 @@ static void meters_refuse(void **state)
 }
 
 /* One test: a property and a strategy. */
-static struct CMUnitTest tests[20 * NREAL + 2];
-static char names[20 * NREAL][96];
+static struct CMUnitTest tests[20 * SU_REAL_MAX + 2];
+static char names[20 * SU_REAL_MAX][96];
 static size_t ntests;
 
 static void add(const char *property, CMUnitTestFunction fn, const char *without)
 {
-	for (size_t i = 0; i < NREAL; i++) {
-		if (without && strcmp(real[i], without) == 0)
+	const char *real;
+
+	for (unsigned int i = 0; i < SU_REAL_MAX && (real = su_real(i)); i++) {
+		if (without && strcmp(real, without) == 0)
 			continue;
-		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real[i], property);
+		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real, property);
 		tests[ntests] = (struct CMUnitTest){ names[ntests], fn, NULL, NULL,
-						     (void *)(uintptr_t)real[i] };
+						     (void *)(uintptr_t)real };
 		ntests++;
 	}
 }

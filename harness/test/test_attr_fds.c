@@ -25,21 +25,6 @@
 #include "sys/sys.h"
 #include "wire/frame.h"
 
-/* clang-format off */
-static const char *const real[] = {
-	"fork",
-	"forkserver",
-	"popen",
-	"posix_spawn",
-	"shell",
-	"subreaper",
-	"vfork",
-	"zygote",
-	"zygote3",
-};
-/* clang-format on */
-#define NREAL (sizeof(real) / sizeof(real[0]))
-
 static int is_posix_spawn(const char *strategy)
 {
 	return strcmp(strategy, "posix_spawn") == 0;
@@ -645,16 +630,18 @@ static void what_was_not_asked_for_is_closed(void **state)
 }
 
 /* One test: a property and a strategy. */
-static struct CMUnitTest tests[12 * NREAL + 4];
-static char names[12 * NREAL][96];
+static struct CMUnitTest tests[12 * SU_REAL_MAX + 4];
+static char names[12 * SU_REAL_MAX][96];
 static size_t ntests;
 
 static void add(const char *property, CMUnitTestFunction fn)
 {
-	for (size_t i = 0; i < NREAL; i++) {
-		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real[i], property);
+	const char *real;
+
+	for (unsigned int i = 0; i < SU_REAL_MAX && (real = su_real(i)); i++) {
+		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real, property);
 		tests[ntests] = (struct CMUnitTest){ names[ntests], fn, NULL, NULL,
-						     (void *)(uintptr_t)real[i] };
+						     (void *)(uintptr_t)real };
 		ntests++;
 	}
 }

@@ -20,20 +20,9 @@
 #include "spawn_util.h"
 #include "sys/sys.h"
 
-/* clang-format off */
-static const char *const real[] = {
-	"fork",
-	"forkserver",
-	"popen",
-	"posix_spawn",
-	"shell",
-	"subreaper",
-	"vfork",
-	"zygote",
-	"zygote3",
-};
-/* clang-format on */
-#define NREAL (sizeof(real) / sizeof(real[0]))
+/* Whatever else the table has, these are there. */
+static const char *const known[] = { "fork",  "forkserver", "popen", "posix_spawn", "recycle",
+				     "shell", "subreaper",  "vfork", "zygote",      "zygote3" };
 
 static uint64_t traits(const struct su *s)
 {
@@ -49,8 +38,8 @@ static int is_shell(const struct su *s)
 static void the_table_is_sorted_and_whole(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < NREAL; i++)
-		assert_non_null(sm_strategy(real[i]));
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		assert_non_null(sm_strategy(known[i]));
 	for (unsigned int i = 0; i < sm_strategy_count; i++) {
 		const struct sm_ops *ops = sm_strategies[i];
 
@@ -463,6 +452,16 @@ static void a_struct_that_is_too_small_is_refused(void **state)
 	su_stop(&s);
 }
 
+static void a_setup_of_an_older_caller_is_enough(void **state)
+{
+	struct su s;
+	struct su_run run;
+
+	assert_int_equal(su_start_old(&s, *state), 0);
+	su_good(&s, &run, NULL);
+	su_stop(&s);
+}
+
 /* Lowers our own limit so that the n-th new descriptor fails, for every n until none does. */
 static void a_full_table_in_the_parent_is_a_clean_error(void **state)
 {
@@ -497,16 +496,18 @@ static void a_full_table_in_the_parent_is_a_clean_error(void **state)
 }
 
 /* One test: a property and a strategy. */
-static struct CMUnitTest tests[32 * NREAL + 1];
-static char names[32 * NREAL + 1][96];
+static struct CMUnitTest tests[32 * SU_REAL_MAX + 1];
+static char names[32 * SU_REAL_MAX + 1][96];
 static size_t ntests;
 
 static void add(const char *property, CMUnitTestFunction fn)
 {
-	for (size_t i = 0; i < NREAL; i++) {
-		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real[i], property);
+	const char *real;
+
+	for (unsigned int i = 0; i < SU_REAL_MAX && (real = su_real(i)); i++) {
+		snprintf(names[ntests], sizeof(names[0]), "%s: %s", real, property);
 		tests[ntests] = (struct CMUnitTest){ names[ntests], fn, NULL, NULL,
-						     (void *)(uintptr_t)real[i] };
+						     (void *)(uintptr_t)real };
 		ntests++;
 	}
 }
@@ -520,6 +521,7 @@ int main(int argc, char **argv)
 	sm_close_from(3, -1); /* what the caller leaked is no part of the counts */
 	tests[ntests++] = (struct CMUnitTest)cmocka_unit_test(the_table_is_sorted_and_whole);
 	ADD(a_child_has_the_parent_that_the_traits_say);
+	ADD(a_setup_of_an_older_caller_is_enough);
 	ADD(the_instants_are_in_order);
 	ADD(stdio_goes_round);
 	ADD(arguments_environment_and_directory_arrive);
