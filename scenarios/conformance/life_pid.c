@@ -100,6 +100,7 @@ static void end_bystander(struct bystander *b)
 	close(b->hold);
 	poll(&p, 1, SM_STEP_MS);
 	close(b->life);
+	waitpid(b->pid, NULL, 0); /* a parent that adopts has it for a child after all */
 	b->pid = 0;
 }
 
