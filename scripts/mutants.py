@@ -16,11 +16,10 @@ A mutant is a row of harness/test/mutants/*.toml:
 
 The changed file is compiled as a copy and linked before the library, into programs of their own
 below build/mutants/NAME. The product has no hooks for it. Red is what fails a run: FAIL, XPASS,
-BROKEN, TIMEOUT. Slow checks are left out unless a row names them, those of group layer unless it
-names one of that group. A MUST check that no row names is an error as well: it has never been seen to
-bite. A row that is not as it says is tried up to five times, alone, after the others: some changes
-leave a cell to a race. It fails when one cell differs in every try; what differed in some is printed,
-for a `maybe`.
+BROKEN, TIMEOUT. Slow checks are left out unless a row names them. A MUST check that no row names is an
+error as well: it has never been seen to bite. A row that is not as it says is tried up to five times,
+alone, after the others: some changes leave a cell to a race. It fails when one cell differs in every
+try; what differed in some is printed, for a `maybe`.
 
     --list      the rows, and the checks that no mutant kills; runs nothing
     --show      say what turned red, also where it is as expected
@@ -221,9 +220,7 @@ def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     named = mutant.red | mutant.maybe | (mutant.green or frozenset())
-    layers = any(i.startswith("layer.") for i in named)
-    ids = [c["id"] for c in checks if c["id"] in named or
-           not c["slow"] and (layers or not c["id"].startswith("layer."))]
+    ids = [c["id"] for c in checks if not c["slow"] or c["id"] in named]
     try:
         builder.link(mutant, out)
         cells = conform(out, mutant.strategy, ids)
