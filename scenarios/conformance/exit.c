@@ -166,8 +166,10 @@ static int last_thread_counts(struct sm_cell *c)
 
 	if (!err)
 		err = sm_await_state(kid.child.pid, 'Z', SM_STEP_MS);
-	if (err)
+	if (err) {
+		sm_kid_kill(c, &kid);
 		return sm_trouble(c, err, "a child whose leader leaves");
+	}
 	while_running = c->ops->wait(c->self, &kid.child, 0, &early);
 	if (while_running == -ETIMEDOUT)
 		err = sm_kid_wait(c, &kid);
