@@ -157,7 +157,8 @@ __attribute__((format(printf, 3, 4))) int sm_judge(struct sm_cell *c, bool holds
 						   const char *format, ...);
 /*
  * A step of the cell went wrong: err is what it returned, what the step. Skips where the strategy
- * does not offer a field (-EOPNOTSUPP) or the creator has skipped; passes on what a creator said;
+ * does not offer a field (-EOPNOTSUPP), or two children at a time (-EBUSY of one process that
+ * serves all), or the creator has skipped; passes on what a creator said;
  * else fails, with stage and errno: to be spawned is what was promised.
  */
 int sm_trouble(struct sm_cell *c, int err, const char *what);

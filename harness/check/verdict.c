@@ -97,6 +97,9 @@ int sm_trouble(struct sm_cell *c, int err, const char *what)
 	if (err == -EOPNOTSUPP)
 		return sm_skips(c, SM_F_REQUEST_FIELD, "%s: %s", what,
 				f->text[0] ? f->text : "the strategy does not offer it");
+	if (err == -EBUSY && c->ops->traits & SM_REUSES_PROCESS)
+		return sm_skips(c, SM_F_REQUEST_FIELD, "%s: one process: no two requests at a time",
+				what);
 	if (f->stage)
 		return sm_fails(c, "%s: stage %s: %s%s%s", what, sm_stage_name(f->stage),
 				strerror(f->err ? f->err : -err), f->text[0] ? ": " : "", f->text);
