@@ -52,7 +52,7 @@ static int receive_reply(struct zygote3 *z, struct turn *t, int timeout_ms)
 		err = sm_packet_patience(z->sock, timeout_ms);
 		z->patience_ms = timeout_ms;
 	}
-	t->reply.pid = t->reply.err = 0;
+	t->reply.pid = t->reply.err = t->reply.pidfd = 0;
 	t->packet.data = &t->reply;
 	t->packet.bytes = sizeof(t->reply);
 	return err ? err : sm_packet_recv(z->sock, &t->packet, timeout_ms);

@@ -13,59 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "driver/layers.h"
 #include "driver/list.h"
 #include "driver/planner.h"
+#include "plan_util.h"
 #include "sandbox/sandbox.h"
-
-static char root[] = "/tmp/sm-test-layers-XXXXXX";
-static const char *const dirs[] = { "build", "build/payloads", "scenarios" };
-static const char *const files[] = { "build/sm-host", "build/payloads/none", "scenarios/x.ini" };
-
-static const char *at(const char *name)
-{
-	static char path[300];
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	return path;
-}
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *f = fopen(at(name), "we");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-	assert_int_equal(chmod(at(name), 0755), 0);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	if (!mkdtemp(root))
-		return -1;
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
-		if (mkdir(at(dirs[i]), 0755))
-			return -1;
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		write_file(files[i], "");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		unlink(at(files[i]));
-	for (size_t i = sizeof(dirs) / sizeof(*dirs); i > 0; i--)
-		rmdir(at(dirs[i - 1]));
-	return rmdir(root);
-}
 
 static char *words[] = { (char *)"host", NULL };
 
@@ -80,19 +34,7 @@ static const struct sm_foreign hosts[] = {
 static struct sm_plan *make(const char *text, const char *const *set, int nhosts,
 			    struct sm_error *error)
 {
-	static const char *const x_only[] = { "x", NULL };
-	struct sm_plan_options opt = { .names = x_only,
-				       .set = set,
-				       .root = root,
-				       .ncpus = 2,
-				       .seed = 1,
-				       .foreign = hosts,
-				       .nforeign = nhosts };
-	struct sm_plan *plan;
-
-	write_file("scenarios/x.ini", text);
-	sm_plan_make(&plan, &opt, error);
-	return plan;
+	return pu_make(text, set, hosts, nhosts, error);
 }
 
 static const struct sm_case *find(const struct sm_plan *plan, const char *name)
@@ -233,7 +175,7 @@ static void test_list(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	assert_int_equal(sm_list_write(out, "sandboxes", true, root, &error), 0);
+	assert_int_equal(sm_list_write(out, "sandboxes", true, pu_root(), &error), 0);
 	assert_int_equal(fclose(out), 0);
 	list = json_loads(text, 0, NULL);
 	free(text);
@@ -263,5 +205,5 @@ int main(void)
 		cmocka_unit_test(test_list),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pu_set_up, pu_tear_down);
 }
