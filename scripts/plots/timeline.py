@@ -71,7 +71,8 @@ def draw(run: Run, out: Path) -> str | None:
     plain = [c for c in found.cases if drawable(c) and c.target in (None, "dynamic")]
     spawns = [Spawn(c) for c in _chosen(plain or [c for c in found.cases if drawable(c)])]
     heights = [s.height for s in spawns]
-    fig, axes = style.figure(len(spawns), 1, (10.5, sum(heights) + 0.9), heights)
+    total = sum(heights) + 0.9
+    fig, axes = style.figure(len(spawns), 1, (10.5, total), heights)
     fig.suptitle(f"One spawn, request to reaped: {found.label}", fontsize=13, fontweight="bold",
                  x=0.01, ha="left")
     for row, spawn in zip(axes, spawns):
@@ -79,7 +80,9 @@ def draw(run: Run, out: Path) -> str | None:
     handles = [Patch(color=style.PHASE_COLOURS[phase], label=text) for phase, text in BARS]
     fig.legend(handles=handles, title="bars", loc="outside upper right", ncols=len(BARS),
                fontsize=8, title_fontsize=8, handlelength=1.6, alignment="right")
-    fig.get_layout_engine().set(hspace=0.06)  # type: ignore[call-arg, union-attr]
+    # The last panel's time axis is drawn only once all sizes are frozen: room for it.
+    fig.get_layout_engine().set(  # type: ignore[union-attr]
+        hspace=0.06, rect=(0, 0.15 / total, 1, 1 - 0.15 / total))  # type: ignore[call-arg]
     style.footer(fig, run, NOTE)
     fig.draw_without_rendering()  # final sizes, frozen: the labels are placed by the pixel
     fig.set_layout_engine("none")
