@@ -271,23 +271,26 @@ def survivors(rows: list[Mutant], checks: list[dict[str, Any]]) -> dict[str, lis
 
 def run_all(builder: Builder, rows: list[Mutant], checks: list[dict[str, Any]],
             args: argparse.Namespace) -> int:
-    failed = 0
+    wrong: list[tuple[Mutant, list[str]]] = []
     differs: list[tuple[Mutant, list[str]]] = []
     with ThreadPoolExecutor(args.jobs) as pool:
         results = pool.map(lambda m: try_one(builder, m, checks, args), rows)
         for mutant, faults in zip(rows, results):
-            print(f"{'try again' if faults else 'ok  '} {mutant.name}", flush=True)
+            if faults or args.show or sys.stdout.isatty():
+                print(f"{'try again' if faults else 'ok  '} {mutant.name}", flush=True)
             if faults:
                 differs.append((mutant, faults))
-    for mutant, first in differs:  # last, so that the end of the output tells what is wrong
+    for mutant, first in differs:
         faults, told = try_again(builder, mutant, checks, args, first)
-        print(f"{'FAIL' if faults else 'ok  '} {mutant.name}", flush=True)
+        for fault in told:
+            print(f"ok   {mutant.name}: in one try, not in another: {fault}", flush=True)
+        if faults:
+            wrong.append((mutant, faults))
+    for mutant, faults in wrong:  # last, so that the end of the output tells what is wrong
+        print(f"FAIL {mutant.name}")
         for fault in faults:
             print(f"     {fault}")
-        for fault in told:
-            print(f"     in one try, not in another: {fault}")
-        failed += bool(faults)
-    return failed
+    return len(wrong)
 
 
 def main(argv: list[str]) -> int:

@@ -19,6 +19,7 @@ JOBS=$(nproc)
 only=. verbose=
 programs=()
 passed=0 failed=0 skipped=0
+again= # what failed, once more at the end
 
 # Not under valgrind, but sanitised: tests that start children by raw clone or vfork, which its own
 # scheduler does not carry; that fill the descriptor table, of which it keeps a part; and that
@@ -151,6 +152,7 @@ run_step() { # NAME KIND SECONDS NEEDS COMMAND
 		printf 'FAIL %-28s %4d failed: %s\n' "$name" "$f" "$(explain "$status" "$seconds")"
 		tail -n 60 "$log" | sed 's/^/     | /'
 		printf '     repeat: %s\n' "$command"
+		again+=$(printf 'FAIL %s\n' "$name" && tail -n 12 "$log" | cut -c1-300 | sed 's/^/     | /')$'\n'
 	fi
 }
 
@@ -185,6 +187,7 @@ main() {
 		echo "FAIL nothing was run (--only $only)"
 		failed=1
 	fi
+	[ -z "$again" ] || printf '\nWhat failed, in short:\n%s' "$again"
 	printf '%d passed, %d failed' $passed $failed
 	[ $skipped = 0 ] || printf ', %d skipped' $skipped
 	echo
