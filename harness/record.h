@@ -47,7 +47,11 @@ struct sm_record {
 	int64_t entered_ns;
 	int64_t ready_ns;
 	int64_t worked_ns;
-	int64_t minflt; /* page faults and context switches since birth, taken after worked */
+	/*
+	 * Page faults and context switches since birth, taken after worked. Of a child made ahead:
+	 * since it began to wait for its request.
+	 */
+	int64_t minflt;
 	int64_t majflt;
 	int64_t nvcsw;
 	int64_t nivcsw;

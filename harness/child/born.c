@@ -26,6 +26,12 @@ const char *const *sm_child_args(void)
 	return request_args;
 }
 
+void sm_child_touch(void)
+{
+	*(const char *const *volatile *)&request_args = request_args;
+	*(char **volatile *)&environ = environ;
+}
+
 void sm_birth_fields(struct sm_birth *birth, const struct sm_req *req, struct sm_places *places,
 		     sigset_t *mask)
 {
@@ -93,7 +99,13 @@ static int install(const struct sm_birth *birth, int *cgroup)
 
 static int take_descriptors(const struct sm_birth *birth, int *out, int *cgroup, struct trouble *t)
 {
-	int err = install(birth, cgroup);
+	int err;
+
+	if (birth->since && !birth->places) { /* they are there already */
+		close(birth->control);
+		return 0;
+	}
+	err = install(birth, cgroup);
 
 	if (err && birth->places)
 		return trouble(t, SM_STAGE_ATTR, err, SM_REQ_FDS);
@@ -163,9 +175,13 @@ static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 		err = take_fields(birth, cgroup, t);
 	if (!err && birth->berth)
 		err = enter_sandbox(birth, t);
-	if (!err)
+	if (err)
+		return err;
+	if (!birth->since)
 		sm_signals_restore(birth->sigmask, birth->handled);
-	return err;
+	else if (attr && attr->fields & SM_REQ_SIGMASK)
+		sigprocmask(SIG_SETMASK, birth->sigmask, NULL);
+	return 0;
 }
 
 /* With its stdio in place. Returns the exit status. */
@@ -183,24 +199,43 @@ static int run_order(const struct sm_payload *payload, struct sm_record *rec,
 	return 1;
 }
 
+/* What is left once `entered` has been taken. */
+static _Noreturn void live(const struct sm_payload *payload, const struct sm_birth *birth,
+			   struct sm_record *rec)
+{
+	int out = birth->places ? birth->places->at[1].src : birth->out;
+	struct trouble t;
+
+	if (settle(birth, &out, &t)) {
+		rec->detail = t.detail;
+		sm_record_fault(rec, out, t.stage, -t.err);
+		_exit(1);
+	}
+	_exit(run_order(payload, rec, birth->since));
+}
+
 _Noreturn void sm_child_born(const struct sm_payload *payload, const struct sm_birth *birth)
 {
 	const int64_t now = sm_now_ns();
 	struct sm_record rec = { .entered_ns = birth->entered_ns ? birth->entered_ns : now };
-	int out = birth->places ? birth->places->at[1].src : birth->out;
-	struct trouble t;
 
 	rec.received_ns = birth->received_ns;
 	rec.cloning_ns = birth->cloning_ns;
 	if (birth->run_after_fork && payload->after_fork_child)
 		payload->after_fork_child();
+	live(payload, birth, &rec);
+}
 
-	if (settle(birth, &out, &t)) {
-		rec.detail = t.detail;
-		sm_record_fault(&rec, out, t.stage, -t.err);
+_Noreturn void sm_child_given(const struct sm_payload *payload, const struct sm_birth *birth,
+			      enum sm_stage stage, int err)
+{
+	struct sm_record rec = { .entered_ns = birth->entered_ns };
+
+	if (err) {
+		sm_record_fault(&rec, birth->out, stage, -err);
 		_exit(1);
 	}
-	_exit(run_order(payload, &rec, NULL));
+	live(payload, birth, &rec);
 }
 
 /* What of settle() a process can do that was another request's before. */

@@ -37,6 +37,9 @@ struct sm_birth {
 	const struct sm_req *attr; /* whose fields apply; NULL: none */
 	struct sm_places *places;  /* in place of in, out, err; NULL: those. Spent by the child */
 	struct sm_berth *berth;    /* its sandbox (sandbox/sandbox.h); NULL: none */
+	/* Of a child made ahead (sm_child_given()). */
+	int control;                     /* the one descriptor that it closes, beside its stdio */
+	const struct sm_counters *since; /* when it began to wait; its record counts from there */
 };
 
 /*
@@ -74,6 +77,17 @@ int sm_child_reused(const struct sm_payload *payload, const struct sm_birth *bir
 struct sm_sandbox;
 pid_t sm_child_clone(const struct sm_payload *payload, const struct sm_birth *like,
 		     const struct sm_sandbox *sandbox, unsigned long flags, int *layer);
+
+/*
+ * The same from the request on, for a child that was made ahead and has its stdio on 0, 1, 2 (which
+ * in, out and err must say), nothing open but that and birth->control, and its signals in order. err
+ * is what became of the request so far: not 0, and it is told instead of served.
+ */
+_Noreturn void sm_child_given(const struct sm_payload *payload, const struct sm_birth *birth,
+			      enum sm_stage stage, int err);
+
+/* Ahead of it: writes to what sm_child_given() will write to, as it is, so that it is not copied. */
+void sm_child_touch(void);
 
 /*
  * The arguments of the request that this child serves; NULL-terminated, never NULL. Cloned

@@ -14,6 +14,7 @@
 extern const struct sm_ops sm_fork_ops;
 extern const struct sm_ops sm_forkserver_ops;
 extern const struct sm_ops sm_noop_ops;
+extern const struct sm_ops sm_pool_ops;
 extern const struct sm_ops sm_popen_ops;
 extern const struct sm_ops sm_posix_spawn_ops;
 extern const struct sm_ops sm_raw_ops;

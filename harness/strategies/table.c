@@ -11,6 +11,7 @@ const struct sm_ops *const sm_strategies[] = {
 	&sm_fork_ops,
 	&sm_forkserver_ops,
 	&sm_noop_ops,
+	&sm_pool_ops,
 	&sm_popen_ops,
 	&sm_posix_spawn_ops,
 	&sm_raw_ops,
