@@ -40,6 +40,7 @@ void sm_audit_server(struct sm_cell *c)
 
 	if (excused(c) || c->server <= 0 || was < 0)
 		return;
+	sm_cell_rest(c);
 	if (!c->ops->server || c->ops->server(c->self) != c->server)
 		return; /* it was replaced: another server, another count */
 	for (;;) {

@@ -221,6 +221,12 @@ int sm_cell_start(struct sm_cell *c)
 	return sm_cell_start_env(c, NULL);
 }
 
+void sm_cell_rest(const struct sm_cell *c)
+{
+	if (c->started && c->ops->traits & SM_AHEAD && c->ops->idle)
+		c->ops->idle(c->self);
+}
+
 void sm_cell_stop(struct sm_cell *c)
 {
 	if (c->started)

@@ -172,6 +172,11 @@ int sm_trouble(struct sm_cell *c, int err, const char *what);
 int sm_cell_start(struct sm_cell *c);
 /* The same with "NAME=value" entries more in the server's environment (NULL-terminated). */
 int sm_cell_start_env(struct sm_cell *c, const char *const *more);
+/*
+ * Lets it come to rest: what it makes ahead is there again. So counts before and after compare: what
+ * waits, and its descriptors, are in both. Nothing to do where nothing is made ahead.
+ */
+void sm_cell_rest(const struct sm_cell *c);
 /* Stops it. Idempotent; the end of a check does it too. */
 void sm_cell_stop(struct sm_cell *c);
 /* Stops it, whatever state it is in, and starts it anew; fails as sm_cell_start(). */

@@ -9,6 +9,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -212,14 +213,18 @@ void sm_pool_idle(void *arg)
 	int fds[SM_FRAME_FDS_MAX];
 	unsigned int n;
 	ssize_t got;
-	int err;
+	int err, spared;
 
 	get_ready(c);
+	/* ^C is for those that work for somebody: whoever waits would end on its way to a request. */
+	spared = signal(SIGINT, SIG_IGN) == SIG_DFL;
 	sm_counters_take(&since);
 	got = receive(c, fds, &n);
 	birth->entered_ns = sm_now_ns();
 	if (!got)
 		_exit(0);
+	if (spared)
+		signal(SIGINT, SIG_DFL);
 	err = got < 0 ? (int)got : sm_request_unpack(request, c->buf, (size_t)got);
 	birth->args = request->args;
 	birth->envp = request->envp;

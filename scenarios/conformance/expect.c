@@ -60,6 +60,12 @@
 #define ADOPTS \
 	"the parent is a subreaper: whoever loses its own parent below it becomes its child as well"
 
+/* Children that were made before they are asked for: pool. */
+#define AHEAD                                                                                    \
+	"a request takes an idle child, made before: what befalls the creator is met when more " \
+	"are made"
+#define AHEAD_START "start makes idle children: whoever may not have as many cannot start"
+
 /* One process for all requests: recycle. */
 #define ALONE    "one process serves all requests: there is one at a time"
 #define REMAINS  "one process serves all requests: what one does to it, the next one finds"
@@ -96,6 +102,23 @@ const struct sm_expect sm_expects[] = {
 	{ "memory.secret.freed", "zygote3", true,
 	  "free memory goes back to the kernel before the first child (option trim)" },
 	{ "thread.openmp", "zygote3", false, REFUSES ": libgomp has no fork handlers" },
+	{ "thread.lock.malloc", "pool", false, REFUSES },
+	{ "thread.lock.stdio", "pool", false, REFUSES },
+	{ "thread.lock.loader", "pool", false, REFUSES },
+	{ "thread.timer.again", "pool", false, REFUSES },
+	{ "fd.eof.server", "pool", false, AHEAD },
+	{ "limit.nproc", "pool", false, AHEAD_START },
+	{ "limit.pids-max", "pool", false, AHEAD },
+	{ "limit.memory-max", "pool", false, AHEAD },
+	{ "limit.fds.parent", "pool", false, AHEAD },
+	{ "limit.fds.server", "pool", false, AHEAD },
+	{ "limit.fds.start", "pool", false, AHEAD_START },
+	{ "limit.deadline", "pool", false, AHEAD },
+	{ "life.server-killed.request", "pool", false, AHEAD },
+	{ "life.server-stopped.timeout", "pool", false, AHEAD },
+	{ "life.server-stopped.next", "pool", false, AHEAD },
+	{ "memory.secret.freed", "pool", true,
+	  "free memory goes back to the kernel before the first child (option trim)" },
 	{ "protocol.slow.blocks-nobody", "forkserver", false,
 	  "the accept loop receives, as CPython's does: here for half a second at most" },
 	{ "memory.cost.parent", "popen", false,

@@ -31,6 +31,7 @@ struct counts {
 
 static struct counts count(const struct sm_cell *c)
 {
+	sm_cell_rest(c);
 	return (struct counts){ sm_count_fds(getpid()),
 				c->server > 0 ? sm_count_fds(c->server) : 0 };
 }

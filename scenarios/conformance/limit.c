@@ -151,6 +151,7 @@ static int pids_are_limited(struct sm_cell *c)
 	sm_group_put(&group, "pids.max", "max");
 	next = sm_kid_ask(c, NULL, &a, NULL);
 	sm_group_leave(&group, creator_of(c));
+	sm_cell_stop(c); /* children made ahead meanwhile are in the group */
 	sm_group_drop(&group);
 	return judge_failure(c, err, -EAGAIN, stage, next, "the creator's group has pids.max 1");
 }
@@ -186,6 +187,7 @@ static int memory_is_limited(struct sm_cell *c)
 		err = sm_cell_restart(c);
 		next = err ? err : sm_kid_ask(c, NULL, &a, NULL);
 	}
+	sm_cell_stop(c); /* as above */
 	sm_group_drop(&group);
 	return sm_judge(c, first && first != -ETIMEDOUT && !next,
 			"a server that may have 16 KiB more: the spawn %s; without the limit the "
