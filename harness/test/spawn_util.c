@@ -219,8 +219,9 @@ int su_lowest_free_fd(void)
 int su_resting_fds(const char *strategy)
 {
 	if (strcmp(strategy, "zygote") == 0 || strcmp(strategy, "subreaper") == 0)
-		return 4;                     /* stdio and its socket */
-	if (strcmp(strategy, "zygote3") == 0) /* and the folder of its threads */
+		return 4; /* stdio and its socket */
+	/* and the folder of its threads */
+	if (strcmp(strategy, "zygote3") == 0 || strcmp(strategy, "pool") == 0)
 		return 5;
 	return 8; /* stdio, listener, alive pipe, both ends of a pipe, reserve */
 }
@@ -376,6 +377,19 @@ int su_start(struct su *s, const char *name, const char *extra)
 		print_message("%s: start: %s (stage %d, %s)\n", name, strerror(-err),
 			      s->fault.stage, s->fault.text);
 	return err;
+}
+
+void su_rest(const struct su *s)
+{
+	if (s->ops->idle)
+		s->ops->idle(s->self);
+}
+
+int su_spares(const struct su *s)
+{
+	pid_t pids[256];
+
+	return s->ops->spares ? s->ops->spares(s->self, pids, 256) : 0;
 }
 
 void su_nothing_left(const struct su *s)

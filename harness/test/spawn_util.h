@@ -80,6 +80,11 @@ int su_resting_fds(const char *strategy);
 /* Waits until pid has n descriptors: a server may close one just after it has answered. */
 void su_await_fds(pid_t pid, int n);
 int su_count_children(pid_t pid); /* zombies included */
+
+struct su;
+/* What is made ahead is there again; and how many wait. */
+void su_rest(const struct su *s);
+int su_spares(const struct su *s);
 /* The value of a line "Key:\t..." of /proc/PID/status as hex or decimal. */
 unsigned long long su_status(pid_t pid, const char *key, int base);
 /* Waits until pid has ended (not reaped). 0 or -ETIMEDOUT. */

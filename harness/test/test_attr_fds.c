@@ -93,8 +93,11 @@ static void expect_exact(struct su *s, struct files *f, struct su_run *run)
 	struct su_run *r = run;
 	char said[8192] = "", want[64];
 	unsigned int above = 0;
-	int out = -1, before = su_count_fds(getpid());
-	int err = su_spawn_req(s, r, &f->req, env);
+	int out = -1, before, err;
+
+	su_rest(s);
+	before = su_count_fds(getpid());
+	err = su_spawn_req(s, r, &f->req, env);
 
 	if (err)
 		print_message("%s: %s (stage %d, %s)\n", s->ops->name, strerror(-err),
@@ -119,6 +122,7 @@ static void expect_exact(struct su *s, struct files *f, struct su_run *run)
 	}
 	if (!(s->ops->traits & SM_NEGATIVE_CONTROL))
 		assert_int_equal(count_said(said), 3 + above);
+	su_rest(s);
 	assert_int_equal(su_count_fds(getpid()), before);
 	if (out >= 0)
 		assert_int_equal(ftruncate(out, 0), 0);
@@ -387,7 +391,7 @@ static void as_many_as_a_message_carries(void **state)
 
 	assert_int_equal(su_start(&s, *state, NULL), 0);
 	server = s.ops->server ? s.ops->server(s.self) : 0;
-	resting = server ? su_count_fds(server) : 0;
+	resting = server ? su_resting_fds(*state) : 0;
 	open_files(&f, (int)room + 1);
 	for (unsigned int i = 0; i < room; i++)
 		hand(&f, f.fd[i], 3 + (int)i);
