@@ -153,6 +153,7 @@ static int tables_are_flat(struct sm_cell *c)
 
 	if (err)
 		return sm_trouble(c, err, "the first children");
+	sm_cell_rest(c);
 	pids[1] = c->server;
 	n = c->server ? 2 : 1;
 	if (c->server && sm_await_state(c->server, 'S', SM_STEP_MS)) /* at rest */
@@ -162,6 +163,7 @@ static int tables_are_flat(struct sm_cell *c)
 	err = many(c, spawns(c));
 	if (err)
 		return sm_trouble(c, err, "many children");
+	sm_cell_rest(c);
 	for (int i = 0; i < n; i++) {
 		now[i] = look_again(pids[i], &was[i]);
 		if (!flat(&was[i], &now[i]))
