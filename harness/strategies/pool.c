@@ -34,19 +34,16 @@ struct letter {
 static int pool_start(void **self, const struct sm_setup *setup, struct sm_fault *fault)
 {
 	struct sm_pool *p;
-	int err = sm_check_setup(setup, fault);
+	int err = sm_check_setup_sandboxed(setup, fault);
 
 	if (!err)
 		err = sm_options_check(sm_setup_options(setup), sm_pool_option_names, fault);
-	if (!err && sm_setup_plan(setup))
-		err = sm_fail(fault, SM_STAGE_ARGUMENT, EOPNOTSUPP, "pool takes no sandbox");
 	if (err)
 		return err;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	memcpy(&p->setup, setup, setup->size < sizeof(p->setup) ? setup->size : sizeof(p->setup));
-	p->setup.size = sizeof(p->setup);
+	sm_setup_keep(&p->setup, setup);
 	p->sock = p->last[0] = p->last[1] = -1;
 	err = sm_pool_options(&p->options, sm_setup_options(setup), fault);
 	if (!err)
@@ -240,7 +237,8 @@ const struct sm_ops sm_pool_ops = {
 	.size = sizeof(sm_pool_ops),
 	.name = "pool",
 	.summary = "unused clones of a warm server wait for a request each: one message, no clone",
-	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER | SM_AHEAD | SM_GIVES_PIDFD,
+	.traits = SM_CHILD_OF_PARENT | SM_RUNS_ATFORK | SM_OWN_SERVER | SM_AHEAD | SM_SANDBOXES |
+		  SM_GIVES_PIDFD,
 	.start = pool_start,
 	.spawn = pool_spawn,
 	.wait = pool_wait,

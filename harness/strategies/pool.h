@@ -75,7 +75,7 @@ enum {
 };
 
 struct sm_pool_hello {
-	int32_t stage, err, detail; /* SM_STAGE_NONE: it waits; else why it does not */
+	int32_t stage, err, detail; /* SM_STAGE_NONE: it waits; else why not. detail: the layer */
 };
 
 /* ---- parent ---- */

@@ -2,8 +2,8 @@
 /*
  * pool_child.c - an idle child of pool; see pool.h.
  *
- * All that can be done before the request is known is done before it waits: descriptors, signals,
- * the warm-up, and the page faults of the code and of the memory that stand between the request and
+ * All that can be done before the request is known is done before it waits: its sandbox, descriptors,
+ * signals, the warm-up, and the page faults of the code and of the memory that stand between the request and
  * the payload. Of the rest nothing is done: it is as unused as a child just cloned.
  */
 #include "pool.h"
@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "../wire/frame.h"
 
@@ -129,30 +130,65 @@ static void touch_all(struct sm_pool_cradle *c)
 	touch_stack();
 }
 
-static void tell(const struct sm_pool_cradle *c, int stage, int err)
+static void tell(const struct sm_pool_cradle *c, const struct sm_pool_hello *hello)
 {
-	const struct sm_pool_hello hello = { .stage = stage, .err = err };
-
-	send(c->control, &hello, sizeof(hello), MSG_NOSIGNAL);
+	send(c->control, hello, sizeof(*hello), MSG_NOSIGNAL);
 }
 
-static void get_ready(struct sm_pool_cradle *c)
+/*
+ * A parent in a hurry may have sent its request already: then it finds the reason where every
+ * child's is found. One that has not closes the pipe with the reason in it.
+ */
+static _Noreturn void give_up(const struct sm_pool_cradle *c, const struct sm_pool_hello *hello)
 {
-	int stage = SM_STAGE_CLOSE;
-	int err = close_strangers(c);
+	struct sm_record rec = { .entered_ns = c->birth.entered_ns, .detail = hello->detail };
 
-	if (!err) {
-		sm_signals_restore(c->birth.sigmask, c->birth.handled);
-		stage = c->warm ? warm_up(c->payload) : SM_STAGE_NONE;
-	}
-	if (stage == SM_STAGE_NONE) {
-		err = take_stdio(&c->birth);
-		stage = err ? SM_STAGE_STDIO : SM_STAGE_NONE;
-	}
-	touch_all(c);
-	tell(c, stage, -err);
+	tell(c, hello);
+	sm_record_fault(&rec, c->birth.out, (enum sm_stage)hello->stage, hello->err);
+	_exit(1);
+}
+
+/* Ahead of the request, and so ahead of its fields; while the berth's own descriptors are there. */
+static int enter_sandbox(struct sm_birth *birth, int *layer)
+{
+	int err = sm_berth_stand_aside(birth->berth, NULL);
+
+	if (!err)
+		err = sm_berth_enter(birth->berth, layer);
+	birth->berth = NULL;
+	return err;
+}
+
+/* 0, or the stage that failed; *err is negative where there is an errno to tell. */
+static int get_ready(struct sm_pool_cradle *c, int *err, int *layer)
+{
+	int stage = SM_STAGE_NONE;
+
+	*err = enter_sandbox(&c->birth, layer);
+	if (*err)
+		return SM_STAGE_SANDBOX;
+	*err = close_strangers(c);
+	if (*err)
+		return SM_STAGE_CLOSE;
+	sm_signals_restore(c->birth.sigmask, c->birth.handled);
+	if (c->warm)
+		stage = warm_up(c->payload);
 	if (stage != SM_STAGE_NONE)
-		_exit(1);
+		return stage;
+	*err = take_stdio(&c->birth);
+	return *err ? SM_STAGE_STDIO : SM_STAGE_NONE;
+}
+
+static void report_for_duty(struct sm_pool_cradle *c)
+{
+	int err = 0, layer = 0;
+	int stage = get_ready(c, &err, &layer);
+	const struct sm_pool_hello hello = { .stage = stage, .err = -err, .detail = layer };
+
+	if (stage != SM_STAGE_NONE)
+		give_up(c, &hello);
+	touch_all(c);
+	tell(c, &hello);
 }
 
 /* Waits for the one request. Its bytes; 0: none will come; -EMFILE. fds: as many as n says. */
@@ -215,7 +251,7 @@ void sm_pool_idle(void *arg)
 	ssize_t got;
 	int err, spared;
 
-	get_ready(c);
+	report_for_duty(c);
 	/* ^C is for those that work for somebody: whoever waits would end on its way to a request. */
 	spared = signal(SIGINT, SIG_IGN) == SIG_DFL;
 	sm_counters_take(&since);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../wire/frame.h"
 #include "common.h"
 #include "hatch.h"
@@ -197,16 +198,22 @@ static int note_code(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 /* The options, and what is made once. */
-static int begin(struct nursery *n, const struct sm_payload *payload)
+static int begin(struct nursery *n, const char *where, const struct sm_payload *payload)
 {
+	const struct sm_sandbox *sandbox = NULL;
 	char buf[SM_OPTIONS_BYTES];
 	const char *options = sm_options_take(buf);
 	int err = sm_pool_options(&n->options, options, NULL);
 
 	if (!err)
+		err = sm_server_take_sandbox(&sandbox, where, 1);
+	if (!err)
 		err = sm_hatchery_open(&n->hatchery, payload, options);
-	if (err)
+	if (err) {
+		sm_sandbox_unload(sandbox);
 		return err;
+	}
+	n->hatchery.sandbox = sandbox;
 	dl_iterate_phdr(note_code, n->cradle);
 	n->cradle->payload = payload;
 	n->cradle->warm = n->options.warm;
@@ -227,13 +234,14 @@ int sm_pool_serve(const char *where, const struct sm_payload *payload)
 	err = n->cradle ? sm_server_take_fds(where, &n->sock, 1) : -ENOMEM;
 	if (err)
 		goto out;
-	err = begin(n, payload);
+	err = begin(n, where, payload);
 	if (err)
 		goto out;
 	err = sm_frame_send(n->sock, SM_POOL_READY, NULL, 0, NULL, 0);
 	if (!err)
 		err = work(n);
 	sm_hatchery_close(&n->hatchery);
+	sm_sandbox_unload(n->hatchery.sandbox);
 out:
 	free(n->cradle);
 	free(n);

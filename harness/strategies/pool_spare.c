@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 
 /* What an idle child may take to see that its parent has closed its socket. */
@@ -68,6 +69,17 @@ static int await_word(const struct sm_pool_spare *spare, int64_t end_ns)
 	}
 }
 
+static int tell_why(const struct sm_pool_hello *hello, struct sm_fault *fault)
+{
+	int worked = hello->stage == SM_STAGE_WORK || hello->stage == SM_STAGE_CHECK;
+
+	if (hello->stage == SM_STAGE_SANDBOX)
+		return sm_fail_layer(fault, hello->detail, hello->err);
+	return sm_fail(fault, (enum sm_stage)hello->stage, hello->err ? hello->err : EIO,
+		       worked ? "the warm-up of an idle child failed"
+			      : "an idle child could not get ready");
+}
+
 int sm_pool_spare_hear(struct sm_pool_spare *spare, int64_t end_ns, struct sm_fault *fault)
 {
 	struct sm_pool_hello hello;
@@ -90,12 +102,7 @@ int sm_pool_spare_hear(struct sm_pool_spare *spare, int64_t end_ns, struct sm_fa
 		spare->waits = 1;
 		return 0;
 	}
-	err = sm_fail(fault, (enum sm_stage)hello.stage, hello.err,
-		      hello.stage == SM_STAGE_WORK || hello.stage == SM_STAGE_CHECK
-			      ? "the warm-up of an idle child failed"
-			      : "an idle child could not get ready");
-	if (fault && fault->size >= sizeof(*fault))
-		fault->detail = hello.detail;
+	err = tell_why(&hello, fault);
 	return err == -EPIPE ? -EPROTO : err;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * layer_fail.c - layers of a sandbox that fail: the child is told to become somebody who may not
- * take them. Then none of its code runs, and its parent hears which layer it was, and why.
+ * take them. Then none of its code runs, and its parent hears which layer it was, and why. One that
+ * is made ahead takes them before it is told anything: there the server has no rights to give.
  */
 #include "group.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "layer_util.h"
 #include "sandbox/sandbox.h"
@@ -24,17 +26,34 @@ static int ran_all_the_same(struct sm_cell *c, struct sm_kid *kid)
 		    : sm_fails(c, "the payload runs without the layer");
 }
 
-static int tells_layer(struct sm_cell *c)
+/* Root by name alone is who is exec'd from here on. This process keeps what it has. */
+static void leave_no_rights(void)
+{
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
+}
+
+/* A child that may not take its layers. */
+static int try_child(struct sm_cell *c, struct sm_kid *kid)
 {
 	struct sm_req req = sm_cell_req(c, NULL);
-	const char *name = "none";
 	struct sm_answer a;
-	struct sm_kid kid;
-	int err;
 
-	req.fields = SM_REQ_UID;
-	req.uid = NOBODY;
-	err = sm_kid_up(c, &kid, &req, &a);
+	if (c->ops->traits & SM_AHEAD) {
+		leave_no_rights();
+	} else {
+		req.fields = SM_REQ_UID;
+		req.uid = NOBODY;
+	}
+	return sm_kid_up(c, kid, &req, &a);
+}
+
+static int tells_layer(struct sm_cell *c)
+{
+	const char *name = "none";
+	struct sm_kid kid;
+	int err = try_child(c, &kid);
+
 	if (!err)
 		return ran_all_the_same(c, &kid);
 	if (err == -EOPNOTSUPP && c->fault.stage == SM_STAGE_ATTR)
