@@ -160,11 +160,16 @@ static pid_t clone_child(struct sm_hatchery *h, struct birthplace *at, int *pidf
 		.flags = CLONE_PARENT | CLONE_PIDFD | sm_sandbox_clone_flags(h->sandbox),
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.child_tid = (uint64_t)(uintptr_t)h->tid,
+		.parent_tid = (uint64_t)(uintptr_t)h->ledger,
 	};
+	unsigned long old_flags = SIGCHLD;
 	pid_t pid;
 
 	if (h->tid)
 		args.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+	old_flags |= (unsigned long)args.flags;
+	if (h->ledger)
+		args.flags |= CLONE_PARENT_SETTID;
 	if (at->sandbox >= 0) {
 		at->request = -1; /* it goes there from the sandbox's */
 		return clone_into(&args, at->sandbox);
@@ -180,7 +185,7 @@ static pid_t clone_child(struct sm_hatchery *h, struct birthplace *at, int *pidf
 		h->old_clone |= pid == -ENOSYS;
 		*pidfd = -1;
 		/* The exit signal is the server's own, whatever is asked (copy_process). */
-		pid = sm_raw_clone_pidfd((unsigned long)args.flags | SIGCHLD, pidfd, h->tid);
+		pid = sm_raw_clone_pidfd(old_flags, pidfd, h->tid);
 	}
 	return pid;
 }

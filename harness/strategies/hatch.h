@@ -34,6 +34,7 @@ struct sm_hatchery {
 	int has_handlers; /* libraries have registered any */
 	/* The caller's to set, once it is open; NULL: none. sm_hatch() fills birth->berth. */
 	const struct sm_sandbox *sandbox;
+	pid_t *ledger; /* where each child is noted (ledger.h); not by a kernel without clone3 */
 };
 
 /* 0 or -errno. options: sm_setup.options as the server got them, NULL: none. */

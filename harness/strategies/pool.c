@@ -21,6 +21,9 @@
 /* How long a bounded wait goes without a look at the idle children. */
 #define LOOK_MS 100
 
+/* How long who was killed is waited for between requests; mostly there is nobody. */
+#define REAP_MS 500
+
 /* A request as it travels. */
 struct letter {
 	struct iovec iov;
@@ -100,14 +103,20 @@ static int write_letter(struct sm_pool *p, const struct sm_req *req, struct lett
 	return 0;
 }
 
-/* 0; -EPIPE: it cannot serve; another -errno: the letter is at fault. */
-static int hand_over(struct sm_pool_spare *spare, struct letter *l, struct sm_fault *fault)
+/* 0; -EPIPE: it is dead or stopped; another -errno with the fault filled: it says why it cannot. */
+static int can_serve(struct sm_pool_spare *spare, struct sm_fault *fault)
+{
+	int err = sm_pool_spare_hear(spare, 0, fault);
+
+	return err || sm_pool_spare_fit(spare) ? err : -EPIPE;
+}
+
+/* 0; -EPIPE: it has ended; another -errno: the letter is at fault. */
+static int hand_over(const struct sm_pool_spare *spare, struct letter *l)
 {
 	struct msghdr msg = { .msg_iov = &l->iov, .msg_iovlen = 1 };
 	ssize_t put;
 
-	if (!sm_pool_spare_fit(spare) || sm_pool_spare_hear(spare, 0, fault))
-		return -EPIPE;
 	if (l->n) {
 		msg.msg_control = l->control.buf;
 		msg.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)l->n);
@@ -152,14 +161,20 @@ static int find(struct sm_pool *p, struct letter *l, int64_t end_ns, struct sm_p
 				return err;
 			continue;
 		}
-		err = hand_over(spare, l, fault);
+		err = can_serve(spare, fault);
+		if (err && err != -EPIPE) { /* nor would the next one */
+			sm_pool_spare_kill(&p->spares, spare);
+			return err;
+		}
+		if (!err)
+			err = hand_over(spare, l);
 		if (!err)
 			return 0;
 		if (err != -EPIPE) {
 			sm_pool_spare_unpop(&p->spares, spare);
 			return sm_fail(fault, SM_STAGE_SEND, -err, "to an idle child");
 		}
-		sm_pool_spare_kill(spare);
+		sm_pool_spare_kill(&p->spares, spare);
 	}
 }
 
@@ -194,15 +209,17 @@ static int pool_spawn(void *self, const struct sm_req *req, struct sm_child *chi
 static int pool_wait(void *self, struct sm_child *child, int timeout_ms, struct sm_exit *exit)
 {
 	struct sm_pool *p = self;
-	int first_ms = timeout_ms > LOOK_MS ? LOOK_MS : timeout_ms, err;
+	int err;
 
 	if (p->options.refill == SM_POOL_PACED)
 		sm_pool_ask(p);
-	err = sm_wait_child(child->pid, first_ms, exit);
-	if (err != -ETIMEDOUT || timeout_ms <= LOOK_MS)
-		return err;
-	sm_pool_spares_sift(&p->spares);
-	return sm_wait_child(child->pid, timeout_ms - LOOK_MS, exit);
+	for (;;) {
+		err = sm_wait_child(child->pid, timeout_ms > LOOK_MS ? LOOK_MS : timeout_ms, exit);
+		if (err != -ETIMEDOUT || timeout_ms <= LOOK_MS)
+			return err;
+		timeout_ms -= LOOK_MS;
+		sm_pool_look(p);
+	}
 }
 
 static void pool_idle(void *self)
@@ -211,9 +228,10 @@ static void pool_idle(void *self)
 	int64_t end_ns = sm_now_ns() + (int64_t)p->setup.timeout_ms * 1000000;
 
 	forget_last(p, -1, -1);
-	sm_pool_spares_sift(&p->spares);
+	sm_pool_look(p);
 	if (sm_pool_fill(p, end_ns, NULL)) /* one that failed is gone: once more */
 		sm_pool_fill(p, end_ns, NULL);
+	sm_pool_spares_reap(&p->spares, REAP_MS);
 }
 
 static int pool_spares(void *self, pid_t *pids, int room)

@@ -22,6 +22,7 @@
 
 #include "../child/child.h"
 #include "../spawnmark.h"
+#include "ledger.h"
 #include "option.h"
 #include "request.h"
 #include "server.h"
@@ -47,9 +48,15 @@ extern const char *const sm_pool_option_names[];
 
 enum sm_pool_msg { SM_POOL_READY = 1, SM_POOL_MAKE, SM_POOL_SPARE };
 
+enum sm_pool_pace {
+	SM_POOL_AT_EASE,
+	SM_POOL_HURRY,   /* somebody waits for all that are due */
+	SM_POOL_NO_MORE, /* those that are due are called off; the answer says how many */
+};
+
 struct sm_pool_make {
 	uint32_t n;
-	uint32_t hurry; /* 1: somebody waits for all that are due */
+	uint32_t pace; /* enum sm_pool_pace */
 };
 
 /* With a pid and an error: it was killed, and is the parent's to reap. */
@@ -86,10 +93,22 @@ struct sm_pool_spare {
 	int waits; /* 1: it has said so */
 };
 
-/* The idle children in the order in which they came; a ring. */
+/* Of one that has ended, or soon will: to be reaped. */
+struct sm_pool_grave {
+	pid_t pid;
+	int pidfd; /* -1: none */
+};
+#define SM_POOL_GRAVES (2 * SM_POOL_SIZE_MAX)
+
+/*
+ * The idle children in the order in which they came, a ring; and those that will serve nobody. Where
+ * all are in one pid namespace, its init cannot be reaped before the others: nobody waits for it,
+ * it is looked for again.
+ */
 struct sm_pool_spares {
 	struct sm_pool_spare at[SM_POOL_SIZE_MAX];
-	uint32_t first, n;
+	uint32_t first, n, graves;
+	struct sm_pool_grave grave[SM_POOL_GRAVES];
 };
 
 struct sm_pool_spare *sm_pool_spare(struct sm_pool_spares *s, uint32_t i);
@@ -106,11 +125,14 @@ void sm_pool_spare_unpop(struct sm_pool_spares *s, const struct sm_pool_spare *s
 int sm_pool_spare_hear(struct sm_pool_spare *spare, int64_t end_ns, struct sm_fault *fault);
 /* Does it live, and run? No: it is dead or stopped, and can serve nobody. */
 int sm_pool_spare_fit(const struct sm_pool_spare *spare);
-/* Closes what the parent has of it: an idle child then ends by itself. */
-void sm_pool_spare_close(struct sm_pool_spare *spare);
-/* Kills, reaps and closes. */
-void sm_pool_spare_kill(struct sm_pool_spare *spare);
-/* Removes those that are not fit from the ring. */
+/* One that is not in the ring: to be killed and reaped. */
+void sm_pool_spares_bury(struct sm_pool_spares *s, pid_t pid);
+/* Kills and closes one that is out of the ring, or the i-th that is in it; it is reaped later. */
+void sm_pool_spare_kill(struct sm_pool_spares *s, struct sm_pool_spare *spare);
+void sm_pool_spares_drop(struct sm_pool_spares *s, uint32_t i);
+/* Reaps those that have ended, until none is left that should; timeout_ms 0: one look. */
+void sm_pool_spares_reap(struct sm_pool_spares *s, int timeout_ms);
+/* Kills those that are not fit, and looks once for what can be reaped. */
 void sm_pool_spares_sift(struct sm_pool_spares *s);
 /* Ends and reaps them all. */
 void sm_pool_spares_end(struct sm_pool_spares *s);
@@ -119,10 +141,11 @@ struct sm_pool {
 	struct sm_setup setup; /* a copy: the caller's need not live, what it points to does */
 	struct sm_pool_options options;
 	struct sm_server server;
-	int sock;       /* to the server; -1: there is none */
-	int loaded;     /* it has said that it is ready */
-	uint32_t asked; /* children that it has not made yet */
-	int last[2];    /* control socket of the child that was handed out last; -1: closed */
+	struct sm_ledger ledger; /* the server's */
+	int sock;                /* to the server; -1: there is none */
+	int loaded;              /* it has said that it is ready */
+	uint32_t asked;          /* children that it has not made yet */
+	int last[2]; /* control socket of the child that was handed out last; -1: closed */
 	struct sm_pool_spares spares;
 	struct sm_places places; /* of the request in hand; untouched by those without */
 	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
@@ -132,6 +155,8 @@ struct sm_pool {
 int sm_pool_open(struct sm_pool *p, struct sm_fault *fault);
 /* Ends the server, and all idle children with it. */
 void sm_pool_close(struct sm_pool *p);
+/* Takes what has come; sorts out who is dead or stopped, and reaps. Waits for nobody. */
+void sm_pool_look(struct sm_pool *p);
 /* Asks for as many as are missing, of a new server where the old one has died; waits for none. */
 void sm_pool_ask(struct sm_pool *p);
 /*
@@ -159,6 +184,7 @@ struct sm_pool_cradle {
 	struct sm_birth birth;
 	int control; /* the child's end */
 	int warm;
+	int interruptible; /* the server found SIGINT at its default: so does who has a request */
 	struct sm_pool_code code[SM_POOL_CODES];
 	int ncode;
 	struct sm_request request;

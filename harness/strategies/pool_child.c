@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../child/orders.h"
 #include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
 #include "../wire/frame.h"
@@ -181,7 +182,7 @@ static int get_ready(struct sm_pool_cradle *c, int *err, int *layer)
 
 static void report_for_duty(struct sm_pool_cradle *c)
 {
-	int err = 0, layer = 0;
+	int err = 0, layer = -1;
 	int stage = get_ready(c, &err, &layer);
 	const struct sm_pool_hello hello = { .stage = stage, .err = -err, .detail = layer };
 
@@ -249,17 +250,15 @@ void sm_pool_idle(void *arg)
 	int fds[SM_FRAME_FDS_MAX];
 	unsigned int n;
 	ssize_t got;
-	int err, spared;
+	int err;
 
 	report_for_duty(c);
-	/* ^C is for those that work for somebody: whoever waits would end on its way to a request. */
-	spared = signal(SIGINT, SIG_IGN) == SIG_DFL;
 	sm_counters_take(&since);
 	got = receive(c, fds, &n);
 	birth->entered_ns = sm_now_ns();
 	if (!got)
 		_exit(0);
-	if (spared)
+	if (c->interruptible)
 		signal(SIGINT, SIG_DFL);
 	err = got < 0 ? (int)got : sm_request_unpack(request, c->buf, (size_t)got);
 	birth->args = request->args;

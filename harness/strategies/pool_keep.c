@@ -48,31 +48,55 @@ static int milliseconds_left(int64_t end_ns)
 /* Launches a server, which then loads. 0, or -errno with the fault filled. */
 static int launch(struct sm_pool *p, struct sm_fault *fault)
 {
-	struct sm_server_spec spec = { .strategy = "pool", .where = "3", .npass = 1 };
+	struct sm_server_spec spec = { .strategy = "pool", .where = "3,4", .npass = 2 };
 	struct sm_hatch_env *env = malloc(sizeof(*env));
-	int pair[2];
-	int err;
+	int pair[2], ledger, err;
 
 	if (!env)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
-		goto out;
+		goto out_env;
 	}
-	spec.pass = &pair[1];
+	err = sm_ledger_open(&p->ledger, &ledger);
+	if (err) {
+		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no ledger for the server");
+		goto out_pair;
+	}
+	spec.pass = (const int[]){ pair[1], ledger };
 	sm_hatch_env(env, &p->setup, &spec);
 	err = sm_server_start(&p->server, &p->setup, &spec, fault);
-	close(pair[1]); /* so that the server's death is an end of file */
+	close(ledger);
 	if (err) {
-		close(pair[0]);
-		goto out;
+		sm_ledger_close(&p->ledger);
+		goto out_pair;
 	}
 	p->sock = pair[0];
 	p->loaded = 0;
 	p->asked = 0;
-out:
+out_pair:
+	close(pair[1]); /* so that the server's death is an end of file */
+	if (err)
+		close(pair[0]);
+out_env:
 	free(env);
 	return err;
+}
+
+/* And with it the child of which it could not tell. */
+static void end_server(struct sm_pool *p)
+{
+	pid_t orphan;
+
+	if (p->sock >= 0)
+		close(p->sock); /* one that lives after all sees its end of file */
+	p->sock = -1;
+	sm_server_stop(&p->server); /* by its pid only while that is still ours */
+	p->asked = 0;
+	orphan = sm_ledger_orphan(&p->ledger);
+	if (orphan)
+		sm_pool_spares_bury(&p->spares, orphan);
+	sm_ledger_close(&p->ledger);
 }
 
 /* The server is gone, or no longer understood. Says why it did not get ready, if it did not. */
@@ -82,10 +106,7 @@ static int lose(struct sm_pool *p, int err, struct sm_fault *fault)
 		err = sm_server_failed(&p->server, err, fault);
 	else
 		err = sm_fail(fault, SM_STAGE_RECEIVE, -err, "the server of the pool is gone");
-	close(p->sock); /* one that lives after all sees its end of file */
-	p->sock = -1;
-	sm_server_stop(&p->server); /* by its pid only while that is still ours */
-	p->asked = 0;
+	end_server(p);
 	return err;
 }
 
@@ -101,8 +122,11 @@ static int take_made(struct sm_pool *p, const struct sm_frame *frame,
 		     const struct sm_pool_made *made, int lost, struct sm_fault *fault)
 {
 	uint32_t off = made->off ? made->off : 1;
+	int err;
 
 	p->asked -= off < p->asked ? off : p->asked;
+	if (made->pid > 0)
+		p->ledger.told = made->pid;
 	if (lost) { /* of no use without its descriptors, all of which are closed */
 		sm_kill_child(made->pid);
 		return sm_fail(fault, SM_STAGE_RECEIVE, EMFILE,
@@ -115,8 +139,11 @@ static int take_made(struct sm_pool *p, const struct sm_frame *frame,
 	}
 	if (made->pid > 0)
 		sm_kill_child(made->pid);
-	return sm_fail(fault, (enum sm_stage)made->fault.stage, made->fault.err,
-		       made->fault.text[0] ? made->fault.text : "in the server of the pool");
+	err = sm_fail(fault, (enum sm_stage)made->fault.stage, made->fault.err,
+		      made->fault.text[0] ? made->fault.text : "in the server of the pool");
+	if (fault && fault->size >= sizeof(*fault))
+		fault->detail = made->fault.detail;
+	return err;
 }
 
 /*
@@ -157,18 +184,25 @@ static void take_all(struct sm_pool *p)
 		;
 }
 
+void sm_pool_look(struct sm_pool *p)
+{
+	take_all(p);
+	sm_pool_spares_sift(&p->spares);
+}
+
 /* Asks for as many as are missing. hurry: somebody waits. 0 or -EPIPE: the server was lost. */
 static int ask(struct sm_pool *p, int hurry)
 {
 	uint32_t have = p->spares.n + p->asked;
 	struct sm_pool_make make = {
 		.n = have < p->options.size ? p->options.size - have : 0,
-		.hurry = hurry && p->options.refill == SM_POOL_PACED,
+		.pace = hurry && p->options.refill == SM_POOL_PACED ? SM_POOL_HURRY
+								    : SM_POOL_AT_EASE,
 	};
 
 	if (p->sock < 0)
 		return -EPIPE;
-	if (!make.n && !make.hurry)
+	if (!make.n && make.pace == SM_POOL_AT_EASE)
 		return 0;
 	if (sm_frame_send(p->sock, SM_POOL_MAKE, &make, sizeof(make), NULL, 0) == 0) {
 		p->asked += make.n;
@@ -231,8 +265,7 @@ static int hear_all(struct sm_pool *p, int64_t end_ns, struct sm_fault *fault)
 		if (err == -EPIPE)
 			err = sm_fail(fault, SM_STAGE_RECORD, EPIPE,
 				      "an idle child ended before it was ready");
-		sm_pool_spare_kill(spare);
-		sm_pool_spares_sift(&p->spares);
+		sm_pool_spares_drop(&p->spares, i);
 		return err;
 	}
 	return 0;
@@ -260,17 +293,27 @@ int sm_pool_open(struct sm_pool *p, struct sm_fault *fault)
 	return err;
 }
 
+/* What is made by then is ours to reap. */
+static void call_off(struct sm_pool *p)
+{
+	const struct sm_pool_make make = { .pace = SM_POOL_NO_MORE };
+
+	if (!p->asked || sm_frame_send(p->sock, SM_POOL_MAKE, &make, sizeof(make), NULL, 0))
+		return;
+	while (p->sock >= 0 && p->asked && take(p, END_WAIT_MS, NULL) != -ETIMEDOUT)
+		;
+}
+
+/* The children first: what they have of a sandbox (their groups) goes with the server. */
 void sm_pool_close(struct sm_pool *p)
 {
-	if (p->sock >= 0) {
-		shutdown(p->sock, SHUT_WR); /* end of file: the server returns */
-		/* What it has made by then is ours to reap; then its own end of file. */
-		while (p->sock >= 0 && take(p, END_WAIT_MS, NULL) != -ETIMEDOUT)
-			;
-	}
 	if (p->sock >= 0)
-		close(p->sock);
-	p->sock = -1;
-	sm_server_stop(&p->server);
+		call_off(p);
 	sm_pool_spares_end(&p->spares);
+	if (p->sock >= 0)
+		shutdown(p->sock, SHUT_WR); /* end of file: the server returns */
+	while (p->sock >= 0 && take(p, END_WAIT_MS, NULL) != -ETIMEDOUT)
+		;
+	end_server(p);
+	sm_pool_spares_end(&p->spares); /* of a server that died before it could tell */
 }

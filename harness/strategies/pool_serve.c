@@ -18,6 +18,7 @@
 #include "../wire/frame.h"
 #include "common.h"
 #include "hatch.h"
+#include "ledger.h"
 #include "option.h"
 
 /* Paced: so long nobody has asked before one is made; and the longest that one which is due waits. */
@@ -126,6 +127,14 @@ static int patience_ms(const struct nursery *n)
 	return left < 0 ? 0 : left < QUIET_MS ? (int)left : QUIET_MS;
 }
 
+static int call_off(struct nursery *n)
+{
+	const struct sm_pool_made made = { .off = n->due };
+
+	n->due = 0;
+	return made.off ? sm_frame_send(n->sock, SM_POOL_SPARE, &made, sizeof(made), NULL, 0) : 0;
+}
+
 static int take_order(struct nursery *n, const struct sm_frame *frame,
 		      const struct sm_pool_make *make)
 {
@@ -133,10 +142,12 @@ static int take_order(struct nursery *n, const struct sm_frame *frame,
 		close(frame->fds[i]);
 	if (frame->type != SM_POOL_MAKE || frame->bytes != sizeof(*make) || frame->nfds)
 		return -EPROTO;
+	if (make->pace == SM_POOL_NO_MORE)
+		return call_off(n);
 	if (!n->due)
 		n->since_ns = sm_now_ns();
 	n->due += make->n;
-	n->hurry = n->hurry || make->hurry;
+	n->hurry = n->hurry || make->pace == SM_POOL_HURRY;
 	return n->due > SM_POOL_SIZE_MAX ? -EPROTO : 0;
 }
 
@@ -206,7 +217,7 @@ static int begin(struct nursery *n, const char *where, const struct sm_payload *
 	int err = sm_pool_options(&n->options, options, NULL);
 
 	if (!err)
-		err = sm_server_take_sandbox(&sandbox, where, 1);
+		err = sm_server_take_sandbox(&sandbox, where, 2);
 	if (!err)
 		err = sm_hatchery_open(&n->hatchery, payload, options);
 	if (err) {
@@ -217,26 +228,28 @@ static int begin(struct nursery *n, const char *where, const struct sm_payload *
 	dl_iterate_phdr(note_code, n->cradle);
 	n->cradle->payload = payload;
 	n->cradle->warm = n->options.warm;
-	/* ^C is for who reads the terminal: not for a server, and as ever for children. */
-	if (signal(SIGINT, SIG_IGN) != SIG_IGN)
-		sigaddset(&n->hatchery.handled, SIGINT);
+	/* ^C is for those that work for somebody: not for a server, nor for who waits. */
+	n->cradle->interruptible = signal(SIGINT, SIG_IGN) != SIG_IGN;
+	sigdelset(&n->hatchery.handled, SIGINT);
 	return 0;
 }
 
 int sm_pool_serve(const char *where, const struct sm_payload *payload)
 {
 	struct nursery *n = calloc(1, sizeof(*n));
-	int err;
+	int fds[2], err;
 
 	if (!n)
 		return -ENOMEM;
 	n->cradle = calloc(1, sizeof(*n->cradle));
-	err = n->cradle ? sm_server_take_fds(where, &n->sock, 1) : -ENOMEM;
+	err = n->cradle ? sm_server_take_fds(where, fds, 2) : -ENOMEM;
 	if (err)
 		goto out;
+	n->sock = fds[0];
 	err = begin(n, where, payload);
 	if (err)
 		goto out;
+	n->hatchery.ledger = sm_ledger_take(fds[1]);
 	err = sm_frame_send(n->sock, SM_POOL_READY, NULL, 0, NULL, 0);
 	if (!err)
 		err = work(n);

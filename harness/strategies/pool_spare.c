@@ -16,6 +16,7 @@
 
 /* What an idle child may take to see that its parent has closed its socket. */
 #define END_WAIT_MS 2000
+#define REAP_MS     5
 
 struct sm_pool_spare *sm_pool_spare(struct sm_pool_spares *s, uint32_t i)
 {
@@ -69,6 +70,13 @@ static int await_word(const struct sm_pool_spare *spare, int64_t end_ns)
 	}
 }
 
+static void await_end(const struct sm_pool_grave *g, int timeout_ms)
+{
+	struct pollfd p = { .fd = g->pidfd, .events = POLLIN };
+
+	poll(&p, 1, timeout_ms);
+}
+
 static int tell_why(const struct sm_pool_hello *hello, struct sm_fault *fault)
 {
 	int worked = hello->stage == SM_STAGE_WORK || hello->stage == SM_STAGE_CHECK;
@@ -116,63 +124,111 @@ int sm_pool_spare_fit(const struct sm_pool_spare *spare)
 	       info.si_pid == 0;
 }
 
-void sm_pool_spare_close(struct sm_pool_spare *spare)
+static void close_one(int *fd)
 {
-	for (int i = 0; i < SM_POOL_FDS; i++) {
-		if (spare->fds[i] >= 0)
-			close(spare->fds[i]);
-		spare->fds[i] = -1;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* By its pidfd: where the parent ignores SIGCHLD the pid may be anybody's by now. */
+static void shoot(const struct sm_pool_grave *g)
+{
+	if (g->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, g->pidfd, SIGKILL, NULL, 0);
+	else
+		kill(g->pid, SIGKILL);
+}
+
+/* Closes all that the parent has of it, so that it ends by itself; it is reaped later. */
+static void let_go(struct sm_pool_spares *s, struct sm_pool_spare *spare)
+{
+	struct sm_pool_grave *g;
+
+	if (s->graves == SM_POOL_GRAVES) /* none of them could be reaped yet */
+		sm_pool_spares_reap(s, END_WAIT_MS);
+	for (int i = 0; i < SM_POOL_PIDFD; i++)
+		close_one(&spare->fds[i]);
+	if (s->graves == SM_POOL_GRAVES) {
+		close_one(&spare->fds[SM_POOL_PIDFD]);
+		sm_kill_child(spare->pid);
+		return;
+	}
+	g = &s->grave[s->graves++];
+	g->pid = spare->pid;
+	g->pidfd = spare->fds[SM_POOL_PIDFD];
+}
+
+void sm_pool_spares_bury(struct sm_pool_spares *s, pid_t pid)
+{
+	struct sm_pool_spare spare = { .pid = pid };
+
+	for (int i = 0; i < SM_POOL_FDS; i++)
+		spare.fds[i] = -1;
+	sm_pool_spare_kill(s, &spare);
+}
+
+void sm_pool_spare_kill(struct sm_pool_spares *s, struct sm_pool_spare *spare)
+{
+	const struct sm_pool_grave g = { spare->pid, spare->fds[SM_POOL_PIDFD] };
+
+	shoot(&g);
+	let_go(s, spare);
+}
+
+/* One look at each, the last ones first. */
+static void reap_once(struct sm_pool_spares *s)
+{
+	for (uint32_t i = s->graves; i-- > 0;) {
+		if (sm_wait_child(s->grave[i].pid, 0, NULL) == -ETIMEDOUT)
+			continue;
+		close_one(&s->grave[i].pidfd);
+		s->grave[i] = s->grave[--s->graves];
 	}
 }
 
-void sm_pool_spare_kill(struct sm_pool_spare *spare)
+void sm_pool_spares_reap(struct sm_pool_spares *s, int timeout_ms)
 {
-	/* By its pidfd: where the parent ignores SIGCHLD the pid may be anybody's by now. */
-	if (spare->fds[SM_POOL_PIDFD] >= 0)
-		syscall(SYS_pidfd_send_signal, spare->fds[SM_POOL_PIDFD], SIGKILL, NULL, 0);
-	else
-		kill(spare->pid, SIGKILL);
-	sm_wait_child(spare->pid, END_WAIT_MS, NULL);
-	sm_pool_spare_close(spare);
+	int64_t end = sm_now_ns() + (int64_t)timeout_ms * 1000000;
+
+	for (;;) {
+		uint32_t had = s->graves;
+
+		reap_once(s);
+		if (!s->graves || sm_now_ns() >= end)
+			return;
+		/* An init ends when the others of its namespace have been reaped, so not for long. */
+		if (s->graves == had)
+			await_end(&s->grave[had - 1], REAP_MS);
+	}
+}
+
+void sm_pool_spares_drop(struct sm_pool_spares *s, uint32_t i)
+{
+	struct sm_pool_spare spare = *sm_pool_spare(s, i);
+
+	for (s->n--; i < s->n; i++)
+		*sm_pool_spare(s, i) = *sm_pool_spare(s, i + 1);
+	sm_pool_spare_kill(s, &spare);
 }
 
 void sm_pool_spares_sift(struct sm_pool_spares *s)
 {
-	uint32_t kept = 0;
-
-	struct sm_pool_spare *spare;
-
 	for (uint32_t i = s->n; i-- > 0;) {
-		spare = sm_pool_spare(s, i);
-		if (!sm_pool_spare_fit(spare)) {
-			sm_pool_spare_kill(spare);
-			spare->pid = 0;
-		}
+		if (!sm_pool_spare_fit(sm_pool_spare(s, i)))
+			sm_pool_spares_drop(s, i);
 	}
-	for (uint32_t i = 0; i < s->n; i++) {
-		spare = sm_pool_spare(s, i);
-		if (spare->pid)
-			*sm_pool_spare(s, kept++) = *spare;
-	}
-	s->n = kept;
+	reap_once(s);
 }
 
 void sm_pool_spares_end(struct sm_pool_spares *s)
 {
-	struct sm_pool_spare *spare;
+	struct sm_pool_spare spare;
 
-	/* All see their end of file before the first is waited for. */
-	for (uint32_t i = 0; i < s->n; i++) {
-		spare = sm_pool_spare(s, i);
-		close(spare->fds[SM_POOL_CONTROL]);
-		spare->fds[SM_POOL_CONTROL] = -1;
-	}
-	/* The last first: were the first one the init of a namespace, it would wait for them. */
-	for (uint32_t i = s->n; i-- > 0;) {
-		spare = sm_pool_spare(s, i);
-		if (sm_wait_child(spare->pid, END_WAIT_MS, NULL) == -ETIMEDOUT)
-			sm_pool_spare_kill(spare); /* stopped, or still at its warm-up */
-		sm_pool_spare_close(spare);
-	}
-	s->n = 0;
+	while (!sm_pool_spare_pop(s, &spare))
+		let_go(s, &spare);
+	sm_pool_spares_reap(s, END_WAIT_MS);
+	for (uint32_t i = 0; i < s->graves; i++) /* stopped, or still at its warm-up */
+		shoot(&s->grave[i]);
+	sm_pool_spares_reap(s, END_WAIT_MS);
 }

@@ -19,6 +19,7 @@
 #include "../wire/packet.h"
 #include "common.h"
 #include "hatch.h"
+#include "ledger.h"
 #include "option.h"
 #include "request.h"
 #include "server.h"
@@ -28,6 +29,7 @@
 struct zygote3 {
 	struct sm_setup setup; /* what its pointers point to stays the caller's */
 	struct sm_server server;
+	struct sm_ledger ledger; /* the server's; none where there is no room for one */
 	int sock;                /* -1: there is no server */
 	int loading;             /* it has not said yet that it is ready */
 	int patience_ms;         /* how long its socket is waited for */
@@ -61,29 +63,37 @@ static int receive_reply(struct zygote3 *z, struct turn *t, int timeout_ms)
 /* Starts a server, which then loads. 0, or -errno and there is none. */
 static int launch(struct zygote3 *z, struct sm_fault *fault)
 {
-	struct sm_server_spec spec = { .strategy = "zygote3", .where = "3", .npass = 1 };
+	struct sm_server_spec spec = { .strategy = "zygote3", .where = "3,4", .npass = 2 };
 	struct sm_hatch_env *env = malloc(sizeof(*env));
-	int pair[2];
-	int err;
+	int pair[2], ledger, err;
 
 	if (!env)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
-		goto out;
+		goto out_env;
 	}
-	spec.pass = &pair[1];
+	err = sm_ledger_open(&z->ledger, &ledger);
+	if (err) {
+		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no ledger for the server");
+		goto out_pair;
+	}
+	spec.pass = (const int[]){ pair[1], ledger };
 	sm_hatch_env(env, &z->setup, &spec);
 	err = sm_server_start(&z->server, &z->setup, &spec, fault);
-	close(pair[1]); /* so that the server's death is an end of file */
+	close(ledger);
 	if (err) {
-		close(pair[0]);
-		goto out;
+		sm_ledger_close(&z->ledger);
+		goto out_pair;
 	}
 	z->sock = pair[0];
 	z->loading = 1;
 	z->patience_ms = -1;
-out:
+out_pair:
+	close(pair[1]); /* so that the server's death is an end of file */
+	if (err)
+		close(pair[0]);
+out_env:
 	free(env);
 	return err;
 }
@@ -92,6 +102,7 @@ static void drop_sock(struct zygote3 *z)
 {
 	close(z->sock);
 	z->sock = -1;
+	sm_ledger_close(&z->ledger);
 }
 
 /*
@@ -148,17 +159,19 @@ static int zygote3_start(void **self, const struct sm_setup *setup, struct sm_fa
 	return err;
 }
 
-/*
- * Gives up the server. A child that it had made already, and told of in time, must not be left:
- * it is ours to reap.
- */
+/* Gives up the server. A child that it had made already, told of or not, is ours to reap. */
 static void give_up(struct zygote3 *z, struct turn *t)
 {
+	pid_t orphan;
+
 	sm_server_kill(&z->server);
 	if (!receive_reply(z, t, 0))
 		sm_packet_close_fds(&t->packet);
 	if (t->reply.pid > 0)
 		sm_kill_child(t->reply.pid);
+	orphan = sm_ledger_orphan(&z->ledger);
+	if (orphan && orphan != t->reply.pid)
+		sm_kill_child(orphan);
 	drop_sock(z);
 }
 
@@ -231,6 +244,8 @@ static int receive(struct zygote3 *z, struct turn *t, int *in_step)
 		return sm_fail(t->fault, SM_STAGE_REPLY, EPROTO, "the server talks nonsense");
 	}
 	*in_step = 1;
+	if (r->pid > 0)
+		z->ledger.told = r->pid;
 	if (!r->err)
 		return 0;
 	if (r->pid > 0)
@@ -278,7 +293,7 @@ static void zygote3_stop(void *self)
 	if (z->loading)
 		sm_server_kill(&z->server);
 	if (z->sock >= 0)
-		close(z->sock); /* end of file: the server returns */
+		drop_sock(z); /* end of file: the server returns */
 	sm_server_stop(&z->server);
 	free(z);
 }

@@ -12,6 +12,7 @@
 #include "../wire/packet.h"
 #include "common.h"
 #include "hatch.h"
+#include "ledger.h"
 #include "option.h"
 #include "request.h"
 #include "server.h"
@@ -196,19 +197,21 @@ int sm_zygote3_serve(const char *where, const struct sm_payload *payload)
 	struct nest *nest = mmap(NULL, sizeof(*nest), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char options[SM_OPTIONS_BYTES];
-	int err;
+	int fds[2], err;
 
 	if (nest == MAP_FAILED)
 		return -errno;
-	err = sm_server_take_fds(where, &nest->sock, 1);
+	err = sm_server_take_fds(where, fds, 2);
 	if (!err)
-		err = sm_server_take_sandbox(&sandbox, where, 1);
+		err = sm_server_take_sandbox(&sandbox, where, 2);
 	if (!err)
 		err = spare_interrupt();
 	if (!err)
 		err = sm_hatchery_open(&nest->hatchery, payload, sm_options_take(options));
 	if (!err) {
+		nest->sock = fds[0];
 		nest->hatchery.sandbox = sandbox;
+		nest->hatchery.ledger = sm_ledger_take(fds[1]);
 		err = serve(nest);
 		sm_hatchery_close(&nest->hatchery);
 	}

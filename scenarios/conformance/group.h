@@ -70,6 +70,7 @@ extern const struct sm_check_group sm_group_layer_net;
 extern const struct sm_check_group sm_group_layer_rights;
 extern const struct sm_check_group sm_group_layer_full;
 extern const struct sm_check_group sm_group_layer_fail;
+extern const struct sm_check_group sm_group_ahead;
 extern const struct sm_check_group sm_group_limit;
 extern const struct sm_check_group sm_group_limit_fds;
 extern const struct sm_check_group sm_group_limit_kernel;
@@ -81,6 +82,7 @@ extern const struct sm_check_group sm_group_life_many;
 extern const struct sm_check_group sm_group_life_random;
 extern const struct sm_check_group sm_group_life_pid;
 extern const struct sm_check_group sm_group_life_odd;
+extern const struct sm_check_group sm_group_life_clone;
 
 /* The last lines of a group's file; symbol differs from name where a group has several files. */
 #define SM_GROUP_AS(symbol, name_, title_, table)            \

@@ -68,6 +68,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_layer_rights,
 	&sm_group_layer_full,
 	&sm_group_layer_fail,
+	&sm_group_ahead,
 	&sm_group_limit,
 	&sm_group_limit_fds,
 	&sm_group_limit_kernel,
@@ -79,6 +80,7 @@ const struct sm_check_group *const sm_check_groups[] = {
 	&sm_group_life_random,
 	&sm_group_life_pid,
 	&sm_group_life_odd,
+	&sm_group_life_clone,
 };
 /* clang-format on */
 const unsigned int sm_check_group_count = sizeof(sm_check_groups) / sizeof(sm_check_groups[0]);
