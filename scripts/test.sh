@@ -24,7 +24,7 @@ again= # what failed, once more at the end
 # Not under valgrind, but sanitised: tests that start children by raw clone or vfork, which its own
 # scheduler does not carry; that fill the descriptor table, of which it keeps a part; and that
 # storm with signals, under which it gets nowhere.
-readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|recycle|run|sandbox|scan|servers|strategies|sys)$'
+readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|pool|recycle|run|sandbox|scan|servers|strategies|sys)$'
 
 # How the sanitisers run in a test; harness/test/sanitizer.c has the defaults of what it starts.
 san_options() { # TEST

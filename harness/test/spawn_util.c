@@ -305,7 +305,7 @@ static void prepare(struct su *s, const char *name, struct sm_setup *setup, cons
 		setup->payload = &su_own_payload;
 }
 
-static int start(struct su *s, const char *name, struct sm_setup setup, const char *extra)
+int su_start_setup(struct su *s, const char *name, struct sm_setup setup, const char *extra)
 {
 	prepare(s, name, &setup, extra);
 	return s->ops->start(&s->self, &setup, &s->fault);
@@ -335,7 +335,7 @@ int su_start_argv(struct su *s, const char *name, const char *const *argv, const
 					.timeout_ms = timeout_ms,
 					.argv = argv };
 
-	return start(s, name, setup, extra);
+	return su_start_setup(s, name, setup, extra);
 }
 
 int su_start_plan(struct su *s, const char *name, int plan_fd)
@@ -345,7 +345,7 @@ int su_start_plan(struct su *s, const char *name, int plan_fd)
 					.argv = su_argv(),
 					.plan_fd = plan_fd };
 
-	return start(s, name, setup, NULL);
+	return su_start_setup(s, name, setup, NULL);
 }
 
 const char *su_real(unsigned int i)
@@ -367,6 +367,16 @@ const char *const *su_argv(void)
 	if (!path[0] && readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
 		path[0] = '\0';
 	return argv;
+}
+
+int su_start_options(struct su *s, const char *name, const char *options)
+{
+	const struct sm_setup setup = { .size = sizeof(setup),
+					.timeout_ms = SU_WAIT_MS,
+					.argv = su_argv(),
+					.options = options };
+
+	return su_start_setup(s, name, setup, NULL);
 }
 
 int su_start(struct su *s, const char *name, const char *extra)

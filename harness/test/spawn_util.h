@@ -54,6 +54,9 @@ int su_start_argv(struct su *s, const char *name, const char *const *argv, const
 		  unsigned int timeout_ms);
 /* The same in a sandbox: a plan's descriptor, which stays the caller's. */
 int su_start_plan(struct su *s, const char *name, int plan_fd);
+/* The same with options of the strategy; or with all of a setup but envp. */
+int su_start_options(struct su *s, const char *name, const char *options);
+int su_start_setup(struct su *s, const char *name, struct sm_setup setup, const char *extra);
 /* The same with a setup as it was before it had options and a plan. */
 int su_start_old(struct su *s, const char *name);
 void su_stop(struct su *s);
