@@ -134,14 +134,22 @@ def primaries(cases: Iterable[Case]) -> set[str]:
     return found or {c.name for c in known if c.kind in ("latency", "open") and not c.is_meter}
 
 
+def in_order(run: Run) -> list[Case]:
+    """By scenario and section as they were planned; within them by strategy."""
+    places: dict[tuple[str, str], int] = {}
+    for raw in run.raw["cases"]:
+        places.setdefault((raw["scenario"], raw["section"]), len(places))
+    return sorted(run.cases, key=lambda c: places[c.scenario, c.section])
+
+
 def pairs_of_run(run: Run) -> list[tuple[Case, Case]]:
     """Base and new of every case of a run of pairs."""
-    return [(base, case) for case in run.cases if case.side == "new"
+    return [(base, case) for case in in_order(run) if case.side == "new"
             and (base := run.by_name.get(case.name + BASE_SUFFIX))]
 
 
 def pairs_of_runs(base: Run, new: Run) -> list[tuple[Case, Case]]:
-    return [(base.by_name[case.name], case) for case in new.cases if case.name in base.by_name]
+    return [(base.by_name[case.name], case) for case in in_order(new) if case.name in base.by_name]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,6 @@ def margins(runs: list[Run], fixed: float | None) -> Margins:
             for metric, value in found[1]["floor"].items():
                 if isinstance(value, (int, float)):
                     floor[metric] = max(floor.get(metric, 0.0), float(value))
-    source = f"2 %, or the floor of {', '.join(used)}" if used else \
-        "2 %: no selfcheck of this machine is there to tell its floor (make selfcheck)"
+    source = f"the larger of 2 % and the floor that {', '.join(used)} found" if used else \
+        "the default; no selfcheck of this machine is there to tell its floor (make selfcheck)"
     return Margins(floor, source)

@@ -35,7 +35,7 @@ FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE = "faster", "slower", "equivalent", "in
 MARGIN = 0.02
 RESAMPLES = 4000
 #: More blocks than this is no advice: another way to measure is needed.
-MOST_BLOCKS = 10_000
+MOST_BLOCKS = 1000
 
 Array = NDArray[np.float64]
 
