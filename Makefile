@@ -41,7 +41,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: install all tests setup bench bench-quick capacity conformance test report lint clean help soak
+.PHONY: install all tests setup bench bench-quick capacity compare conformance test report lint clean help soak
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(B)/micro ## build everything
@@ -152,6 +152,9 @@ capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (fiv
 report: ## draw the newest results again (RESULTS= chooses a folder)
 	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)
 
+compare: ## faster, slower or the same? BASE=… NEW=… (MORE= further runs, COMPARE= more options)
+	$(Q)$(VENV)/bin/python scripts/compare.py $(COMPARE) $(or $(BASE),$(error BASE= names no results folder)) $(NEW) $(MORE)
+
 test: | $(AFTER) ## build and run every test; ends in one line "N passed, N failed"
 	$(Q)scripts/test.sh
 
@@ -174,7 +177,7 @@ install: all ## copy it below PREFIX (default /usr/local), DESTDIR before it
 	$(Q)install -m 644 harness/driver/*.schema.json $(SHARE)/harness/driver
 	$(Q)install -d $(SHARE)/scenarios && install -m 644 scenarios/*.ini $(SHARE)/scenarios
 	$(Q)install -d $(SHARE)/scripts/plots $(SHARE)/scripts/templates
-	$(Q)install -m 644 scripts/*.py scripts/requirements.txt $(SHARE)/scripts
+	$(Q)install -m 644 scripts/*.py scripts/*.schema.json scripts/requirements.txt $(SHARE)/scripts
 	$(Q)install -m 644 scripts/plots/*.py $(SHARE)/scripts/plots
 	$(Q)install -m 644 scripts/templates/* $(SHARE)/scripts/templates
 	$(call say,DONE,$(DEST))

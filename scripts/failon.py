@@ -12,7 +12,8 @@ from runfile import METRICS, RunError
 
 JUDGED = (*METRICS, "cpu", "throughput")
 FORM = "METRIC:p50>N% or METRIC:p50>N%/REGEX"
-RULE = re.compile(r"(?P<metric>[^:]+):(?P<what>[^>]+)>(?P<bound>[0-9]+(?:\.[0-9]+)?)\s*%(?:/(?P<name>.+))?")
+RULE = re.compile(r"(?P<metric>[^:]+):(?P<what>[^>]+)>\s*(?P<bound>[0-9]+(?:\.[0-9]+)?)\s*%"
+                  r"\s*(?:/(?P<name>.+))?")
 
 
 class Found(Enum):

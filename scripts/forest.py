@@ -18,6 +18,8 @@ LOOKS = {SLOWER: ("#c2410c", ">", True), FASTER: ("#009e73", "<", True),
          EQUIVALENT: ("#0072b2", "o", True), INCONCLUSIVE: ("#858a93", "o", False)}
 #: The axis shows so much at least, and at most; what goes beyond ends in an arrow.
 LEAST, MOST = 1.04, 8.0
+#: Percentages that a tick may stand at, and so many of them on a side.
+STEPS, TICKS = (1, 2, 5, 10, 20, 50, 80, 100, 200, 500), 3
 
 
 def _reach(cells: list[Compared]) -> float:
@@ -29,18 +31,16 @@ def _reach(cells: list[Compared]) -> float:
     return min(max(ends) ** 1.08, MOST)
 
 
-def _tick(value: float) -> str:
-    percent = 100 * (value - 1)
+def _tick(ratio_to_one: float) -> str:
+    percent = 100 * (ratio_to_one - 1)
     return "0" if abs(percent) < 1e-6 else f"{percent:+.3g} %".replace("-", "−")
 
 
 def _ticks(reach: float) -> list[float]:
-    """Round percentages, the same to both sides as factors."""
-    for step in (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0):
-        if reach <= step ** 4.5:
-            break
-    ups = [step ** i for i in range(1, 5) if step ** i <= reach]
-    return [*(1 / u for u in ups[::-1]), 1.0, *ups]
+    """Round percentages to both sides of nothing."""
+    ups = [1 + p / 100 for p in STEPS if 1 + p / 100 <= reach][-TICKS:]
+    downs = [1 - p / 100 for p in STEPS if p < 100 and 1 - p / 100 >= 1 / reach][-TICKS:]
+    return [*downs[::-1], 1.0, *ups]
 
 
 def _bar(ax: style.Axes, c: Compared, y: int, reach: float) -> None:
