@@ -296,8 +296,11 @@ def of_pairs(run: Json, factor: float) -> Json:
 
 
 def test_a_run_of_pairs_is_judged_by_pairs(golden: Json, place: Place, call: Call) -> None:
-    """The golden noise hides 10 % from separate runs; pairs share it."""
-    run = place("a", of_pairs(golden, 1.1))
+    """The golden noise hides 5 % from separate runs; pairs share it."""
+    slower = copy.deepcopy(golden)
+    slow_down(slower, 1.05, "^startup/zygote/none$")
+    assert SLOWER not in call(place("b", golden), place("c", slower), "--format", "json").words(True)
+    run = place("a", of_pairs(golden, 1.05))
     told = call(run, "--format", "json")
     assert told.status == 1 and told.json["paired"]
     assert told.json["baseline"] == {"command": "old/spawnmark", "version": "0.0.9"}
