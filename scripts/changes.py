@@ -12,6 +12,7 @@ from runfile import Case, Run
 
 #: Of an attack's outcomes, which speaks for several of the same name.
 RANK = ("leaked", "blocked", "absent", "n/a")
+HELD = ("blocked", "absent")
 #: How good the end of a case is.
 STATUS = ("failed", "unavailable", "partial", "ok")
 
@@ -51,10 +52,10 @@ def _attack_name(row: dict[str, Any]) -> str:
 
 
 def isolation(base: Run, new: Run) -> list[Change]:
-    """Cells that both runs have. Worse: a secret leaks that did not."""
+    """Cells that both runs have. Worse: a secret leaks that was seen not to (n/a: was not tried)."""
     mine = _attacks(base)
     return [Change("isolation", _attack_name(row), mine[key]["outcome"], row["outcome"],
-                   row["outcome"] == "leaked", row["evidence"] or row["errno"] or "")
+                   row["outcome"] == "leaked" and mine[key]["outcome"] in HELD, row["evidence"] or row["errno"] or "")
             for key, row in _attacks(new).items()
             if key in mine and mine[key]["outcome"] != row["outcome"]]
 

@@ -132,22 +132,27 @@ def _asked(comparison: Comparison) -> str:
     return f"{n} primary figures (ready and worked of every strategy)"
 
 
+def _cells(n: int) -> str:
+    return "1 cell" if n == 1 else f"{n} cells"
+
+
 def answer(comparison: Comparison) -> str:
     """The first line: is it slower?"""
     bad, unknown = comparison.found(Found.BAD), comparison.found(Found.UNKNOWN)
     if comparison.exit == REGRESSION:
         parts = [f"{len(bad)} of the {_asked(comparison)} slower: {_named(comparison, sorted(bad, key=_severity))}"] if bad else []
         if comparison.worse:
-            parts.append(f"{len(comparison.worse)} cells worse: {'; '.join(str(c) for c in comparison.worse[:NAMED])}"
+            parts.append(f"{_cells(len(comparison.worse))} worse: {'; '.join(str(c) for c in comparison.worse[:NAMED])}"
                          + (f" and {len(comparison.worse) - NAMED} more"
                             if len(comparison.worse) > NAMED else ""))
         return f"REGRESSION: {'; '.join(parts)}."
+    if not comparison.decided:
+        return "UNDECIDED: no ready or worked in common; --fail-on says what else is to decide." \
+            if comparison.exit else "No cell is worse; there are no figures to decide."
     if comparison.exit == GOOD:
         gains = [c for c in comparison.family if c.verdict.word == FASTER]
         faster = f"; faster: {_named(comparison, sorted(gains, key=_severity)[::-1])}" if gains else ""
         return f"No regression in the {_asked(comparison)}{faster}."
-    if not comparison.decided:
-        return "UNDECIDED: the runs have no latency in common."
     return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be slower or not: there "
             f"are too few blocks to tell{_enough(unknown)}.")
 
@@ -229,7 +234,9 @@ def _margins(comparison: Comparison) -> str:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """How to read it."""
+    """How to read it; nothing where there are no figures."""
+    if not any(c.judged for c in comparison.cells):
+        return []
     how = "the median of the pairs' ratios" if comparison.paired else "from medians of block medians"
     n = len(comparison.family)
     lines = [
@@ -257,11 +264,13 @@ def tables(comparison: Comparison, everything: bool) -> list[Table]:
     others = [c for c in comparison.cells if c.judged and not c.family] if everything \
         else told_cells(comparison)
     once = [c for c in comparison.cells if not c.judged] if everything else once_cells(comparison)
-    return [t for t in (
+    found = [
         family, table(comparison, told_line(comparison), others, most=most),
         table(comparison, "Told once a run, without a verdict" + (
             "" if everything else f": those that differ by more than {WORTH_TELLING:.0%}"
-            .replace("%", " %")), once, most=most)) if t.rows or "other figures" in t.title]
+            .replace("%", " %")), once, most=most)]
+    judged = any(c.judged for c in comparison.cells)
+    return [t for t in found if t.rows or (judged and t is found[1])]
 
 
 def change_table(comparison: Comparison) -> Table | None:
@@ -272,5 +281,5 @@ def change_table(comparison: Comparison) -> Table | None:
     if not rows:
         return None
     head = [*(["run"] if several else []), "", "of", "cell", "was", "is", "evidence"]
-    return Table(f"{len(rows)} cells of isolation, conformance or a case's end changed", head,
+    return Table(f"{_cells(len(rows))} of isolation, conformance or a case's end changed", head,
                  rows, len(head))

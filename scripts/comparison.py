@@ -83,7 +83,9 @@ class Comparison:
     def exit(self) -> int:
         if self.found(Found.BAD) or self.worse:
             return REGRESSION
-        return UNDECIDED if self.found(Found.UNKNOWN) or not self.decided else GOOD
+        if not self.decided:  # no figure at all: cells are what was compared
+            return UNDECIDED if any(c.judged for c in self.cells) else GOOD
+        return UNDECIDED if self.found(Found.UNKNOWN) else GOOD
 
     def counts(self, cells: list[Compared]) -> dict[str, int]:
         """How many are slower, faster …; only words that there are."""

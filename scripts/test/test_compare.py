@@ -396,10 +396,29 @@ def test_a_new_leak_is_a_regression(quiet: Json, place: Place, call: Call) -> No
                 and r["outcome"] == "absent")
     cell |= {"outcome": "leaked", "evidence": "found at 0x7f"}
     told = call(base, place("b", quiet))
-    assert told.status == 1 and told.out.startswith("REGRESSION: 1 cells worse: zygote none: ")
+    assert told.status == 1 and told.out.startswith("REGRESSION: 1 cell worse: zygote none: ")
     assert "found at 0x7f" in told.out
     back = call(place("b", quiet), base)
     assert back.status == 0 and "news" in back.out and "leaked" in back.out
+    unknown = json.loads((base / "run.json").read_text(encoding="utf-8"))
+    unknown["isolation"][quiet["isolation"].index(cell)]["outcome"] = "n/a"
+    assert call(place("c", unknown), place("b", quiet)).status == 0  # it was never seen to hold
+
+
+def test_without_figures_cells_decide(golden: Json, place: Place, call: Call) -> None:
+    golden["cases"] = [c for c in golden["cases"] if c["kind"] == "memory"]
+    told = call(place("a", golden), place("b", golden))
+    assert told.status == 0 and told.out.startswith("No cell is worse;")
+    assert "Holm" not in told.out and "other figures" not in told.out
+
+
+def test_throughput_alone_has_no_primary(everything: Json, place: Place, call: Call) -> None:
+    everything["cases"] = [c for c in squeeze(everything)["cases"]
+                           if c["name"] == "throughput/pool/none"]
+    folders = place("a", everything), place("b", everything)
+    told = call(*folders)
+    assert told.status == 4 and "--fail-on says what else" in told.out
+    assert call(*folders, "--fail-on", "throughput:p50>5%").status == 0
 
 
 def test_a_case_that_fails_is_a_regression(quiet: Json, place: Place, call: Call) -> None:
