@@ -122,9 +122,9 @@ def quantities(case: Case) -> dict[str, Quantity]:
 
 
 def is_primary(case: Case) -> bool:
-    """By the table; a variant of a strategy (static, another option) is not the strategy."""
+    """By the table: every way to get a child (pool, and a warm pool), as it is, outside a sandbox."""
     return ((case.scenario, case.section) in PRIMARY_SECTIONS and case.sandbox == "none"
-            and not case.is_meter and not set(case.params) - {"strategy"})
+            and not case.is_meter and "target" not in case.params)
 
 
 def primaries(cases: Iterable[Case]) -> set[str]:
