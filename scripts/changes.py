@@ -52,10 +52,11 @@ def _attack_name(row: dict[str, Any]) -> str:
 
 
 def isolation(base: Run, new: Run) -> list[Change]:
-    """Cells that both runs have. Worse: a secret leaks that was seen not to (n/a: was not tried)."""
+    """Cells that both runs have. Worse: it leaks, and was seen not to (n/a: was not tried)."""
     mine = _attacks(base)
     return [Change("isolation", _attack_name(row), mine[key]["outcome"], row["outcome"],
-                   row["outcome"] == "leaked" and mine[key]["outcome"] in HELD, row["evidence"] or row["errno"] or "")
+                   row["outcome"] == "leaked" and mine[key]["outcome"] in HELD,
+                   row["evidence"] or row["errno"] or "")
             for key, row in _attacks(new).items()
             if key in mine and mine[key]["outcome"] != row["outcome"]]
 

@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("runs", nargs="+", type=Path, metavar="RUN",
                       help="the base, then what is compared with it")
     made.add_argument("--fail-on", action="append", default=[], metavar="RULE",
-                      help=f"{failon.FORM}: only such a loss is a regression; without REGEX in "
-                      "the primary cases (may be given several times)")
+                      help=f"{failon.FORM}: ".replace("%", "%%") + "only such a loss is a "
+                      "regression; without REGEX in the primary cases (may be given several times)")
     made.add_argument("--margin", type=percent, metavar="PERCENT",
                       help="what is too small to matter; by default 2 %% or, if that is more, the "
                       "floor of the machine's newest selfcheck")
@@ -66,7 +66,7 @@ def _one(run: Run, rules: list[failon.Rule], options: argparse.Namespace) -> Com
     if run.baseline is None:
         raise RunError(f"{run.folder}: one ordinary run; give a second one to compare it with, "
                        "or a run of pairs (spawnmark run --baseline)")
-    return of_pairs(run, margins.margins([run], options.margin), rules, options.seed)
+    return of_pairs(run, margins.margins([run], options.margin, True), rules, options.seed)
 
 
 def compare(options: argparse.Namespace) -> Comparison:

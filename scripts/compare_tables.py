@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a comparison says, as sentences and tables of text: the same for terminal, Markdown, page."""
+"""What a comparison says, in sentences and tables: for terminal, Markdown and page alike."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _asked(comparison: Comparison) -> str:
     """'24 of the 40 primary figures' and which they are."""
     n = len({id(c) for c, _, _ in comparison.decided})
     if comparison.rules:
-        return f"{n} figures that " + ", ".join(f"'{r.text}'" for r in comparison.rules) + " asks for"
+        return f"{n} figures that {', '.join(repr(r.text) for r in comparison.rules)} asks for"
     return f"{n} primary figures (ready and worked of every strategy)"
 
 
@@ -136,22 +136,28 @@ def _cells(n: int) -> str:
     return "1 cell" if n == 1 else f"{n} cells"
 
 
+def _worse(comparison: Comparison) -> str:
+    named = "; ".join(str(c) for c in comparison.worse[:NAMED])
+    more = len(comparison.worse) - NAMED
+    return f"{_cells(len(comparison.worse))} worse: {named}{f' and {more} more' if more > 0 else ''}"
+
+
 def answer(comparison: Comparison) -> str:
     """The first line: is it slower?"""
     bad, unknown = comparison.found(Found.BAD), comparison.found(Found.UNKNOWN)
     if comparison.exit == REGRESSION:
-        parts = [f"{len(bad)} of the {_asked(comparison)} slower: {_named(comparison, sorted(bad, key=_severity))}"] if bad else []
+        named = _named(comparison, sorted(bad, key=_severity))
+        parts = [f"{len(bad)} of the {_asked(comparison)} slower: {named}"] if bad else []
         if comparison.worse:
-            parts.append(f"{_cells(len(comparison.worse))} worse: {'; '.join(str(c) for c in comparison.worse[:NAMED])}"
-                         + (f" and {len(comparison.worse) - NAMED} more"
-                            if len(comparison.worse) > NAMED else ""))
+            parts.append(_worse(comparison))
         return f"REGRESSION: {'; '.join(parts)}."
     if not comparison.decided:
         return "UNDECIDED: no ready or worked in common; --fail-on says what else is to decide." \
             if comparison.exit else "No cell is worse; there are no figures to decide."
     if comparison.exit == GOOD:
         gains = [c for c in comparison.family if c.verdict.word == FASTER]
-        faster = f"; faster: {_named(comparison, sorted(gains, key=_severity)[::-1])}" if gains else ""
+        named = _named(comparison, sorted(gains, key=_severity)[::-1])
+        faster = f"; faster: {named}" if gains else ""
         return f"No regression in the {_asked(comparison)}{faster}."
     return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be slower or not: there "
             f"are too few blocks to tell{_enough(unknown)}.")
@@ -230,14 +236,16 @@ def _margins(comparison: Comparison) -> str:
     used = sorted({(c.metric.partition(" ")[0], c.margin) for c in comparison.family})
     alike = len({m for _, m in used}) == 1
     told = [f"{100 * m:.3g} %" if alike else f"{n} {100 * m:.3g} %" for n, m in used]
-    return f"margin: {', '.join(dict.fromkeys(told)) or units.NOTHING}: {comparison.margins.source}."
+    said = ", ".join(dict.fromkeys(told)) or units.NOTHING
+    return f"margin: {said}: {comparison.margins.source}."
 
 
 def notes(comparison: Comparison) -> list[str]:
     """How to read it; nothing where there are no figures."""
     if not any(c.judged for c in comparison.cells):
         return []
-    how = "the median of the pairs' ratios" if comparison.paired else "from medians of block medians"
+    how = "the median of the pairs' ratios" if comparison.paired else \
+        "from medians of block medians"
     n = len(comparison.family)
     lines = [
         f"ratio: new ÷ base, {how}; interval: a bootstrap's with Student's t, 95 % for each, seed "

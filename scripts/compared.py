@@ -122,7 +122,7 @@ def quantities(case: Case) -> dict[str, Quantity]:
 
 
 def is_primary(case: Case) -> bool:
-    """By the table: every way to get a child (pool, and a warm pool), as it is, outside a sandbox."""
+    """By the table: every way to get a child (pool, and a warm pool), outside a sandbox."""
     return ((case.scenario, case.section) in PRIMARY_SECTIONS and case.sandbox == "none"
             and not case.is_meter and "target" not in case.params)
 

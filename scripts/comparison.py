@@ -22,9 +22,9 @@ from verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 WORDS = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE)
 GOOD, REGRESSION, UNDECIDED = 0, 1, 4  # exit codes
-BETWEEN_RUNS = ("Separate runs: the intervals know how blocks vary within a run, not how one run varies "
-                "from the next (another boot, layout of memory, hour). `spawnmark run … --baseline "
-                "BINARY` measures both in one run, by turns.")
+BETWEEN_RUNS = ("Separate runs: the intervals know how blocks vary within a run, not how one run "
+                "varies from the next (another boot, layout of memory, hour). `spawnmark run … "
+                "--baseline BINARY` measures both in one run, by turns.")
 
 
 @dataclass(frozen=True)

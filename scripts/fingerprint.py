@@ -54,7 +54,7 @@ def _calibration(run: Run) -> dict[str, Any]:
 
 def _alike(values: list[Any], tolerance: float | None) -> bool:
     if tolerance is not None and all(isinstance(v, (int, float)) for v in values):
-        return max(values) <= min(values) * (1 + tolerance)
+        return bool(max(values) <= min(values) * (1 + tolerance))
     return all(v == values[0] for v in values)
 
 

@@ -28,7 +28,7 @@ def _reach(cells: list[Compared]) -> float:
     for c in cells:
         v = c.verdict
         ends += [max(x, 1 / x) for x in (v.ratio, v.low, v.high) if x]
-    return min(max(ends) ** 1.08, MOST)
+    return min(float(max(ends)) ** 1.08, MOST)
 
 
 def _tick(ratio_to_one: float) -> str:

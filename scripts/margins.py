@@ -50,7 +50,17 @@ def newest(fingerprint: str, places: list[Path]) -> tuple[Path, dict[str, Any]] 
     return None
 
 
-def margins(runs: list[Run], fixed: float | None) -> Margins:
+def _floors(raw: dict[str, Any], paired: bool) -> dict[str, float]:
+    """Of pairs, or of separate runs, which differ by more; empty: none to be relied on."""
+    known = raw["floor"]
+    if known and not paired:
+        between = raw.get("between")
+        more = between.get("floor", {}) if isinstance(between, dict) else {}
+        known = {m: max(v, more.get(m, 0.0)) for m, v in known.items()}
+    return {m: float(v) for m, v in known.items() if isinstance(v, (int, float))}
+
+
+def margins(runs: list[Run], fixed: float | None, paired: bool = False) -> Margins:
     """fixed: as the user said; else of the selfchecks of all machines the larger."""
     if fixed is not None:
         return Margins({}, "as asked for", fixed)
@@ -61,9 +71,8 @@ def margins(runs: list[Run], fixed: float | None) -> Margins:
         found = newest(fingerprint, places)
         if found:
             used.append(found[0].parent.name)
-            for metric, value in found[1]["floor"].items():
-                if isinstance(value, (int, float)):
-                    floor[metric] = max(floor.get(metric, 0.0), float(value))
+            for metric, value in _floors(found[1], paired).items():
+                floor[metric] = max(floor.get(metric, 0.0), value)
     source = f"the larger of 2 % and the floor that {', '.join(used)} found" if used else \
         "the default; no selfcheck of this machine is there to tell its floor (make selfcheck)"
     return Margins(floor, source)

@@ -233,7 +233,7 @@ def _refuse_newer(raw: Any, path: Path) -> None:
         return  # no such file at all: the schema says what is missing
     if match and int(match[1]) > SCHEMA_NUMBER:
         raise RunError(f"{path}: schema {match[0]} is newer than this spawnmark reads "
-                       f"(spawnmark/{SCHEMA_NUMBER}): use the spawnmark that wrote it, or a newer one")
+                       f"(spawnmark/{SCHEMA_NUMBER}): use the one that wrote it, or a newer one")
 
 
 def _read_here(raw: Any) -> Any:
@@ -251,7 +251,7 @@ def _found(place: Path) -> Path:
 
 
 def load(place: Path) -> Run:
-    """Reads a results folder or a run.json. RunError names the file, the place and what is wrong."""
+    """Reads a results folder, or its file. RunError names file, place and what is wrong."""
     path = _found(place.resolve())
     raw = read_json(path)
     _refuse_newer(raw, path)

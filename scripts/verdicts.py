@@ -11,8 +11,8 @@ tables show; with pairs the median of the pairs' ratios, because what hits both 
 The interval is a bootstrap's, on the log ratio, corrected for few blocks: blocks (or pairs) are
 drawn anew, and the standard deviation of the drawn log ratios is multiplied by Student's t
 (degrees of freedom: pairs - 1, without pairs Welch's). The plain percentile interval of a median
-is too narrow: with 8 blocks it covered 0.92 of the truths, this one 0.96 (lognormal blocks), and a t
-interval of the mean covered as little as 0.79 once one block in ten had been disturbed.
+is too narrow: with 8 blocks it covered 0.92 of the truths, this one 0.96 (lognormal blocks); and a
+t interval of the mean covered as little as 0.79 once one block in ten had been disturbed.
 What it cannot see is the variance between runs: separate files need more than blocks to tell a
 change from another day. Pairs within one run do not.
 """
@@ -194,7 +194,7 @@ def compare_blocks(base: Blocks, new: Blocks, *, paired: bool, margin: float,
 
 
 def holm_levels(ps: Sequence[float | None], level: float = LEVEL) -> list[float]:
-    """At which level each of a family is to be tested, so that what is rejected is what Holm rejects.
+    """At which level each of a family is to be tested: what is rejected is what Holm rejects.
 
     Ascending by p, the i-th of m is tried at alpha / (m - i + 1), until one is not rejected; that
     one and all behind it keep its level. One without a p is of the family, and never rejected.

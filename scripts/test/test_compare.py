@@ -73,8 +73,8 @@ def place(tmp_path: Path) -> Place:
 def golden_once() -> Json:
     """A part of it: every call reads and checks two or three files."""
     run = make_golden.golden()
-    run["cases"] = [c for c in run["cases"] if re.match("(startup|throughput|memory)/|scale/zygote/",
-                                                        c["name"])]
+    wanted = re.compile("(startup|throughput|memory)/|scale/zygote/")
+    run["cases"] = [c for c in run["cases"] if wanted.match(c["name"])]
     run["isolation"] = [r for r in run["isolation"] if r["attacker"] == "root"][::7]
     run["benchmarks"] = run["benchmarks"][:1]
     return run
@@ -238,7 +238,8 @@ def test_newer_schema_is_refused(golden: Json, place: Place, call: Call) -> None
 
 
 @pytest.mark.parametrize(("rule", "why"), [
-    ("ready", "not understood"), ("ready:p50", "not understood"), ("ready:p50>x%", "not understood"),
+    ("ready", "not understood"), ("ready:p50", "not understood"),
+    ("ready:p50>x%", "not understood"),
     ("ready:p50>5", "not understood"), ("readi:p50>5%", "no metric 'readi'"),
     ("ready:p99>5%", "only p50 has"), ("ready:p50>5%/(", "bad REGEX"), ("", "not understood")])
 def test_malformed_rules(golden: Json, place: Place, call: Call, rule: str, why: str) -> None:
@@ -252,6 +253,12 @@ def test_rules_are_understood() -> None:
     assert (rule.metric, rule.bound) == ("ready", 0.025)
     assert rule.name is not None and rule.name.pattern == "^startup/zygote$"
     assert failon.parse("cpu:p50>10%").name is None
+
+
+def test_help(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        call("--help")
+    assert end.value.code == 0 and failon.FORM in " ".join(capsys.readouterr().out.split())
 
 
 def test_fail_on_bites(quiet: Json, place: Place, call: Call) -> None:
@@ -299,7 +306,8 @@ def test_a_run_of_pairs_is_judged_by_pairs(golden: Json, place: Place, call: Cal
     """The golden noise hides 5 % from separate runs; pairs share it."""
     slower = copy.deepcopy(golden)
     slow_down(slower, 1.05, "^startup/zygote/none$")
-    assert SLOWER not in call(place("b", golden), place("c", slower), "--format", "json").words(True)
+    separate = call(place("b", golden), place("c", slower), "--format", "json")
+    assert SLOWER not in separate.words(primary=True)
     run = place("a", of_pairs(golden, 1.05))
     told = call(run, "--format", "json")
     assert told.status == 1 and told.json["paired"]
@@ -442,7 +450,8 @@ def test_a_check_that_fails_is_a_regression(quiet: Json, place: Place, call: Cal
     (new / "conformance.json").write_text(json.dumps(document))
     told = call(base, new, "--format", "json")
     assert told.status == 1
-    found = {c["what"]: (c["base"], c["new"], c["worse"]) for c in told.json["against"][0]["changes"]}
+    found = {c["what"]: (c["base"], c["new"], c["worse"])
+             for c in told.json["against"][0]["changes"]}
     assert found == {"identity.ppid.parent in zygote": ("pass", "FAIL", True),
                      "exit.core in zygote": ("FAIL", "pass", False)}
 
@@ -461,7 +470,7 @@ def test_margin_is_what_the_machine_cannot_tell(quiet: Json, place: Place, call:
         folder.mkdir()
         (folder / "selfcheck.json").write_text(json.dumps(
             {"schema": "selfcheck/1", "fingerprint": fingerprint,
-             "floor": {"ready": floor, "worked": 0.001}}))
+             "floor": {"ready": floor, "worked": 0.001}, "between": {"floor": {"cpu": 0.3}}}))
     (tmp_path / "selfcheck-vm-20261104T000000Z").mkdir()
     (tmp_path / "selfcheck-vm-20261104T000000Z" / "selfcheck.json").write_text("[")
     told = call(base, new, "--format", "json")
@@ -469,7 +478,13 @@ def test_margin_is_what_the_machine_cannot_tell(quiet: Json, place: Place, call:
              if r["case"] == "startup/zygote/none"}
     assert found["ready"] == (EQUIVALENT, 0.05) and found["worked"] == (SLOWER, 0.02)
     assert "selfcheck-vm-20261102T000000Z" in told.json["margin_source"]
-    made = margins.margins([runfile.load(base)], 0.01)
+    file = tmp_path / "selfcheck-vm-20261102T000000Z" / "selfcheck.json"
+    raw = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(raw | {"between": {"floor": {"ready": 0.08}}}))
+    run = runfile.load(base)
+    assert margins.margins([run], None).of("ready") == 0.08  # separate runs differ by more
+    assert margins.margins([run], None, paired=True).of("ready") == 0.05
+    made = margins.margins([run], 0.01)
     assert (made.of("ready"), made.of("cpu")) == (0.01, 0.01)
 
 
