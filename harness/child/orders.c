@@ -67,6 +67,22 @@ static int order_run(struct sm_order_ctx *ctx)
 	return work_and_tell(ctx);
 }
 
+/* Its own reading of the number is part of the delay, so that nothing else is added. */
+static int order_delay(struct sm_order_ctx *ctx)
+{
+	const int64_t from = sm_now_ns();
+	int64_t delay_ns = 0;
+
+	for (const char *at = ctx->detail ? ctx->detail : "-"; *at; at++) {
+		if (*at < '0' || *at > '9' || delay_ns > INT64_MAX / 20)
+			return -EINVAL;
+		delay_ns = delay_ns * 10 + (*at - '0');
+	}
+	while (sm_now_ns() - from < delay_ns)
+		;
+	return order_run(ctx);
+}
+
 static int order_hold(struct sm_order_ctx *ctx)
 {
 	int status;
@@ -86,8 +102,13 @@ static int order_hold(struct sm_order_ctx *ctx)
 }
 
 const struct sm_order sm_orders[] = {
-	{ "attack", sm_order_attack }, { "hold", order_hold }, { "layout", sm_order_layout },
-	{ "probe", sm_order_probe },   { "run", order_run },   { NULL, NULL },
+	{ "attack", sm_order_attack },
+	{ "delay", order_delay },
+	{ "hold", order_hold },
+	{ "layout", sm_order_layout },
+	{ "probe", sm_order_probe },
+	{ "run", order_run },
+	{ NULL, NULL },
 };
 
 const struct sm_order *sm_order(const char *word)

@@ -5,6 +5,8 @@
  * A new order is one function and one row of the table in orders.c.
  *
  *   attack   isolation: reads its orders from stdin (isolation/isolation.h)
+ *   delay=NS run, but NS nanoseconds later: a slow-down whose size is known, for tests of the
+ *            statistics (the key `delay`)
  *   hold     a READY record at ready, waits for a byte on stdin, works, a DONE record, waits for
  *            end of file on stdin, exits: so that a meter can look at it
  *   layout   isolation: tells where its memory lies (isolation/layout.h)

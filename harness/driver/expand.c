@@ -159,9 +159,16 @@ static void heed_exec(struct sm_case *c)
 		c->warmup = c->exec_warmup;
 }
 
+/* Neither a meter nor the target without libc takes the order: they are measured as they are. */
+static bool heeds_delay(const struct sm_ops *ops, const char *target)
+{
+	return !(ops->traits & SM_METER) && (!target || strcmp(target, "nolibc") != 0);
+}
+
 /*
  * Does the key set the case of this point apart? An option or a sandbox that is set always does: who
- * has it is another way to get a child, in whatever section.
+ * has it is another way to get a child, in whatever section. So does a planted delay, which no
+ * result may hide.
  */
 static bool tells(const struct sm_key *key, const struct sm_value *value, int i, bool used,
 		  const struct sm_case *c)
@@ -170,8 +177,11 @@ static bool tells(const struct sm_key *key, const struct sm_value *value, int i,
 		return false;
 	if (key->option && !sm_strategy_has(c->ops, key->option))
 		return false;
+	if (key->type == SM_KEY_NS && !heeds_delay(c->ops, c->target))
+		return false;
 	return value->list.n > 1 ||
-	       ((key->option || key->type == SM_KEY_SANDBOX) && value->list.v[i]);
+	       ((key->option || key->type == SM_KEY_SANDBOX || key->type == SM_KEY_NS) &&
+		value->list.v[i]);
 }
 
 /* One point of the product: at[k] is the index of key k's value. */
@@ -205,6 +215,8 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 	if (c->kind == SM_KIND_THROUGHPUT || c->kind == SM_KIND_CAPACITY)
 		c->pin = SM_PIN_SAME; /* whatever [global] says to the other kinds */
 	heed_exec(c);
+	if (!heeds_delay(c->ops, c->target))
+		c->delay_ns = 0;
 	err = check_target(p, &section->values[sm_key_find("target")], c);
 	if (!err)
 		err = check_sandbox(p, &section->values[sm_key_find("sandbox")], c);
@@ -230,15 +242,19 @@ static bool next_point(const struct sm_section *section, int *at, const bool *us
 	return false;
 }
 
-/* A strategy without an option that is swept is visited once, not once a value. */
+/* A strategy that does not heed a key that is swept is visited once, not once a value. */
 static bool again(const struct sm_section *section, const int *at)
 {
-	int s = sm_key_find("strategy");
+	int s = sm_key_find("strategy"), t = sm_key_find("target");
 	const struct sm_ops *ops = sm_value_strategy(&section->values[s], at[s]);
+	const char *target = sm_keys[t].words[section->values[t].list.v[at[t]]];
 
-	for (int k = 0; k < sm_key_count; k++)
+	for (int k = 0; k < sm_key_count; k++) {
 		if (sm_keys[k].option && at[k] && !sm_strategy_has(ops, sm_keys[k].option))
 			return true;
+		if (sm_keys[k].type == SM_KEY_NS && at[k] && !heeds_delay(ops, target))
+			return true;
+	}
 	return false;
 }
 

@@ -39,7 +39,8 @@ static void keep_params(struct sm_case *floor, bool parent, bool server)
 		const char *key = floor->params[i].key;
 
 		if (strcmp(key, "target") == 0 || strcmp(key, "sandbox") == 0 ||
-		    sm_keys[sm_key_find(key)].option || (parent && strncmp(key, "heap_", 5) == 0) ||
+		    strcmp(key, "delay") == 0 || sm_keys[sm_key_find(key)].option ||
+		    (parent && strncmp(key, "heap_", 5) == 0) ||
 		    (server && strncmp(key, "ballast_", 8) == 0))
 			continue;
 		floor->params[n++] = floor->params[i];
@@ -61,6 +62,7 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 	floor->layers = 0;
 	floor->options = NULL;
 	floor->audit = 0;
+	floor->delay_ns = 0;
 	keep_params(floor, parent, server);
 	if (server) /* the floor's host stands for the server, which has none of the parent's */
 		floor->ballast_mb = floor->ballast_vmas = floor->ballast_fds =

@@ -120,18 +120,16 @@ static _Noreturn void child(const struct birth *b)
 	give_up_as(b, SM_STAGE_EXEC, err, err == EACCES && b->spec->uid != SM_UID_STAY);
 }
 
-/* The rig's environment, more_env and SM_JOB. The caller frees the array and its last string. */
+/* The rig's environment, spec's and SM_JOB. The caller frees the array and its last string. */
 static char **env_with_job(const struct sm_rig *rig, const struct sm_hostspec *spec, int fd)
 {
+	char **env = sm_rig_env(rig, spec->env, 2);
 	size_t n = 0;
-	char **env;
 
-	while (rig->env[n])
-		n++;
-	env = calloc(n + 3, sizeof(*env));
 	if (!env)
 		return NULL;
-	memcpy(env, rig->env, n * sizeof(*env));
+	while (env[n])
+		n++;
 	if (spec->more_env)
 		env[n++] = (char *)spec->more_env;
 	if (spec->job && asprintf(&env[n], "SM_JOB=%s/%d", spec->job, fd) < 0)

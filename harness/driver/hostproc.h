@@ -43,6 +43,7 @@ struct sm_hostspec {
 	const char *path; /* NULL: argv[0] */
 	char *const *argv;
 	const char *more_env; /* one more "NAME=VALUE" for the host alone, or NULL */
+	char *const *env;     /* the case's, or NULL: they win over the rig's */
 	const char *job; /* "host/STRATEGY": the socket's number is added; NULL: no job at all */
 	const struct sm_cpuset *cpus; /* NULL: as the driver */
 	uid_t uid;                    /* and gid; SM_UID_STAY: as the driver */
@@ -58,6 +59,11 @@ int sm_rig_take_signals(struct sm_rig *rig);
 void sm_rig_leave_signals(struct sm_rig *rig);
 /* Sets a variable in the environment of all hosts to come. 0 or -ENOMEM. */
 int sm_rig_setenv(struct sm_rig *rig, const char *name, const char *value);
+/*
+ * The rig's environment, with those of more (NULL: none) in place of its own, and room for `spare`
+ * entries behind. The strings stay theirs, the array is the caller's to free. NULL: no memory.
+ */
+char **sm_rig_env(const struct sm_rig *rig, char *const *more, size_t spare);
 /* Is it a child from before the rig? */
 bool sm_rig_stranger(const struct sm_rig *rig, pid_t pid);
 /* True once the user wants to stop; looks at signal_fd. */

@@ -230,6 +230,15 @@ int sm_hostproc_do(struct sm_rig *rig, struct sm_hostproc *host, uint16_t comman
 	return err ? err : sm_hostproc_await(rig, host, 1, silence_ms, NULL, NULL, done, fault);
 }
 
+/* The order of the measured children, where it is not the plain one. */
+static void add_job(char **env, const struct sm_case *c, char *job, size_t size)
+{
+	while (*env)
+		env++;
+	snprintf(job, size, "SM_JOB=child/delay=%lld", (long long)c->delay_ns);
+	*env = job;
+}
+
 int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct sm_case *c,
 		     bool plant_secrets, struct sm_fault *fault)
 {
@@ -243,16 +252,22 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 		.undumpable = plant_secrets && c->attacker == SM_ATTACKER_UNDUMPABLE,
 	};
 	const char *const options[] = { c->options, NULL };
-	char *buf = malloc(OPEN_BYTES);
+	char *buf = malloc(OPEN_BYTES), **env = sm_rig_env(rig, c->env, 1);
 	struct sm_pack p = { .at = buf, .left = OPEN_BYTES };
 	struct sm_msg_done done = { 0 };
+	char job[64];
 	int err;
 
-	if (!buf)
+	if (!buf || !env) {
+		free(buf);
+		free(env);
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, "OPEN");
+	}
+	if (c->delay_ns)
+		add_job(env, c, job, sizeof(job));
 	sm_pack_bytes(&p, &cmd, sizeof(cmd));
 	sm_pack_vec(&p, (const char *const *)c->argv);
-	sm_pack_vec(&p, (const char *const *)rig->env);
+	sm_pack_vec(&p, (const char *const *)env);
 	sm_pack_vec(&p, NULL);
 	sm_pack_vec(&p, options);
 	if (p.err)
@@ -260,11 +275,12 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 			      "the payload's command and environment are longer than 128 KiB");
 	else
 		err = sm_hostproc_send_boxed(host, SM_CMD_OPEN, buf, (uint32_t)(p.at - buf),
-					     c->layers, c->argv, rig->env, fault);
+					     c->layers, c->argv, env, fault);
 	if (!err)
 		err = sm_hostproc_await(rig, host, 1, open_silence_ms(c), NULL, NULL, &done, fault);
 	if (!err)
 		host->server = done.server_pid;
+	free(env);
 	free(buf);
 	return err;
 }

@@ -121,6 +121,10 @@ const struct sm_key sm_keys[] = {
 	  0, INT64_MAX, NULL, FIELD(own_seed), "of the order of visits; 0: a fresh one" },
 	{ "floor", SM_KEY_BOOL, 0, LATENCY, NULL, "no",
 	  0, 0, NULL, FIELD(want_floor), "measure a raw clone of the same image beside each case" },
+	{ "delay", SM_KEY_NS, SWEEP, LATENCY | THROUGHPUT | SCHEDULED, NULL, "0",
+	  0, 1000000000, NULL, FIELD(delay_ns),
+	  "a child spins so long before it is ready: a slow-down of known size, for tests of the "
+	  "statistics (5us; 0: none)" },
 	{ "audit", SM_KEY_INT, 0, LATENCY, NULL, "0",
 	  0, COUNT_MAX, NULL, FIELD(audit),
 	  "samples between two looks at descriptors, zombies and RSS; 0: none" },

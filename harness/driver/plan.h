@@ -71,6 +71,7 @@ struct sm_case {
 	int blocks, samples, warmup;
 	int exec_samples, exec_warmup; /* as written; samples and warmup already heed them */
 	int64_t timeout_ms, start_timeout_ms, duration_ms;
+	int64_t delay_ns; /* planted in every measured child, between entered and ready */
 	int64_t ballast_mb, ballast_vmas, ballast_fds, ballast_threads;
 	struct sm_list cpus, in_flight; /* throughput: every pair is a point of this case */
 	struct sm_list alive;           /* memory */
@@ -86,8 +87,9 @@ struct sm_case {
 	enum sm_attacker attacker;      /* isolation */
 	int siblings;
 	const char *options; /* "name=value …", of the strategy; NULL: its defaults */
-	int audit;           /* latency: samples between two audits of parent and server; 0: none */
-	int floor;           /* index of its floor case, -1: none */
+	char **env; /* "NAME=VALUE" of host, server and children beside the run's, or NULL */
+	int audit;  /* latency: samples between two audits of parent and server; 0: none */
+	int floor;  /* index of its floor case, -1: none */
 
 	/* What argv was made from, as the scenario gives it. */
 	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;

@@ -123,6 +123,34 @@ int sm_rig_setenv(struct sm_rig *rig, const char *name, const char *value)
 	return 0;
 }
 
+static bool is_among(const char *entry, char *const *list)
+{
+	size_t n = strcspn(entry, "=");
+
+	for (; list && *list; list++)
+		if (strncmp(entry, *list, n) == 0 && (*list)[n] == '=')
+			return true;
+	return false;
+}
+
+char **sm_rig_env(const struct sm_rig *rig, char *const *more, size_t spare)
+{
+	size_t n = 0, kept = 0;
+	char **env;
+
+	while (rig->env[n])
+		n++;
+	for (size_t i = 0; more && more[i]; i++)
+		spare++;
+	env = calloc(n + spare + 1, sizeof(*env));
+	for (size_t i = 0; env && i < n; i++)
+		if (!is_among(rig->env[i], more))
+			env[kept++] = rig->env[i];
+	for (; env && more && *more; more++)
+		env[kept++] = *more;
+	return env;
+}
+
 int sm_rig_take_signals(struct sm_rig *rig)
 {
 	sigset_t set;

@@ -34,6 +34,9 @@ static const char *expected(const struct sm_key *key, char *text, size_t size)
 	case SM_KEY_TIME:
 		snprintf(text, size, "a time with its unit, as 500ms or 2s");
 		break;
+	case SM_KEY_NS:
+		snprintf(text, size, "0, or a time with its unit, as 300ns, 5us or 1ms");
+		break;
 	case SM_KEY_OPTION:
 		if (!key->words) {
 			snprintf(text, size, "default, or a whole number in %lld..%lld",
@@ -88,6 +91,32 @@ static bool parse_time(const char *item, int64_t min, int64_t max, int64_t *out)
 	if (strcmp(end, "s") == 0)
 		v *= 1000;
 	else if (strcmp(end, "ms") != 0)
+		return false;
+	if (!(v >= (double)min && v <= (double)max))
+		return false;
+	*out = llround(v);
+	return true;
+}
+
+static bool parse_ns(const char *item, int64_t min, int64_t max, int64_t *out)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 } };
+	char *end;
+	double v = strtod(item, &end);
+	size_t i = 0;
+
+	if (end == item || !isdigit((unsigned char)item[0]))
+		return false;
+	while (*end == ' ')
+		end++;
+	while (i < sizeof(units) / sizeof(*units) && strcmp(end, units[i].name))
+		i++;
+	if (i < sizeof(units) / sizeof(*units))
+		v *= units[i].ns;
+	else if (*end || v > 0)
 		return false;
 	if (!(v >= (double)min && v <= (double)max))
 		return false;
@@ -153,6 +182,8 @@ static bool parse_item(const struct sm_key *key, const char *item, const struct 
 		return strcmp(item, "all") == 0 || parse_int(item, key->min, key->max, v);
 	case SM_KEY_TIME:
 		return parse_time(item, key->min, key->max, v);
+	case SM_KEY_NS:
+		return parse_ns(item, key->min, key->max, v);
 	case SM_KEY_BOOL:
 		return parse_word(item, booleans, v);
 	case SM_KEY_STRATEGY:
@@ -349,6 +380,10 @@ void sm_value_print(const struct sm_key *key, const struct sm_value *value, int 
 		snprintf(text, size, "%s", sm_value_strategy(value, i)->name);
 	else if (key->type == SM_KEY_SANDBOX)
 		sm_layers_name((uint32_t)v, text, size);
+	else if (key->type == SM_KEY_NS && v % 1000)
+		snprintf(text, size, "%lldns", (long long)v);
+	else if (key->type == SM_KEY_NS && v)
+		snprintf(text, size, "%lldus", (long long)v / 1000);
 	else
 		snprintf(text, size, "%lld", (long long)v);
 }

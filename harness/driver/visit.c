@@ -29,6 +29,7 @@ int sm_stay_host_as(struct sm_stay *stay, struct sm_hostproc *host, struct sm_ho
 
 	snprintf(job, sizeof(job), "host/%s", c->ops->name);
 	spec->job = job;
+	spec->env = c->env;
 	err = sm_hostproc_start(stay->rig, host, spec, &stay->fault);
 	spec->job = NULL;
 	if (err)

@@ -72,6 +72,15 @@ static const char **vector(struct sm_pack *p)
 	return fit ? fit : vec;
 }
 
+/* The driver may have an order of its own for the children that are measured. */
+static const char *child_job(const char *const *envp)
+{
+	for (size_t i = 0; envp[i]; i++)
+		if (!strncmp(envp[i], JOB, sizeof(JOB) - 1))
+			return envp[i];
+	return JOB "child";
+}
+
 int sm_host_unpack(struct sm_host_state *st, const char *data, uint32_t bytes)
 {
 	struct sm_pack p;
@@ -90,7 +99,7 @@ int sm_host_unpack(struct sm_host_state *st, const char *data, uint32_t bytes)
 		return p.err;
 	if (!st->argv || !st->base_envp || !st->args)
 		return -ENOMEM;
-	st->child_envp = sm_host_env(st->base_envp, JOB "child");
+	st->child_envp = sm_host_env(st->base_envp, child_job(st->base_envp));
 	st->hold_envp = sm_host_env(st->base_envp, JOB "child/hold");
 	return st->child_envp && st->hold_envp ? 0 : -ENOMEM;
 }
