@@ -15,70 +15,41 @@
 #include <unistd.h>
 
 #include "driver/arena.h"
+#include "driver/baseline.h"
 #include "driver/conform.h"
 #include "driver/driver.h"
 #include "driver/foreign.h"
 #include "driver/list.h"
 #include "driver/options.h"
 #include "driver/probe.h"
+#include "driver/whereabouts.h"
 
 struct places {
-	char build[PATH_MAX];   /* where sm-host, checks.so and the payloads are */
-	char root[PATH_MAX];    /* where scenarios/ and harness/ are */
+	struct sm_whereabouts at;
 	char results[PATH_MAX]; /* where results/ is, or will be */
 };
 
-static bool is_root(const char *dir)
-{
-	char path[PATH_MAX + 40];
-
-	snprintf(path, sizeof(path), "%s/harness/payloads/python.py", dir);
-	return access(path, R_OK) == 0;
-}
-
-static void cut_leaf(char *path)
-{
-	char *slash = strrchr(path, '/');
-
-	if (slash)
-		*slash = '\0';
-}
-
-/* `make install`: PREFIX/bin is where this program is, PREFIX/lib and share what belongs to it. */
-static bool is_installed(struct places *p, const char *prefix)
-{
-	snprintf(p->root, sizeof(p->root), "%.4000s/share/spawnmark", prefix);
-	snprintf(p->build, sizeof(p->build), "%.4000s/lib/spawnmark", prefix);
-	return is_root(p->root) && access(p->build, X_OK) == 0;
-}
-
-/*
- * In a checkout the root is above the build directory, or else where we are: `make B=` builds
- * anywhere. Results go to the checkout's, those of an installed program to where we are.
- */
+/* Results go to the checkout's, those of an installed program to where we are. */
 static int find_places(struct places *p, struct sm_error *error)
 {
-	char bin[PATH_MAX], above[PATH_MAX];
+	char bin[PATH_MAX], *slash;
 	ssize_t n = readlink("/proc/self/exe", bin, sizeof(bin) - 1);
 
 	bin[n > 0 ? n : 0] = '\0';
-	cut_leaf(bin);
-	snprintf(above, sizeof(above), "%s", bin);
-	cut_leaf(above);
+	slash = strrchr(bin, '/');
+	if (slash)
+		*slash = '\0';
 	if (!getcwd(p->results, sizeof(p->results)))
 		snprintf(p->results, sizeof(p->results), ".");
-	if (!is_root(above) && is_installed(p, above))
+	if (sm_whereabouts(&p->at, bin, p->results) == 0) {
+		if (!p->at.installed)
+			snprintf(p->results, sizeof(p->results), "%s", p->at.root);
 		return 0;
-	snprintf(p->build, sizeof(p->build), "%s", bin);
-	snprintf(p->root, sizeof(p->root), "%s", is_root(above) ? above : p->results);
-	snprintf(p->results, sizeof(p->results), "%s", p->root);
-	if (is_root(p->root))
-		return 0;
-	snprintf(
-		error->text, sizeof(error->text),
-		"harness/payloads/python.py is neither beside %.200s nor here, nor is %.200s a place "
-		"that `make install` filled",
-		bin, above);
+	}
+	snprintf(error->text, sizeof(error->text),
+		 "harness/payloads/python.py is neither beside %.200s nor here, nor is %.200s/.. a "
+		 "place that `make install` filled",
+		 bin, bin);
 	return -ENOENT;
 }
 
@@ -103,6 +74,23 @@ static int cpu_count(void)
 	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
 }
 
+/* With a base side, every case becomes a pair. An enum sm_exit_code. */
+static int make_plan(struct sm_plan **plan, const struct sm_options *o,
+		     const struct sm_plan_options *opt, struct sm_base_side *base,
+		     struct sm_arena *arena, struct sm_error *error)
+{
+	int code;
+
+	if (!sm_baseline_wanted(o))
+		return sm_plan_make(plan, opt, error) ? SM_EXIT_USAGE : SM_EXIT_GOOD;
+	code = sm_baseline_find(base, o, opt, arena, error);
+	if (code != SM_EXIT_GOOD)
+		return code;
+	if (sm_plan_make_pair(plan, opt, &base->plan, &base->record, error))
+		return SM_EXIT_USAGE;
+	return sm_baseline_meet(base, *plan, arena, error);
+}
+
 static int measure(const struct sm_options *o, char **argv, const struct places *places,
 		   const char *const *names, const char *const *set, struct sm_error *error)
 {
@@ -110,14 +98,14 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 		.names = names,
 		.set = set,
 		.only = o->only,
-		.root = places->root,
-		.build = places->build,
+		.root = places->at.root,
+		.build = places->at.build,
 		.seed = o->seed,
 		.quick = o->quick,
 		.ncpus = cpu_count(),
 	};
 	const struct sm_run_options run_options = {
-		.root = places->root,
+		.root = places->at.root,
 		.results = places->results,
 		.out_dir = o->out_dir,
 		.host_name = o->host_name,
@@ -126,6 +114,7 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 		.report = o->report,
 	};
 	struct sm_arena *arena = sm_arena_new();
+	struct sm_base_side base;
 	struct sm_foreign *foreign;
 	struct sm_plan *plan = NULL;
 	int code = arena ? sm_foreign_meet(&foreign, &plan_options.nforeign, arena, o->host, error)
@@ -133,10 +122,10 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 
 	if (code == SM_EXIT_GOOD) {
 		plan_options.foreign = foreign;
-		code = sm_plan_make(&plan, &plan_options, error)
-			       ? SM_EXIT_USAGE
-			       : sm_run_all(plan, &run_options, error);
+		code = make_plan(&plan, o, &plan_options, &base, arena, error);
 	}
+	if (code == SM_EXIT_GOOD)
+		code = sm_run_all(plan, &run_options, error);
 	sm_plan_free(plan);
 	sm_arena_free(arena);
 	return code;
@@ -174,8 +163,8 @@ static int try_code(const struct sm_options *o, char **argv, const struct places
 static int tell(const struct sm_options *o, const struct places *places, struct sm_error *error)
 {
 	int err = o->command == SM_COMMAND_PROBE
-			  ? sm_probe_write(stdout, o->json, places->root)
-			  : sm_list_write(stdout, o->args[0], o->json, places->root, error);
+			  ? sm_probe_write(stdout, o->json, places->at.root)
+			  : sm_list_write(stdout, o->args[0], o->json, places->at.root, error);
 
 	if (!err && fflush(stdout))
 		err = -errno;
@@ -188,8 +177,8 @@ static int conform(const struct sm_options *o, char **argv, const struct places 
 		   struct sm_error *error)
 {
 	const struct sm_conform_options options = {
-		.root = places->root,
-		.build = places->build,
+		.root = places->at.root,
+		.build = places->at.build,
 		.argv = argv,
 		.strategies = o->strategies,
 		.only = o->only,

@@ -178,7 +178,7 @@ static int build_python(struct sm_planner *p, const struct sm_scenario_file *fil
 
 	if (err)
 		return err;
-	c->argv = sm_command_python(p->plan->arena, p->root, p->build, c->interpreter, &code);
+	c->argv = sm_command_python(p->plan->arena, p->payloads, p->build, c->interpreter, &code);
 	if (!c->argv)
 		return -ENOMEM;
 	for (int i = 1; i <= 3; i += 2) { /* script and library */

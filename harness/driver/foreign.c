@@ -5,12 +5,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <wordexp.h>
 
 #include "driver.h"
+#include "../sys/sys.h"
 #include "hostproc.h"
 #include "planner.h"
 
@@ -97,7 +99,9 @@ static void hear(void *arg, int from, uint16_t type, const void *data, uint32_t 
 	struct sm_msg_traits *traits = arg;
 
 	(void)from;
-	if (type == SM_MSG_TRAITS && bytes == sizeof(*traits))
+	/* An older host's is shorter: then it tells no protocol. */
+	if (type == SM_MSG_TRAITS && bytes >= offsetof(struct sm_msg_traits, protocol) &&
+	    bytes <= sizeof(*traits))
 		memcpy(traits, data, bytes);
 }
 
@@ -116,8 +120,8 @@ static void last_words(const struct sm_hostproc *host, struct sm_rig *rig, struc
 	fault->text[sizeof(fault->text) - 1] = '\0';
 }
 
-static int ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *traits,
-	       struct sm_fault *fault)
+int sm_foreign_ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *traits,
+		   struct sm_fault *fault)
 {
 	struct sm_hostspec spec = { .path = f->path, .argv = f->argv, .uid = SM_UID_STAY };
 	struct sm_hostproc host;
@@ -130,6 +134,7 @@ static int ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *t
 	snprintf(job, sizeof(job), "host/%s", f->ops.name);
 	spec.job = job;
 	spec.cpus = &all;
+	memset(traits, 0, sizeof(*traits));
 	err = sm_hostproc_start(rig, &host, &spec, fault);
 	if (err)
 		return err;
@@ -139,6 +144,8 @@ static int ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *t
 	if (!err)
 		err = sm_hostproc_await(rig, &host, 1, HELLO_MS, hear, traits, &done, fault);
 	sm_hostproc_end(rig, &host, 1, !err);
+	if (!err && !traits->name[0])
+		err = sm_fail(fault, SM_STAGE_REPLY, EPROTO, "it did not tell its traits");
 	return err;
 }
 
@@ -176,15 +183,17 @@ int sm_foreign_hello(struct sm_foreign *f, struct sm_rig *rig, struct sm_arena *
 		     struct sm_error *error)
 {
 	struct sm_fault fault = { .size = sizeof(fault) };
-	struct sm_msg_traits traits = { .name = "" };
-	int err = ask(f, rig, &traits, &fault);
+	struct sm_msg_traits traits;
+	int err = sm_foreign_ask(f, rig, &traits, &fault);
 
 	if (rig->interrupted)
 		return -EINTR;
-	if (!err && !traits.name[0]) {
-		err = -EPROTO;
-		snprintf(fault.text, sizeof(fault.text), "it did not tell its traits");
-	}
+	if (!err && traits.protocol != SM_PROTOCOL)
+		return bad(
+			error,
+			"--host %s: it speaks protocol %u, and this program %u; build it with the "
+			"library of the same version",
+			f->ops.name, traits.protocol, SM_PROTOCOL);
 	if (err) {
 		bad(error, "--host %s: %s", f->ops.name,
 		    sm_foreign_line(arena, fault.text, sizeof(fault.text)));

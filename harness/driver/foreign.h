@@ -34,6 +34,13 @@ int sm_foreign_hello(struct sm_foreign *f, struct sm_rig *rig, struct sm_arena *
 		     struct sm_error *error);
 
 /*
+ * The question alone: what the program at f->path (with f->argv) answers in the role f->ops.name. 0;
+ * else 1 or -errno, and fault says why.
+ */
+int sm_foreign_ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_traits *traits,
+		   struct sm_fault *fault);
+
+/*
  * Both for all of "NAME=COMMAND", in a rig of its own. *list is the arena's, *n its length; an
  * enum sm_exit_code, with one line in error unless it is SM_EXIT_GOOD.
  */

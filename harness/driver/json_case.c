@@ -326,6 +326,9 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "name", sm_json_text(c->name));
+	if (c->side != SM_SIDE_NONE)
+		json_object_set_new(o, "side",
+				    json_string(c->side == SM_SIDE_BASE ? "base" : "new"));
 	json_object_set_new(o, "scenario", sm_json_text(c->scenario));
 	json_object_set_new(o, "section", sm_json_text(c->section));
 	json_object_set_new(o, "kind", json_string(kinds[c->kind]));

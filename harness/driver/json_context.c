@@ -49,6 +49,29 @@ static json_t *order(const struct sm_run *run)
 	return list;
 }
 
+static json_t *texts(const char *const *list)
+{
+	json_t *o = json_array();
+
+	for (; list && *list; list++)
+		json_array_append_new(o, sm_json_text(*list));
+	return o;
+}
+
+static json_t *plan(const struct sm_run *run)
+{
+	const struct sm_baseline *b = run->plan->baseline;
+	json_t *o = json_pack("{s:o,s:o}", "scenarios", scenarios(run->plan), "order", order(run));
+
+	if (b)
+		json_object_set_new(o, "baseline",
+				    json_pack("{s:o,s:o,s:o,s:o,s:o}", "command",
+					      sm_json_text(b->command), "version",
+					      sm_json_text(b->version), "set", texts(b->set), "env",
+					      texts(b->env), "hosts", texts(b->hosts)));
+	return o;
+}
+
 static json_t *calibration(const struct sm_run *run)
 {
 	json_t *list = json_array();
@@ -97,9 +120,7 @@ static json_t *ours(const struct sm_run *run, const struct sm_run_options *opt)
 	json_object_set_new(o, "commit",
 			    sm_commit(opt->root, commit, sizeof(commit)) ? json_string(commit)
 									 : json_null());
-	json_object_set_new(o, "plan",
-			    json_pack("{s:o,s:o}", "scenarios", scenarios(run->plan), "order",
-				      order(run)));
+	json_object_set_new(o, "plan", plan(run));
 	json_object_set_new(o, "environment", env);
 	json_object_set_new(o, "fingerprint", json_string(id));
 	json_object_set_new(o, "calibration", calibration(run));

@@ -36,6 +36,10 @@ static const struct option {
 	const char *value; /* what it looks like */
 } options[] = {
 	{ "--attach", RUN, TEXTS, ATN(attach, nattach), "NAME=FILE.json" },
+	{ "--baseline", RUN, TEXT, AT(baseline), "BINARY" },
+	{ "--baseline-env", RUN, TEXTS, ATN(base_env, nbase_env), "NAME=VALUE" },
+	{ "--baseline-host", RUN, TEXTS, ATN(base_host, nbase_host), "NAME=COMMAND" },
+	{ "--baseline-set", RUN, TEXTS, ATN(base_set, nbase_set), "KEY=VALUE" },
 	{ "--check", TRY, TEXT, AT(check), "EXPR" },
 	{ "--features", CONFORM, FLAG, AT(features), NULL },
 	{ "--group", CONFORM, TEXTS, ATN(group, ngroup), "NAME" },
@@ -223,6 +227,12 @@ static int check(const struct sm_options *o, struct sm_error *error)
 		if (!equals || equals == o->attach[i] || !equals[1])
 			return bad(error, "--attach", o->attach[i],
 				   " is not valid; expected NAME=FILE.json");
+	}
+	for (int i = 0; i < o->nbase_env; i++) {
+		if (o->base_env[i][0] == '=' || !strchr(o->base_env[i], '=') ||
+		    !strncmp(o->base_env[i], "SM_", 3))
+			return bad(error, "--baseline-env", o->base_env[i],
+				   " is not valid; expected NAME=VALUE, but no NAME in SM_");
 	}
 	return 0;
 }

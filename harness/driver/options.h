@@ -34,6 +34,11 @@ struct sm_options {
 	const char *host[SM_OPTION_LIST_MAX + 1];
 	const char *group[SM_OPTION_LIST_MAX + 1];
 	int nargs, nset, nattach, nhost, ngroup;
+	const char *baseline; /* run: the base side's program; what it alone has, as above */
+	const char *base_set[SM_OPTION_LIST_MAX + 1];
+	const char *base_env[SM_OPTION_LIST_MAX + 1];
+	const char *base_host[SM_OPTION_LIST_MAX + 1];
+	int nbase_set, nbase_env, nbase_host;
 };
 
 /* 0, or -EINVAL with one line and a hint. Strings are argv's own. */

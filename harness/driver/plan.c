@@ -183,6 +183,11 @@ static int fill(struct sm_planner *p)
 		err = check_hosts(p);
 	if (!err)
 		err = sm_floors_add(p);
+	p->plan->nall = p->plan->ncases;
+	for (int i = 0; i < p->plan->ncases; i++) {
+		p->plan->cases[i].ordinal = i;
+		p->plan->cases[i].env = p->opt->env;
+	}
 	if (!err)
 		err = sm_names_make(p);
 	if (!err)
@@ -209,7 +214,10 @@ static int prepare(struct sm_planner *p)
 	plan->scenarios =
 		sm_arena_alloc(plan->arena, (size_t)plan->nscenarios, sizeof(*plan->scenarios));
 	p->root = sm_arena_copy(plan->arena, realpath(opt->root, real) ? real : opt->root);
-	if (!plan->scenarios || !p->root)
+	p->payloads = opt->payloads && realpath(opt->payloads, real)
+			      ? sm_arena_copy(plan->arena, real)
+			      : p->root;
+	if (!plan->scenarios || !p->root || !p->payloads)
 		return -ENOMEM;
 	p->build = opt->build && realpath(opt->build, real)
 			   ? sm_arena_copy(plan->arena, real)
@@ -245,6 +253,8 @@ int sm_plan_make(struct sm_plan **out, const struct sm_plan_options *opt, struct
 
 void sm_plan_free(struct sm_plan *plan)
 {
-	if (plan)
-		sm_arena_free(plan->arena);
+	if (!plan)
+		return;
+	sm_plan_free(plan->base);
+	sm_arena_free(plan->arena);
 }

@@ -32,6 +32,9 @@ enum sm_attacker {
 
 enum sm_heap_pages { SM_PAGES_4K, SM_PAGES_THP };
 
+/* Of a run with --baseline: every case is measured on both sides, by turns. */
+enum sm_side { SM_SIDE_NONE, SM_SIDE_BASE, SM_SIDE_NEW };
+
 #define SM_LIST_MAX   24 /* values of one swept key */
 #define SM_PARAMS_MAX 8
 
@@ -96,7 +99,11 @@ struct sm_case {
 	int64_t heap_mb, heap_vmas, heap_maps, heap_tables, heap_fds, heap_write_percent;
 	enum sm_heap_pages heap_pages;
 
+	enum sm_side side;
+	int partner; /* index of the same case on the other side */
+
 	/* For the planner alone. */
+	int ordinal; /* its place before --only chose */
 	bool want_floor, is_floor;
 	int64_t budget_ms, own_seed;
 	int iscenario;
@@ -115,17 +122,27 @@ struct sm_visit {
 	int block, icase;
 };
 
+/* What the base side is, for the record. */
+struct sm_baseline {
+	const char *command, *version;
+	const char *const *set, *const *env; /* what the base side alone has; NULL-terminated */
+	const char *const *hosts;            /* likewise */
+};
+
 struct sm_plan {
 	struct sm_scenario *scenarios;
 	int nscenarios;
 	struct sm_case *cases;
 	int ncases;
+	int nall;                /* how many there were before --only chose */
 	struct sm_visit *visits; /* every block visits every case in seeded random order */
 	int nvisits;
 	int64_t budget_ms; /* 0: none; see sm_plan_enough() */
 	uint64_t seed;
 	bool quick;
-	struct sm_arena *arena; /* owns every string and array above */
+	struct sm_arena *arena;             /* owns every string and array above */
+	const struct sm_baseline *baseline; /* NULL: an ordinary run */
+	struct sm_plan *base;               /* owns what the cases of the base side are made of */
 };
 
 /* A message for the user: "scenarios/x.ini:12: unknown key 'bloks'; did you mean 'blocks'?" */
@@ -140,12 +157,14 @@ struct sm_plan_options {
 	const char *const *set;   /* "key=value", each overrides every section; or NULL */
 	const char *only;         /* extended regex on case names, or NULL */
 	const char *root;         /* directory that holds scenarios/, harness/, .venv/ */
+	const char *payloads;     /* directory that holds harness/payloads/; NULL: root */
 	const char *build;        /* directory that holds sm-host and payloads/; NULL: root/build */
 	uint64_t seed;            /* 0: the scenario's, else a fresh one */
 	bool quick;
 	int ncpus;                        /* what `cpus = all` means */
 	const struct sm_foreign *foreign; /* of --host; must outlive the plan */
 	int nforeign;
+	char **env; /* of hosts, servers and children, beside the run's; NULL: none; outlives it */
 };
 
 /*
@@ -154,6 +173,16 @@ struct sm_plan_options {
  */
 int sm_plan_make(struct sm_plan **out, const struct sm_plan_options *opt, struct sm_error *error);
 void sm_plan_free(struct sm_plan *plan);
+
+/*
+ * The same with a base side: base has its options (names, only, seed and quick are those of opt)
+ * and baseline, which must outlive the plan. Every case has a partner whose name ends in "@base";
+ * they are visited one after the other in every block, in the order ABBA. -EINVAL as well where the
+ * two sides have not the same cases.
+ */
+int sm_plan_make_pair(struct sm_plan **out, const struct sm_plan_options *opt,
+		      const struct sm_plan_options *base, const struct sm_baseline *baseline,
+		      struct sm_error *error);
 
 /*
  * Asked before visits[visit]: has the budget been used up? Always whole blocks, at least

@@ -10,8 +10,9 @@
 struct sm_planner {
 	struct sm_plan *plan;
 	const struct sm_plan_options *opt;
-	const char *build; /* absolute; of the programs */
-	const char *root;  /* absolute */
+	const char *build;    /* absolute; of the programs */
+	const char *root;     /* absolute */
+	const char *payloads; /* absolute: what harness/payloads/ is below */
 	struct sm_error *error;
 	struct sm_known known;
 	int capacity;                 /* of plan->cases */

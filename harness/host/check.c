@@ -80,7 +80,7 @@ static void join_names(char *text, size_t size, const char *const *names)
 
 int sm_host_hello(struct sm_host_state *st, const void *data, uint32_t bytes)
 {
-	struct sm_msg_traits msg = { .traits = st->ops.traits };
+	struct sm_msg_traits msg = { .traits = st->ops.traits, .protocol = SM_PROTOCOL };
 
 	(void)data;
 	(void)bytes;

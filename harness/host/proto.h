@@ -3,8 +3,9 @@
  * proto.h - what driver and host say to each other, in frames (wire/frame.h) over a socket pair.
  *
  * The driver asks, the host answers: each command ends with exactly one SM_MSG_DONE or
- * SM_MSG_FAULT; other messages may come before it. Both ends are the same build on the same
- * machine, so structs travel as they are. Strings travel as sm_pack'd vectors (wire/pack.h).
+ * SM_MSG_FAULT; other messages may come before it. Both ends are on the same machine and have the
+ * same SM_PROTOCOL, so structs travel as they are. Strings travel as sm_pack'd vectors
+ * (wire/pack.h).
  */
 #ifndef SM_HOST_PROTO_H
 #define SM_HOST_PROTO_H
@@ -12,6 +13,12 @@
 #include <stdint.h>
 
 #include "../spawnmark.h"
+
+/*
+ * What both ends must agree on: raised by every change of what is below. A host that tells none
+ * (SM_MSG_TRAITS without the field) is older than the number.
+ */
+#define SM_PROTOCOL 1
 
 /* The most samples one SM_MSG_SAMPLES carries, and the most children in flight or on hold. */
 #define SM_SAMPLES_MAX   256
@@ -119,6 +126,8 @@ struct sm_msg_traits {
 	char name[32], summary[160];
 	char options[128]; /* their names with blanks between them */
 	uint64_t traits;   /* enum sm_trait */
+	uint32_t protocol; /* SM_PROTOCOL */
+	uint32_t zero;
 };
 
 enum sm_sample_flag {
@@ -197,5 +206,15 @@ struct sm_msg_value {
 	double p50, lo, hi; /* median of n and its 95 % order-statistic interval */
 	uint32_t n;
 };
+
+#ifndef __cplusplus
+_Static_assert(sizeof(struct sm_cmd_open) == 28 && sizeof(struct sm_cmd_latency) == 12 &&
+		       sizeof(struct sm_cmd_load) == 24 && sizeof(struct sm_cmd_arrive) == 48 &&
+		       sizeof(struct sm_cmd_hold) == 8 && sizeof(struct sm_cmd_isolate) == 16 &&
+		       sizeof(struct sm_sample) == 128 && sizeof(struct sm_msg_done) == 72 &&
+		       sizeof(struct sm_msg_finding) == 252 && sizeof(struct sm_msg_value) == 64 &&
+		       sizeof(struct sm_msg_note) == 260 && sizeof(struct sm_msg_layout) == 48,
+	       "the protocol has changed: raise SM_PROTOCOL, then put the new sizes here");
+#endif
 
 #endif

@@ -221,7 +221,9 @@ static void answer(const char *mode, const char *file)
 
 static void hello(uint64_t traits)
 {
-	struct sm_msg_traits t = { .name = "fake", .summary = "a fake", .traits = traits };
+	struct sm_msg_traits t = {
+		.name = "fake", .summary = "a fake", .traits = traits, .protocol = SM_PROTOCOL
+	};
 
 	say(SM_MSG_TRAITS, &t, sizeof(t));
 	done();
