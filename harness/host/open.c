@@ -72,11 +72,16 @@ static const char **vector(struct sm_pack *p)
 	return fit ? fit : vec;
 }
 
-/* The driver may have an order of its own for the children that are measured. */
+/*
+ * The driver may have an order of its own for the children that are measured; any other job in its
+ * environment is nobody's.
+ */
 static const char *child_job(const char *const *envp)
 {
+	static const char order[] = JOB "child/";
+
 	for (size_t i = 0; envp[i]; i++)
-		if (!strncmp(envp[i], JOB, sizeof(JOB) - 1))
+		if (!strncmp(envp[i], order, sizeof(order) - 1))
 			return envp[i];
 	return JOB "child";
 }

@@ -79,3 +79,20 @@ struct sm_plan *pu_make(const char *text, const char *const *set, const struct s
 	sm_plan_make(&plan, &opt, error);
 	return plan;
 }
+
+struct sm_plan *pu_make_pair(const char *text, const char *only, const char *const *set,
+			     const char *const *base_set, struct sm_error *error)
+{
+	static const char *const x_only[] = { "x", NULL };
+	static const struct sm_baseline record = { .command = "/base", .version = "0" };
+	struct sm_plan_options opt = {
+		.names = x_only, .set = set, .only = only, .root = root, .ncpus = 2, .seed = 1
+	};
+	struct sm_plan_options base = opt;
+	struct sm_plan *plan;
+
+	base.set = base_set;
+	write_file("scenarios/x.ini", text);
+	sm_plan_make_pair(&plan, &opt, &base, &record, error);
+	return plan;
+}

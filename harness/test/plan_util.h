@@ -19,4 +19,8 @@ const char *pu_root(void);
 struct sm_plan *pu_make(const char *text, const char *const *set, const struct sm_foreign *hosts,
 			int n, struct sm_error *error);
 
+/* The same with a base side of its own settings; only: NULL, or of --only. */
+struct sm_plan *pu_make_pair(const char *text, const char *only, const char *const *set,
+			     const char *const *base_set, struct sm_error *error);
+
 #endif
