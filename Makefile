@@ -41,7 +41,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: install all tests setup bench bench-quick capacity compare conformance test report lint clean help soak
+.PHONY: install all tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(B)/micro ## build everything
@@ -148,6 +148,9 @@ soak: all ## 100 000 spawns of each strategy, a million of zygote3 and pool: not
 
 capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (five minutes)
 	$(Q)$(B)/spawnmark run capacity
+
+selfcheck: all ## how often verdicts are wrong here: itself, planted slow-downs, load (35 minutes; MINUTES=)
+	$(Q)$(VENV)/bin/python scripts/selfcheck.py $(if $(MINUTES),--minutes $(MINUTES))
 
 report: ## draw the newest results again (RESULTS= chooses a folder)
 	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)
