@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from runfile import Run, RunError, load
+from runfile import Run, RunError, load, new_side
 from summary import markdown, summary
 from template import write
 
@@ -52,8 +52,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--no-plots", action="store_true", help="tables and text alone")
     options = parser.parse_args(argv)
     try:
-        run = load(options.folder)
+        whole = load(options.folder)
+        run = new_side(whole)
         print(summary(run), end="")
+        if len(run.cases) < len(whole.cases):
+            print(f"\nof a run of pairs the new side alone; both: scripts/compare.py {run.folder}")
         if not options.summary_only:
             report(run, not options.no_plots)
             print(f"\n{run.folder / 'report.html'}")

@@ -175,6 +175,12 @@ class Run:
         return f"{self.folder.name}/run.json"
 
 
+def new_side(run: Run) -> Run:
+    """Of a run of pairs what an ordinary run has: the two sides are no strategies of their own."""
+    cases = [c for c in run.raw["cases"] if c.get("side") != "base"]
+    return Run({**run.raw, "cases": cases}, run.folder)
+
+
 def strategy_rank(name: str) -> tuple[int, str]:
     """Sort key: the known order first, the rest by name."""
     known = name in STRATEGY_ORDER

@@ -20,6 +20,8 @@ FALSE_AT_MOST, FALSE_BOUND = 0.05, 0.09
 FOUND_AT_LEAST, COVERED_AT_LEAST = 0.95, 0.90
 #: So many comparisons before a claim is judged, unless it has failed for certain.
 NEEDED_AA, NEEDED_PLANTED, NEEDED_LOAD = 200, 60, 60
+#: Fewer comparisons tell no floor that others should rely on.
+NEEDED_FLOOR = 100
 #: The claim about what is found is of this size.
 CLAIMED = 0.05
 
@@ -199,7 +201,8 @@ def trial_json(t: Trial) -> dict[str, Any]:
 
 def figures(e: Evidence) -> dict[str, Any]:
     """The judged part of selfcheck.json."""
-    return {"floor": floor(e.aa), "aa": itself(e.aa), "python": itself(e.python),
+    known = len(_of(e.aa)) >= NEEDED_FLOOR
+    return {"floor": floor(e.aa) if known else {}, "aa": itself(e.aa), "python": itself(e.python),
             "between": itself(e.between), "injected": planted(e.planted), "load": load(e),
             "claims": [asdict(c) for c in claims(e)],
             "comparisons": {"aa": [trial_json(t) for t in _of(e.aa)],

@@ -25,7 +25,7 @@ def sentence(told: Mapping[str, Any]) -> str:
     """What it comes to."""
     kept = [c for c in told["claims"] if c["verdict"] == "met"]
     asked = [c for c in told["claims"] if c["verdict"] != "recorded"]
-    floor = told["floor"].get(told["plan"]["metric"])
+    floor = told["aa"]["floor"].get(told["plan"]["metric"])
     cut = "cut short: " if told["cut_short"] else ""
     return (f"{cut}{len(kept)} of {len(asked)} claims met on {told['host']} (Linux "
             f"{told['kernel']}, {told['cpus']} CPUs): compared with itself in pairs of "
@@ -54,7 +54,7 @@ def table(told: Mapping[str, Any]) -> list[str]:
 
 def floors(told: Mapping[str, Any]) -> list[str]:
     """What 95 of 100 ratios of the machine with itself stay within."""
-    parts = [f"{m} {_percent(v)}" for m, v in told["floor"].items()]
+    parts = [f"{m} {_percent(v)}" for m, v in told["aa"]["floor"].items()]
     others = [f"{m} {_percent(v)}" for m, v in told["between"]["floor"].items()]
     lines = ["floor, in pairs:     " + ", ".join(parts)]
     return [*lines, "floor, in two runs:  " + ", ".join(others)] if others else lines
@@ -87,7 +87,7 @@ def screen(told: Mapping[str, Any]) -> str:
 def markdown(told: Mapping[str, Any]) -> str:
     """summary.md."""
     rows = [f"| {c['text']} | {c['seen']} | {c['verdict']} |" for c in told["claims"]]
-    false = [f"| {m} | {_share(of)} | {_percent(told['floor'].get(m))} | "
+    false = [f"| {m} | {_share(of)} | {_percent(told['aa']['floor'].get(m))} | "
              f"{_share(told['between']['false'][m])} | "
              f"{_percent(told['between']['floor'].get(m))} |"
              for m, of in told["aa"]["false"].items()]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import SCRIPTS
 
+import report
 import runfile
 
 ROOT = SCRIPTS.parent
@@ -196,3 +197,21 @@ def test_other_protocol(tmp_path: Path, other: Path) -> None:
 def test_unequal_sides(tmp_path: Path) -> None:
     ran = spawnmark(tmp_path, "--baseline-set", "blocks=3")
     assert ran.returncode == 2 and "has 4 blocks, and 3 on the base side" in ran.stderr
+
+
+def test_report_is_of_the_new_side(golden: dict[str, Any], tmp_path: Path,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """The base side is no strategy more: it says what an ordinary run would."""
+    def told(raw: dict[str, Any]) -> str:
+        (tmp_path / "run.json").write_text(json.dumps(raw), encoding="utf-8")
+        assert report.main([str(tmp_path), "--summary-only"]) == 0
+        return capsys.readouterr().out
+
+    alone = told(golden)
+    for case in golden["cases"]:
+        case["side"] = "new"
+    golden["cases"] += [{**c, "name": c["name"] + "@base", "side": "base"} for c in golden["cases"]]
+    golden["context"]["spawnmark"]["plan"]["baseline"] = {"command": "x", "version": "0"}
+    both = told(golden)
+    assert both.startswith(alone)
+    assert "of a run of pairs the new side alone" in both[len(alone):]

@@ -123,6 +123,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(selfcheck, "MAIN_RUNS", (15, 15))
     monkeypatch.setattr(judge, "NEEDED_AA", 60)
     monkeypatch.setattr(judge, "NEEDED_PLANTED", 30)
+    monkeypatch.setattr(judge, "NEEDED_FLOOR", 60)
     monkeypatch.setattr(selfcheck, "PYTHON_RUNS", (2, 2))
     monkeypatch.setattr(selfcheck, "LOAD_RUNS", (15, 15))
     return tmp_path / "out"
@@ -141,6 +142,7 @@ def test_a_good_machine(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert raw["plan"]["runs"] == {"itself and planted": 15, "python": 2, "under load": 15}
     assert raw["aa"]["false"]["ready"]["n"] == 60 and len(raw["comparisons"]["injected"]) == 90
     assert 0 < raw["floor"]["ready"] < 0.02 < raw["between"]["floor"]["ready"]
+    assert raw["floor"] == raw["aa"]["floor"]
     truth = {t["size"]: t["truth"] for t in raw["comparisons"]["injected"]}
     assert all(t == pytest.approx(1 + size, abs=0.02) for size, t in truth.items())
     assert "4 of 4 claims met on good" in screen and max(map(len, screen.splitlines()[:-1])) <= 100
@@ -177,6 +179,7 @@ def test_quick_is_too_few_and_without_load(fake: Path, monkeypatch: pytest.Monke
     raw = told(fake)
     assert [c["verdict"] for c in raw["claims"]] == [TOO_FEW, TOO_FEW, TOO_FEW, RECORDED]
     assert raw["load"] == {"skipped": "stress-ng is missing: make setup"}
+    assert raw["floor"] == {} != raw["aa"]["floor"]  # nobody's margin should be of so few
 
 
 @pytest.mark.parametrize(("status", "said"), [
