@@ -108,10 +108,12 @@ def test_base_side_is_of_the_other_build(tmp_path: Path, other: Path, strategy: 
     assert ran.returncode == (1 if bad else 0)
 
 
-def test_environment(tmp_path: Path) -> None:
-    """A variable of the base side reaches its children, and wins over the caller's own."""
+def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the base side reaches its children, in place of the caller's own."""
+    monkeypatch.setenv("LANG", "C")
     script = tmp_path / "payload.py"
-    script.write_text("#!/bin/sh\n[ \"$SM_JOB\" != child ] || [ \"$LANG\" = xx ] || exit 7\n"
+    script.write_text("#!/bin/sh\n[ \"$SM_JOB\" != child ] || "
+                      "[ \"$(env | grep -c ^LANG=)$LANG\" = 1xx ] || exit 7\n"
                       f"exec {BUILD / 'payloads' / 'none'} \"$@\"\n", encoding="utf-8")
     script.chmod(0o755)
     ran = spawnmark(tmp_path, "--baseline-env", "LANG=xx", strategy="popen", payload=str(script))
