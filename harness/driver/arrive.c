@@ -206,6 +206,7 @@ static int try_rate(struct sm_stay *stay, struct sm_hostproc *host, struct sm_se
 		return err;
 	}
 	r->npoints++;
+	sm_noise_merge(&r->blocks[r->nblocks - 1].noise, &p->got.noise);
 	p->verdict = judge(c, &p->got);
 	sm_search_add(s, rate, p->verdict);
 	return 0;

@@ -82,6 +82,12 @@ void sm_result_free(struct sm_result *r)
 		free(r->loads[i].samples);
 	for (int i = 0; i < r->npoints; i++)
 		free(r->points[i].got.samples);
+	for (int i = 0; i < r->nsuperseded; i++)
+		free(r->superseded[i].samples);
+	for (int i = 0; i < r->nsuperseded_loads; i++)
+		free(r->superseded_loads[i].samples);
+	free(r->superseded);
+	free(r->superseded_loads);
 	free(r->points);
 	free(r->blocks);
 	free(r->loads);

@@ -18,6 +18,8 @@ enum sm_exit_code {
 	SM_EXIT_INCONCLUSIVE = 4, /* interrupted: finished blocks were kept */
 };
 
+struct sm_noise;
+
 struct sm_run_options {
 	const char *root;               /* directory that holds scripts/ and .venv/ */
 	const char *results;            /* directory that holds results/; NULL: root */
@@ -27,6 +29,8 @@ struct sm_run_options {
 	const char *const *attach;      /* "NAME=FILE.json", NULL-terminated; or NULL */
 	const char *const *report_args; /* more arguments for the report script; or NULL */
 	bool report;                    /* draw the report when the run is written */
+	/* NULL, or (in tests) what a visit's noise is changed to before it is judged. */
+	void (*meter)(int order, struct sm_noise *n);
 };
 
 /*

@@ -29,6 +29,7 @@ struct sm_rig {
 	int old_subreaper;
 	pid_t *strangers; /* children from before the rig, as of a shell that exec'ed us */
 	int nstrangers;
+	void (*meter)(int order, struct sm_noise *n); /* NULL, or what is to be taken for noise */
 };
 
 struct sm_hostproc {

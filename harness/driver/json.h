@@ -55,6 +55,14 @@ int sm_json_counted(const struct sm_block *b);
 json_t *sm_json_open(const struct sm_case *c, const struct sm_result *r);
 json_t *sm_json_capacity(const struct sm_case *c, const struct sm_result *r);
 json_t *sm_json_throughput(const struct sm_case *c, const struct sm_result *r);
+/* Fills in what a block says of noise; of one that is not used, what it found as well. */
+void sm_json_block_noise(json_t *o, const struct sm_block *b);
+void sm_json_superseded(json_t *o, const struct sm_result *r, const struct sm_block *b);
+/* cases[].bounds, and context.spawnmark.noise. */
+json_t *sm_json_bounds(const struct sm_case *c);
+json_t *sm_json_noise(const struct sm_run *run);
+/* "2 of 180 blocks re-run: steal; 1 noisy block used"; false, and "": there was none. */
+bool sm_noise_summary(const struct sm_run *run, char *text, size_t size);
 json_t *sm_json_case(const struct sm_run *run, int icase);
 /* Appends the google-benchmark rows of a case; *family counts on. */
 void sm_json_benchmarks(json_t *rows, const struct sm_run *run, int icase, int *family);

@@ -130,6 +130,7 @@ static json_t *cpu(const struct sm_case *c, const struct sm_result *r)
 static json_t *block(const struct sm_result *r, const struct sm_block *b)
 {
 	int64_t n = sm_json_counted(b), failed = b->failed;
+	json_t *o;
 
 	for (int i = 0; i < r->nloads; i++) {
 		if (r->loads[i].block == b->index) {
@@ -143,13 +144,14 @@ static json_t *block(const struct sm_result *r, const struct sm_block *b)
 			failed += r->points[i].got.failed;
 		}
 	}
-	return json_pack("{s:i,s:i,s:I,s:o,s:I,s:I,s:i,s:o,s:o,s:o,s:o}", "index", b->index,
-			 "order", b->order, "at_ns", (json_int_t)b->at_ns, "instance",
-			 b->instance > 0 ? json_integer(b->instance) : json_null(), "n",
-			 (json_int_t)n, "failed", (json_int_t)failed, "warmup", warmups(b),
-			 "steal_ns", sm_json_count(b->steal_ns), "nivcsw", sm_json_count(b->nivcsw),
-			 "majflt", sm_json_count(b->majflt), "cpu_ns",
-			 sm_json_count(b->cpu.total_ns));
+	o = json_pack("{s:i,s:i,s:I,s:o,s:I,s:I,s:i,s:o,s:o,s:o,s:o}", "index", b->index, "order",
+		      b->order, "at_ns", (json_int_t)b->at_ns, "instance",
+		      b->instance > 0 ? json_integer(b->instance) : json_null(), "n", (json_int_t)n,
+		      "failed", (json_int_t)failed, "warmup", warmups(b), "steal_ns",
+		      sm_json_count(b->steal_ns), "nivcsw", sm_json_count(b->nivcsw), "majflt",
+		      sm_json_count(b->majflt), "cpu_ns", sm_json_count(b->cpu.total_ns));
+	sm_json_block_noise(o, b);
+	return o;
 }
 
 static json_t *blocks(const struct sm_result *r)
@@ -158,6 +160,19 @@ static json_t *blocks(const struct sm_result *r)
 
 	for (int i = 0; i < r->nblocks; i++)
 		json_array_append_new(list, block(r, &r->blocks[i]));
+	return list;
+}
+
+static json_t *superseded(const struct sm_result *r)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < r->nsuperseded; i++) {
+		json_t *o = block(r, &r->superseded[i]);
+
+		sm_json_superseded(o, r, &r->superseded[i]);
+		json_array_append_new(list, o);
+	}
 	return list;
 }
 
@@ -350,6 +365,8 @@ json_t *sm_json_case(const struct sm_run *run, int icase)
 	json_object_set_new(o, "timeline", sm_json_timeline(r));
 	json_object_set_new(o, "cpu", cpu(c, r));
 	json_object_set_new(o, "blocks", blocks(r));
+	json_object_set_new(o, "superseded", superseded(r));
+	json_object_set_new(o, "bounds", sm_json_bounds(c));
 	json_object_set_new(o, "noise", noise(r));
 	json_object_set_new(o, "faults", faults(r));
 	json_object_set_new(o, "throughput", sm_json_throughput(c, r));

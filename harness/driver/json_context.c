@@ -124,6 +124,7 @@ static json_t *ours(const struct sm_run *run, const struct sm_run_options *opt)
 	json_object_set_new(o, "environment", env);
 	json_object_set_new(o, "fingerprint", json_string(id));
 	json_object_set_new(o, "calibration", calibration(run));
+	json_object_set_new(o, "noise", sm_json_noise(run));
 	return o;
 }
 

@@ -18,6 +18,7 @@ enum sm_key_type {
 	SM_KEY_TIME,     /* 500ms, 2s; kept in ms */
 	SM_KEY_NS,       /* 300ns, 5us, 1ms, or 0; kept in ns */
 	SM_KEY_BOOL,     /* yes, no */
+	SM_KEY_PERCENT,  /* 10%, or `off` (0) */
 	SM_KEY_CHOICE,   /* one of row->words, kept as its index */
 	SM_KEY_NAME,     /* one of row->words, kept as the word */
 	SM_KEY_STRATEGY, /* kept as its struct sm_ops */
@@ -42,7 +43,7 @@ struct sm_key {
 	unsigned int kinds;       /* bit 1 << enum sm_kind: where the key means something */
 	const char *payload;      /* the only payload it means something for; NULL: any */
 	const char *fallback;     /* the default, as it would be written; NULL: empty */
-	int64_t min, max;         /* SM_KEY_INT, SM_KEY_TIME (ms), SM_KEY_NS */
+	int64_t min, max;         /* SM_KEY_INT, SM_KEY_TIME (ms), SM_KEY_NS, SM_KEY_PERCENT */
 	const char *const *words; /* SM_KEY_CHOICE, SM_KEY_NAME: NULL-terminated */
 	size_t offset, size;      /* the field of struct sm_case */
 	const char *option;       /* SM_KEY_OPTION: what strategies call it (sm_ops.options) */

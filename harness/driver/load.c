@@ -79,6 +79,31 @@ static void finish_load(struct sm_load *l, const struct sm_msg_done *done, int n
 	l->wall_ns = ended - began;
 }
 
+/* The CPUs of its hosts. */
+static void load_cpus(const struct sm_stay *stay, const struct sm_load *l, struct sm_cpuset *set)
+{
+	CPU_ZERO(&set->bits);
+	for (int i = 0; i < l->cpus; i++) {
+		struct sm_cpuset one;
+
+		sm_cpus_nth(&stay->rig->cpus, i, &one);
+		CPU_OR(&set->bits, &set->bits, &one.bits);
+	}
+}
+
+/* What disturbed one point is a part of what disturbed the block. */
+static void meter(struct sm_stay *stay, const struct sm_load *l, const struct sm_noise_at *before)
+{
+	struct sm_block *b = &stay->r->blocks[stay->r->nblocks - 1];
+	struct sm_noise_at after;
+	struct sm_cpuset set;
+
+	load_cpus(stay, l, &set);
+	sm_noise_take("", &set, &after);
+	sm_noise_add(&b->noise, before, &after, l->cpu.total_ns);
+	b->steal_ns = b->noise.steal_ns;
+}
+
 static int measure(struct sm_stay *stay, struct sm_hostproc *hosts, struct sm_load *l, double idle,
 		   struct sm_msg_done *done)
 {
@@ -89,9 +114,13 @@ static int measure(struct sm_stay *stay, struct sm_hostproc *hosts, struct sm_lo
 	struct gathered g = { .stay = stay, .load = l };
 	struct sm_machine_time drained;
 	struct sm_tally before, after;
+	struct sm_noise_at quiet;
+	struct sm_cpuset set;
 	int64_t from = sm_now_ns();
 	int err = 0;
 
+	load_cpus(stay, l, &set);
+	sm_noise_take("", &set, &quiet);
 	sm_tally_take(&before, hosts, l->cpus, NULL);
 	cmd.start_at_ns = from + LEAD_NS;
 	for (int i = 0; i < l->cpus && !err; i++)
@@ -105,6 +134,7 @@ static int measure(struct sm_stay *stay, struct sm_hostproc *hosts, struct sm_lo
 	sm_tally_take(&after, hosts, l->cpus, NULL);
 	sm_tally_between(&before, &after, done, l->cpus, l->samples, l->nsamples,
 			 stay->r->accounting, &l->cpu, &l->rusage_ns);
+	meter(stay, l, &quiet);
 	finish_load(l, done, l->cpus);
 	rest(DRAIN_MS);
 	sm_machine_time(NULL, &drained);

@@ -108,6 +108,14 @@ int sm_order_make(struct sm_plan *plan)
 	return 0;
 }
 
+bool sm_plan_begins_block(const struct sm_plan *plan, int visit)
+{
+	const struct sm_visit *v = &plan->visits[visit];
+
+	return visit == 0 || v->block != v[-1].block ||
+	       plan->cases[v->icase].iscenario != plan->cases[v[-1].icase].iscenario;
+}
+
 bool sm_plan_enough(const struct sm_plan *plan, int visit, int64_t elapsed_ns)
 {
 	int64_t budget = plan->budget_ms * 1000000;

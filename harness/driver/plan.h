@@ -91,8 +91,11 @@ struct sm_case {
 	int siblings;
 	const char *options; /* "name=value …", of the strategy; NULL: its defaults */
 	char **env; /* "NAME=VALUE" of host, server and children beside the run's, or NULL */
-	int audit;  /* latency: samples between two audits of parent and server; 0: none */
-	int floor;  /* index of its floor case, -1: none */
+	/* Bounds of a block's noise in percent, 0: none; how often a case, what part of a run may
+	 * be visited again because of it. */
+	int noise_steal, noise_others, noise_psi, noise_clock, reruns, rerun_share;
+	int audit; /* latency: samples between two audits of parent and server; 0: none */
+	int floor; /* index of its floor case, -1: none */
 
 	/* What argv was made from, as the scenario gives it. */
 	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;
@@ -173,6 +176,9 @@ struct sm_plan_options {
  */
 int sm_plan_make(struct sm_plan **out, const struct sm_plan_options *opt, struct sm_error *error);
 void sm_plan_free(struct sm_plan *plan);
+
+/* Does another block begin with it? Every scenario numbers its own from 0. */
+bool sm_plan_begins_block(const struct sm_plan *plan, int visit);
 
 /*
  * The same with a base side: base has its options (names, only, seed and quick are those of opt)

@@ -53,15 +53,6 @@ int sm_attached_read(json_t **attached, const char *const *attach, struct sm_err
 	return 0;
 }
 
-/* Does another block begin with visit i? Every scenario numbers its own from 0. */
-static bool begins_block(const struct sm_plan *plan, int i)
-{
-	const struct sm_visit *v = &plan->visits[i];
-
-	return i == 0 || v->block != v[-1].block ||
-	       plan->cases[v->icase].iscenario != plan->cases[v[-1].icase].iscenario;
-}
-
 /* A block of the run is done when every visit of it is. */
 static json_t *incomplete(const struct sm_run *run)
 {
@@ -70,9 +61,9 @@ static json_t *incomplete(const struct sm_run *run)
 	if (!run->incomplete)
 		return json_null();
 	for (int i = 0; i < run->plan->nvisits; i++) {
-		planned += begins_block(run->plan, i);
+		planned += sm_plan_begins_block(run->plan, i);
 		if (run->visits_done > i &&
-		    (i + 1 == run->plan->nvisits || begins_block(run->plan, i + 1)))
+		    (i + 1 == run->plan->nvisits || sm_plan_begins_block(run->plan, i + 1)))
 			done++;
 	}
 	return json_pack("{s:s,s:i,s:i}", "reason", run->incomplete, "blocks_done", done,

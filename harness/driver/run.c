@@ -15,6 +15,7 @@
 #include "prepare.h"
 #include "progress.h"
 #include "report.h"
+#include "rerun.h"
 #include "results.h"
 #include "samples.h"
 #include "visit.h"
@@ -29,6 +30,7 @@ struct state {
 	struct sm_run run;
 	struct sm_folder folder;
 	struct sm_progress progress;
+	struct sm_reruns reruns;
 	json_t *attached;
 	int64_t saved_ns;
 };
@@ -78,6 +80,42 @@ static void tell(struct state *s, const struct sm_case *c, const struct sm_resul
 	sm_progress_say(&s->progress, text);
 }
 
+/* Notes the block that was measured last, from `at` on, if it is to be measured again. */
+static void note(struct state *s, int icase, int64_t at, int64_t began)
+{
+	const struct sm_result *r = &s->run.results[icase];
+	int64_t now = sm_now_ns();
+
+	sm_reruns_note(&s->reruns, icase, &r->blocks[r->nblocks - 1], now - at, now - began,
+		       s->run.visits_done);
+}
+
+/* When a block of the run is done: what was noisy in it, again. */
+static int again(struct state *s, int next, int64_t began)
+{
+	int icase, order, err = 0;
+
+	if (next < s->plan->nvisits && !sm_plan_begins_block(s->plan, next))
+		return 0;
+	while (!err && sm_reruns_next(&s->reruns, &icase, &order)) {
+		const struct sm_case *c = &s->plan->cases[icase];
+		struct sm_result *r = &s->run.results[icase];
+		int64_t at = sm_now_ns();
+		int known = r->nerrors;
+
+		if (sm_rig_interrupted(&s->rig))
+			return -EINTR;
+		err = sm_visit(&s->rig, c, r, r->blocks[r->nblocks - 1].index, order);
+		if (!err)
+			err = sm_rerun_supersede(r);
+		if (err)
+			break;
+		tell(s, c, r, known);
+		note(s, icase, at, began);
+	}
+	return err;
+}
+
 static int visits(struct state *s)
 {
 	int64_t began = sm_now_ns();
@@ -101,7 +139,10 @@ static int visits(struct state *s)
 		tell(s, &s->plan->cases[v->icase], r, known);
 		sm_progress_spent(&s->progress, i, sm_now_ns() - at);
 		s->run.visits_done = i + 1;
-		checkpoint(s, i + 1);
+		note(s, v->icase, at, began);
+		err = again(s, i + 1, began);
+		if (!err)
+			checkpoint(s, i + 1);
 	}
 	return err;
 }
@@ -126,6 +167,14 @@ static int measure(struct state *s)
 		sm_progress_say(&s->progress, text);
 	}
 	return visits(s);
+}
+
+static void tell_noise(struct state *s)
+{
+	char text[200];
+
+	if (sm_noise_summary(&s->run, text, sizeof(text)))
+		sm_progress_say(&s->progress, text);
 }
 
 static int write_results(struct state *s, int err, struct sm_error *error)
@@ -190,11 +239,16 @@ static int run_in(struct state *s, struct sm_error *error)
 			 strerror(-err));
 		return SM_EXIT_UNABLE;
 	}
-	err = sm_progress_open(&s->progress, s->plan);
+	s->rig.meter = s->opt->meter;
+	err = sm_reruns_open(&s->reruns, s->plan);
+	if (!err)
+		err = sm_progress_open(&s->progress, s->plan);
 	if (!err) {
 		err = measure(s);
+		tell_noise(s);
 		sm_progress_close(&s->progress);
 	}
+	sm_reruns_close(&s->reruns);
 	sm_rig_close(&s->rig);
 	code = write_results(s, err, error) ? SM_EXIT_USAGE : verdict(s, err, error);
 	/* Nothing runs now that must be killed: from here on a second signal ends the program. */

@@ -15,6 +15,17 @@ struct sm_cpu {
 	int64_t user_ns, system_ns, total_ns; /* -1: not known */
 };
 
+/* What disturbed a block while it was measured; see noise.h. -1: not known. */
+struct sm_noise {
+	int parts, cpus;         /* stretches that were metered (0: none), CPUs of the largest */
+	int64_t wall_ns, cpu_ns; /* their length; and times the CPUs */
+	int64_t steal_ns, others_ns, psi_some_ns;
+	double psi_avg10, load1; /* percent at the end; at the beginning */
+	int runnable;            /* tasks at the beginning, the driver too */
+	int64_t khz_min, khz_sum, khz_max, khz_top;
+	int khz_n;
+};
+
 /* One visit to a case, as it went. */
 struct sm_block {
 	int index, order;          /* block, and position of the visit within the run */
@@ -24,6 +35,11 @@ struct sm_block {
 	int nsamples, failed;      /* failed samples are among them, flagged */
 	struct sm_cpu cpu;         /* parent, server and children over the measured command */
 	int64_t steal_ns, nivcsw, majflt;
+	struct sm_noise noise;
+	unsigned int over; /* bounds that the noise exceeds: bits 1 << enum sm_bound */
+	char noisy[160];   /* which, by how much */
+	int rerun;         /* so often had the block been visited before */
+	int rerun_of;      /* and the order of the last time */
 	int64_t offered, missed,
 		wall_ns; /* open loop: arrivals, those not tried; to the last end */
 };
@@ -86,6 +102,10 @@ struct sm_image {
 struct sm_result {
 	struct sm_block *blocks;
 	int nblocks;
+	struct sm_block *superseded; /* noisy ones that were visited again: kept, and not used */
+	int nsuperseded;
+	struct sm_load *superseded_loads; /* theirs */
+	int nsuperseded_loads;
 	struct sm_load *loads;
 	int nloads;
 	struct sm_point *points;

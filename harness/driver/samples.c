@@ -53,6 +53,10 @@ static size_t count(const struct sm_run *run)
 			n += (size_t)r->blocks[k].nsamples;
 		for (int k = 0; k < r->nloads; k++)
 			n += (size_t)r->loads[k].nsamples;
+		for (int k = 0; k < r->nsuperseded; k++)
+			n += (size_t)r->superseded[k].nsamples;
+		for (int k = 0; k < r->nsuperseded_loads; k++)
+			n += (size_t)r->superseded_loads[k].nsamples;
 		for (int k = 0; k < r->npoints; k++)
 			n += (size_t)r->points[k].got.nsamples;
 	}
@@ -91,19 +95,39 @@ static void put(unsigned char *to, const void *from, size_t bytes)
 	}
 }
 
-static int rows(gzFile gz, const uint32_t own[OWN_FIELDS], const struct sm_sample *samples, int n)
+static int rows(gzFile gz, const uint32_t own[OWN_FIELDS], const struct sm_sample *samples, int n,
+		uint32_t flags)
 {
 	for (int i = 0; i < n; i++) {
 		unsigned char row[ROW_BYTES], *at = row;
+		struct sm_sample one = samples[i];
+
+		one.flags |= flags;
 
 		for (size_t k = 0; k < OWN_FIELDS; k++, at += 4)
 			put(at, &own[k], 4);
 		for (size_t k = 0; k < NFIELDS; at += fields[k++].bytes)
-			put(at, (const char *)&samples[i] + fields[k].at, fields[k].bytes);
+			put(at, (const char *)&one + fields[k].at, fields[k].bytes);
 		if (gzwrite(gz, row, sizeof(row)) != (int)sizeof(row))
 			return -EIO;
 	}
 	return 0;
+}
+
+static int block(gzFile gz, int icase, const struct sm_block *b, int point, uint32_t flags)
+{
+	uint32_t own[] = { (uint32_t)icase, (uint32_t)b->index, (uint32_t)point,
+			   (uint32_t)b->order };
+
+	return rows(gz, own, b->samples, b->nsamples, flags);
+}
+
+static int load(gzFile gz, int icase, const struct sm_load *l, uint32_t flags)
+{
+	uint32_t own[] = { (uint32_t)icase, (uint32_t)l->block, (uint32_t)l->point,
+			   (uint32_t)l->order };
+
+	return rows(gz, own, l->samples, l->nsamples, flags);
 }
 
 static int write_all(gzFile gz, const struct sm_run *run)
@@ -115,26 +139,16 @@ static int write_all(gzFile gz, const struct sm_run *run)
 	for (int i = 0; i < run->plan->ncases; i++) {
 		const struct sm_result *r = &run->results[i];
 
-		for (int k = 0; k < r->nblocks && !err; k++) {
-			const struct sm_block *b = &r->blocks[k];
-			uint32_t own[] = { (uint32_t)i, (uint32_t)b->index, 0, (uint32_t)b->order };
-
-			err = rows(gz, own, b->samples, b->nsamples);
-		}
-		for (int k = 0; k < r->nloads && !err; k++) {
-			const struct sm_load *l = &r->loads[k];
-			uint32_t own[] = { (uint32_t)i, (uint32_t)l->block, (uint32_t)l->point,
-					   (uint32_t)l->order };
-
-			err = rows(gz, own, l->samples, l->nsamples);
-		}
-		for (int k = 0; k < r->npoints && !err; k++) {
-			const struct sm_block *b = &r->points[k].got;
-			uint32_t own[] = { (uint32_t)i, (uint32_t)b->index,
-					   (uint32_t)r->points[k].point, (uint32_t)b->order };
-
-			err = rows(gz, own, b->samples, b->nsamples);
-		}
+		for (int k = 0; k < r->nblocks && !err; k++)
+			err = block(gz, i, &r->blocks[k], 0, 0);
+		for (int k = 0; k < r->nloads && !err; k++)
+			err = load(gz, i, &r->loads[k], 0);
+		for (int k = 0; k < r->npoints && !err; k++)
+			err = block(gz, i, &r->points[k].got, r->points[k].point, 0);
+		for (int k = 0; k < r->nsuperseded && !err; k++)
+			err = block(gz, i, &r->superseded[k], 0, SM_SAMPLE_SUPERSEDED);
+		for (int k = 0; k < r->nsuperseded_loads && !err; k++)
+			err = load(gz, i, &r->superseded_loads[k], SM_SAMPLE_SUPERSEDED);
 	}
 	return err;
 }

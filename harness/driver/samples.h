@@ -12,7 +12,8 @@
  * line, in that order: four of ours, then struct sm_sample as host/proto.h declares it. `case` is
  * an index of `cases`, `point` of the pairs cpus × in_flight of a throughput case, or the place of a
  * rate in the search of a capacity case (0 elsewhere), `order` the position of the visit within the run. Instants are CLOCK_MONOTONIC ns, 0 = not taken;
- * counts -1 = not known; flags are enum sm_sample_flag.
+ * counts -1 = not known; flags are enum sm_sample_flag: rows of noisy blocks that were measured
+ * again are there too, flagged 8, under the order of their own visit.
  */
 #ifndef SM_SAMPLES_H
 #define SM_SAMPLES_H

@@ -37,6 +37,10 @@ static const char *expected(const struct sm_key *key, char *text, size_t size)
 	case SM_KEY_NS:
 		snprintf(text, size, "0, or a time with its unit, as 300ns, 5us or 1ms");
 		break;
+	case SM_KEY_PERCENT:
+		snprintf(text, size, "off, or %lld%%..%lld%%", (long long)key->min,
+			 (long long)key->max);
+		break;
 	case SM_KEY_OPTION:
 		if (!key->words) {
 			snprintf(text, size, "default, or a whole number in %lld..%lld",
@@ -124,6 +128,22 @@ static bool parse_ns(const char *item, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
+/* "10%"; 0 is `off`. */
+static bool parse_percent(const char *item, int64_t min, int64_t max, int64_t *out)
+{
+	char number[8];
+	size_t n = strcspn(item, "%");
+
+	*out = 0;
+	if (strcmp(item, "off") == 0)
+		return true;
+	if (strcmp(item + n, "%") != 0 || n >= sizeof(number))
+		return false;
+	memcpy(number, item, n);
+	number[n] = '\0';
+	return parse_int(number, min, max, out);
+}
+
 static bool parse_word(const char *item, const char *const *words, int64_t *out)
 {
 	for (int i = 0; words[i]; i++) {
@@ -184,6 +204,8 @@ static bool parse_item(const struct sm_key *key, const char *item, const struct 
 		return parse_time(item, key->min, key->max, v);
 	case SM_KEY_NS:
 		return parse_ns(item, key->min, key->max, v);
+	case SM_KEY_PERCENT:
+		return parse_percent(item, key->min, key->max, v);
 	case SM_KEY_BOOL:
 		return parse_word(item, booleans, v);
 	case SM_KEY_STRATEGY:
@@ -326,64 +348,4 @@ int sm_value_add_strategy(struct sm_value *value, const struct sm_ops *ops)
 const struct sm_ops *sm_value_strategy(const struct sm_value *value, int i)
 {
 	return (const struct sm_ops *)(intptr_t)value->list.v[i];
-}
-
-static void store_number(int64_t v, size_t size, void *field)
-{
-	if (size == sizeof(int64_t))
-		*(int64_t *)field = v;
-	else if (size == sizeof(int32_t))
-		*(int32_t *)field = (int32_t)v;
-	else
-		*(bool *)field = v != 0;
-}
-
-void sm_value_store(const struct sm_key *key, const struct sm_value *value, int i,
-		    struct sm_case *c)
-{
-	void *field = (char *)c + key->offset;
-
-	if (key->flags & SM_KEY_LIST) {
-		*(struct sm_list *)field = value->list;
-		return;
-	}
-	switch (key->type) {
-	case SM_KEY_TEXT:
-	case SM_KEY_WORDS:
-	case SM_KEY_PAYLOAD:
-		*(const char **)field = value->text;
-		break;
-	case SM_KEY_NAME:
-		*(const char **)field = key->words[value->list.v[i]];
-		break;
-	case SM_KEY_STRATEGY:
-		*(const struct sm_ops **)field = sm_value_strategy(value, i);
-		break;
-	case SM_KEY_OPTION: /* sm_options_add() */
-		break;
-	default:
-		store_number(value->list.v[i], key->size, field);
-	}
-}
-
-void sm_value_print(const struct sm_key *key, const struct sm_value *value, int i, char *text,
-		    size_t size)
-{
-	int64_t v = value->list.v[i];
-
-	if (key->type == SM_KEY_CHOICE || key->type == SM_KEY_NAME ||
-	    (key->type == SM_KEY_OPTION && key->words))
-		snprintf(text, size, "%s", key->words[v]);
-	else if (key->type == SM_KEY_OPTION && !v)
-		snprintf(text, size, "default");
-	else if (key->type == SM_KEY_STRATEGY)
-		snprintf(text, size, "%s", sm_value_strategy(value, i)->name);
-	else if (key->type == SM_KEY_SANDBOX)
-		sm_layers_name((uint32_t)v, text, size);
-	else if (key->type == SM_KEY_NS && v % 1000)
-		snprintf(text, size, "%lldns", (long long)v);
-	else if (key->type == SM_KEY_NS && v)
-		snprintf(text, size, "%lldus", (long long)v / 1000);
-	else
-		snprintf(text, size, "%lld", (long long)v);
 }

@@ -53,6 +53,8 @@ void sm_tally_take(struct sm_tally *t, const struct sm_hostproc *hosts, int n,
 		   const struct sm_cpuset *set)
 {
 	memset(t, 0, sizeof(*t));
+	if (set)
+		sm_noise_take("", set, &t->noise);
 	for (int i = 0; i < n; i++) {
 		struct sm_cpu one;
 		int64_t own, children;
@@ -141,6 +143,7 @@ static void gather(void *arg, int from, uint16_t type, const void *data, uint32_
 void sm_block_finish(struct sm_block *b, const struct sm_tally *before,
 		     const struct sm_tally *after, const struct sm_msg_done *done)
 {
+	sm_noise_add(&b->noise, &before->noise, &after->noise, b->cpu.total_ns);
 	b->steal_ns = after->machine.steal_ns - before->machine.steal_ns;
 	b->nivcsw = done->parent_nivcsw;
 	b->majflt = done->parent_majflt;
@@ -237,6 +240,7 @@ static void empty_block(struct sm_block *b)
 	b->nsamples = b->failed = 0;
 	b->cpu.user_ns = b->cpu.system_ns = b->cpu.total_ns = -1;
 	b->steal_ns = b->nivcsw = b->majflt = -1;
+	b->noise.parts = 0;
 }
 
 /*
@@ -283,6 +287,10 @@ int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, i
 	err = has_layers(&stay);
 	if (!err)
 		err = by_kind[c->kind](&stay);
+	if (!err && rig->meter)
+		rig->meter(order, &b->noise);
+	if (!err)
+		b->over = sm_noise_judge(c, &b->noise, b->noisy, sizeof(b->noisy));
 	if (!err)
 		return 0;
 	empty_block(b);

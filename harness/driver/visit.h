@@ -7,6 +7,7 @@
 
 #include "hostproc.h"
 #include "meter.h"
+#include "noise.h"
 
 /* What the functions of one visit share. */
 struct sm_stay {
@@ -50,6 +51,7 @@ struct sm_tally {
 	struct sm_cpu cgroup;
 	int64_t server_ns, server_children_ns;
 	struct sm_machine_time machine; /* of the CPUs in set; NULL: all */
+	struct sm_noise_at noise;       /* not without a set */
 };
 void sm_tally_take(struct sm_tally *t, const struct sm_hostproc *hosts, int n,
 		   const struct sm_cpuset *set);

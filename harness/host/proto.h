@@ -134,6 +134,8 @@ enum sm_sample_flag {
 	SM_SAMPLE_WARMUP = 1 << 0,
 	SM_SAMPLE_FAILED = 1 << 1,    /* stage and err say why; later instants are 0 */
 	SM_SAMPLE_RAW_CLOCK = 1 << 2, /* the child's instants were taken by the raw system call */
+	/* Set in samples.bin.gz alone: of a noisy block that was measured again; in no figure. */
+	SM_SAMPLE_SUPERSEDED = 1 << 3,
 };
 
 /* One spawn. Instants in CLOCK_MONOTONIC ns, 0 = not taken; counts -1 = not known. */
