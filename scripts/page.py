@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+import noise
 import openloop
 import sandboxes
 import switches
@@ -96,6 +97,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     mark = {k: run.mark[k] for k in ("version", "commit", "seed", "started", "finished", "quick",
                                      "fingerprint")}
     mark["argv"] = " ".join(run.mark["argv"])
+    mark["noise"] = noise.line(run)
     return [(k, _flat(v)) for part in (mark, run.environment, context) for k, v in part.items()]
 
 

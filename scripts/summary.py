@@ -6,6 +6,7 @@ from __future__ import annotations
 import textwrap
 
 import figures
+import noise
 import openloop
 import sandboxes
 import switches
@@ -33,6 +34,10 @@ HEAD = (("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", 
 
 def wrap(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=True) or [""]
+
+
+def _told(line: str | None) -> list[str]:
+    return wrap(line) if line else []
 
 
 def clip(line: str) -> str:
@@ -216,7 +221,7 @@ def summary(run: Run) -> str:
     """The whole screen. Answer, claims and errors come before further tables if room is short."""
     found = groups(run)
     first = [*incomplete_lines(run), *wrap(sentence(run))]
-    tail = [*(_notes(run, found) if found else []), *_claim_lines(run)]
+    tail = [*(_notes(run, found) if found else []), *_told(noise.line(run)), *_claim_lines(run)]
     errors = _fit(["", *error_lines(run)], 8) if error_lines(run) else []
     room = HEIGHT - len(first) - len(tail) - len(errors)
     body = _fit(_group_lines(found[0]), room) if found else _without_headline(run, room)

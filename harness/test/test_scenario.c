@@ -82,6 +82,11 @@ static const struct {
 	{ "[a]\nduration = -5s\n", "x.ini:2: key 'duration': '-5s'", "500ms or 2s" },
 	{ "[a]\nduration = nans\n", "x.ini:2: key 'duration': 'nans'", "500ms or 2s" },
 	{ "[a]\nfloor = maybe\n", "x.ini:2: key 'floor': 'maybe'", "one of no, yes" },
+	{ "[a]\nnoise_steal = 10\n", "x.ini:2: key 'noise_steal': '10'", "off, or 1%..100%" },
+	{ "[a]\nnoise_steal = 0%\n", "x.ini:2: key 'noise_steal': '0%'", "off, or 1%..100%" },
+	{ "[a]\nnoise_steal = 5%x\n", "x.ini:2: key 'noise_steal': '5%x'", "off, or" },
+	{ "[a]\nnoise_steal = %\n", "x.ini:2: key 'noise_steal': '%'", "off, or" },
+	{ "[a]\nnoise_steal = 00000005%\n", "x.ini:2: key 'noise_steal': '00", "off, or" },
 	{ "[a]\ncpus = 3\n", "x.ini:2: key 'cpus'", "only 2 CPUs" },
 	{ "[a]\ncpus = some\n", "x.ini:2: key 'cpus': 'some'", "'all'" },
 	{ "[a]\nimports = numpy, pandas\n", "x.ini:2: key 'imports'", "with spaces" },
@@ -144,6 +149,8 @@ static const char good[] = "# comment\n"
 			   "samples = 4\n"
 			   "heap_mb = 0, 16,64\n"
 			   "timeout = 1.5s\n"
+			   "noise_psi = 40%\n"
+			   "noise_steal = off\n"
 			   "work = {\"a\": 1,\n"
 			   "  \"b\": 2 == 3}\n"
 			   "check=_\n"
@@ -176,6 +183,9 @@ static void test_values_and_inheritance(void **state)
 	assert_int_equal(value(&one, "heap_mb")->list.n, 3);
 	assert_int_equal(value(&one, "heap_mb")->list.v[2], 64);
 	assert_int_equal(value(&one, "timeout")->list.v[0], 1500);
+	assert_int_equal(value(&one, "noise_psi")->list.v[0], 40);
+	assert_int_equal(value(&one, "noise_steal")->list.v[0], 0);
+	assert_int_equal(value(&one, "noise_others")->list.v[0], 25);
 	assert_int_equal(value(&one, "strategy")->list.n, 2);
 	assert_int_equal(value(&two, "strategy")->list.n, 5);
 	assert_string_equal(value(&one, "work")->text, "{\"a\": 1, \"b\": 2 == 3}");
