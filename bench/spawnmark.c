@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spawnmark.c - the command: run, try, conform, list, probe. All that it does is in harness/driver; here are
+ * spawnmark.c - the command: run, try, conform, list, probe, doctor. All that it does is in harness/driver; here are
  * only the steps, and where messages go (stderr, one line, with the exit status of design's table
  * in driver.h).
  */
@@ -17,6 +17,7 @@
 #include "driver/arena.h"
 #include "driver/baseline.h"
 #include "driver/conform.h"
+#include "driver/doctor.h"
 #include "driver/driver.h"
 #include "driver/foreign.h"
 #include "driver/list.h"
@@ -173,6 +174,19 @@ static int tell(const struct sm_options *o, const struct places *places, struct 
 	return err ? SM_EXIT_USAGE : SM_EXIT_GOOD;
 }
 
+static int doctor(const struct sm_options *o, struct sm_error *error)
+{
+	int found = sm_doctor_write(stdout, o->json, o->root);
+
+	if (found >= 0 && fflush(stdout))
+		found = -errno;
+	if (found < 0)
+		snprintf(error->text, sizeof(error->text), "cannot write: %s", strerror(-found));
+	if (found < 0)
+		return SM_EXIT_USAGE;
+	return found && o->strict ? SM_EXIT_FAILED : SM_EXIT_GOOD;
+}
+
 static int conform(const struct sm_options *o, char **argv, const struct places *places,
 		   struct sm_error *error)
 {
@@ -213,7 +227,9 @@ int main(int argc, char **argv)
 	else if (o.help)
 		return fputs(sm_options_help(o.command), stdout) < 0 ? SM_EXIT_USAGE : SM_EXIT_GOOD;
 	else {
-		if (find_places(&places, &error))
+		if (o.command == SM_COMMAND_DOCTOR)
+			code = doctor(&o, &error);
+		else if (find_places(&places, &error))
 			code = SM_EXIT_UNABLE;
 		else if (o.command == SM_COMMAND_LIST || o.command == SM_COMMAND_PROBE)
 			code = tell(&o, &places, &error);

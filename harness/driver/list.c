@@ -109,6 +109,8 @@ static const char *type_name(const struct sm_key *key)
 		return "time (ms, s)";
 	case SM_KEY_NS:
 		return "time (ns, us, ms)";
+	case SM_KEY_PERCENT:
+		return "percent or off";
 	case SM_KEY_BOOL:
 		return "yes or no";
 	case SM_KEY_STRATEGY:

@@ -17,12 +17,13 @@
 #define LIST    (1u << SM_COMMAND_LIST)
 #define PROBE   (1u << SM_COMMAND_PROBE)
 #define CONFORM (1u << SM_COMMAND_CONFORM)
-#define ANY     (RUN | TRY | LIST | PROBE | CONFORM | 1u << SM_COMMAND_NONE)
+#define DOCTOR  (1u << SM_COMMAND_DOCTOR)
+#define ANY     (RUN | TRY | LIST | PROBE | CONFORM | DOCTOR | 1u << SM_COMMAND_NONE)
 
 /* OUTPUT: a file; without a word behind it, stdout. */
 enum option_type { FLAG, NO_FLAG, TEXT, SEED, COUNT, TEXTS, OUTPUT };
 
-static const char *const commands[] = { "run", "try", "list", "probe", "conform", NULL };
+static const char *const commands[] = { "run", "try", "list", "probe", "conform", "doctor", NULL };
 
 #define AT(f)        offsetof(struct sm_options, f), 0
 #define ATN(f, n)    offsetof(struct sm_options, f), offsetof(struct sm_options, n)
@@ -45,7 +46,7 @@ static const struct option {
 	{ "--group", CONFORM, TEXTS, ATN(group, ngroup), "NAME" },
 	{ "--help", ANY, FLAG, AT(help), NULL },
 	{ "--host", RUN | TRY | CONFORM, TEXTS, ATN(host, nhost), "NAME=COMMAND" },
-	{ "--json", LIST | PROBE, FLAG, AT(json), NULL },
+	{ "--json", LIST | PROBE | DOCTOR, FLAG, AT(json), NULL },
 	{ "--json", CONFORM, OUTPUT, AT(json_file), "FILE" },
 	{ "--level", CONFORM, TEXT, AT(level), "must|should|record" },
 	{ "--list", CONFORM, FLAG, AT(list), NULL },
@@ -56,9 +57,11 @@ static const struct option {
 	{ "--python", TRY, TEXT, AT(python), "PATH" },
 	{ "--quick", RUN, FLAG, AT(quick), NULL },
 	{ "--repeat", CONFORM, COUNT, AT(repeat), "N" },
+	{ "--root", DOCTOR, TEXT, AT(root), "DIR" },
 	{ "--seed", RUN | TRY | CONFORM, SEED, AT(seed), "N" },
 	{ "--set", RUN | TRY, TEXTS, ATN(set, nset), "KEY=VALUE" },
 	{ "--strategy", CONFORM, TEXT, AT(strategies), "NAME,NAME..." },
+	{ "--strict", DOCTOR, FLAG, AT(strict), NULL },
 	{ "--version", ANY, FLAG, AT(version), NULL },
 	{ "--work", TRY, TEXT, AT(work), "EXPR" },
 	{ "-h", ANY, FLAG, AT(help), NULL },
@@ -196,7 +199,7 @@ static int take_command(struct sm_options *o, const char *word, struct sm_error 
 static int check(const struct sm_options *o, struct sm_error *error)
 {
 	static const char *const needs[] = {
-		"no command; expected run, try, conform, list or probe (see --help)",
+		"no command; expected run, try, conform, list, probe or doctor (see --help)",
 		"run: no scenario; expected `run NAME...` (see `spawnmark list scenarios`)",
 		"try: no code; expected `try 'import pandas'`",
 		"list: expected one of strategies, payloads, sandboxes, scenarios, keys, "
@@ -209,6 +212,10 @@ static int check(const struct sm_options *o, struct sm_error *error)
 	if (o->command == SM_COMMAND_PROBE)
 		return o->nargs ? bad(error, "probe: unexpected", o->args[0],
 				      "; it takes --json alone")
+				: 0;
+	if (o->command == SM_COMMAND_DOCTOR)
+		return o->nargs ? bad(error, "doctor: unexpected", o->args[0],
+				      "; it takes options alone (see --help)")
 				: 0;
 	if (o->command == SM_COMMAND_CONFORM)
 		return o->nargs ? bad(error, "conform: unexpected", o->args[0],

@@ -15,13 +15,16 @@ enum sm_command {
 	SM_COMMAND_TRY,
 	SM_COMMAND_LIST,
 	SM_COMMAND_PROBE,
-	SM_COMMAND_CONFORM
+	SM_COMMAND_CONFORM,
+	SM_COMMAND_DOCTOR
 };
 
 struct sm_options {
 	enum sm_command command;
 	bool help, version;
 	bool quick, json, report;
+	bool strict;                   /* doctor */
+	const char *root;              /* doctor */
 	bool list, thorough, features; /* conform */
 	const char *only, *host_name, *out_dir;
 	const char *work, *check, *python;          /* try */

@@ -61,15 +61,22 @@ static const char *const texts[] = {
 		"usage: spawnmark probe [--json]\n"
 		"Tries what kernel, libc and this user have of what checks need, and tells\n"
 		"facts about this machine. Leaves nothing behind.\n",
+	[SM_COMMAND_DOCTOR] =
+		"usage: spawnmark doctor [--json] [--strict] [--root DIR]\n"
+		"Looks for a second at what makes this machine noisy, and tells the command that\n"
+		"would help. Changes nothing.\n\n"
+		"  --strict    exit 1 when something is found\n"
+		"  --root DIR  look at DIR/proc and DIR/sys, of another machine\n",
 	[SM_COMMAND_NONE] =
 		"usage: spawnmark run NAME|FILE.ini... | try CODE | conform | list WHAT\n"
-		"       spawnmark probe\n"
+		"       spawnmark probe | doctor\n"
 		"Measures ways to start a process on Linux.\n\n"
 		"  run      measure scenarios: `spawnmark run startup`\n"
 		"  try      measure your own Python imports: `spawnmark try 'import pandas'`\n"
 		"  conform  ask every strategy what it must and must not do\n"
 		"  list     strategies, payloads, sandboxes, scenarios, keys, features, checks\n"
-		"  probe    what this machine's kernel, libc and user have\n\n"
+		"  probe    what this machine's kernel, libc and user have\n"
+		"  doctor   what makes this machine noisy, and what would help\n\n"
 		"`spawnmark COMMAND --help` tells more; --version tells the version.\n",
 };
 
