@@ -330,7 +330,7 @@ static void put_all(const struct tree *t, const struct file *files)
 static json_t *told_of(const struct file *before, const struct file *after)
 {
 	struct sm_patient p;
-	struct tree t;
+	struct tree t = { "" };
 	json_t *told;
 
 	tree_make(&t);
@@ -458,7 +458,7 @@ static void test_command(void **state)
 	char *strict[] = { "spawnmark", "doctor", "--strict", "--json", "--root", NULL, NULL };
 	char text[20000];
 	json_t *told;
-	struct tree t;
+	struct tree t = { "" };
 
 	(void)state;
 	tree_make(&t);

@@ -65,7 +65,7 @@ static void test_meters(void **state)
 {
 	struct sm_noise n = { 0 };
 	struct sm_noise_at a, b;
-	struct tree t;
+	struct tree t = { "" };
 
 	(void)state;
 	tree_make(&t);
@@ -99,7 +99,7 @@ static void test_absent(void **state)
 	struct sm_noise_at a, b;
 	struct sm_case c = { .noise_psi = 1, .noise_clock = 1, .noise_others = 1 };
 	char text[160];
-	struct tree t;
+	struct tree t = { "" };
 
 	(void)state;
 	tree_make(&t);
