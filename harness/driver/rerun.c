@@ -29,13 +29,15 @@ int sm_reruns_open(struct sm_reruns *q, const struct sm_plan *plan)
 
 	*q = (struct sm_reruns){ .plan = plan, .most = sm_reruns_most(plan) };
 	q->by_case = calloc(n, sizeof(*q->by_case));
-	q->wanted = calloc(n, sizeof(*q->wanted));
-	return q->by_case && q->wanted ? 0 : -ENOMEM;
+	q->waiting = calloc(n, sizeof(*q->waiting));
+	q->wanted = calloc(2 * n, sizeof(*q->wanted)); /* the second of a pair, and both again */
+	return q->by_case && q->waiting && q->wanted ? 0 : -ENOMEM;
 }
 
 void sm_reruns_close(struct sm_reruns *q)
 {
 	free(q->by_case);
+	free(q->waiting);
 	free(q->wanted);
 }
 
@@ -59,18 +61,36 @@ static bool has_time(const struct sm_reruns *q, int64_t elapsed_ns, int visits)
 	return !q->spent_ns || (double)q->spent_ns < whole * share_of(q->plan) / 100;
 }
 
+/* Who was visited first, of the two sides of a pair? A pair that is made again changes its turns. */
+static int first_of(const struct sm_plan *plan, int icase, int partner, const struct sm_block *b)
+{
+	return !b->rerun && b->order > 0 && plan->visits[b->order - 1].icase == partner ? partner
+											: icase;
+}
+
+static void want(struct sm_reruns *q, int icase)
+{
+	q->wanted[q->nwanted++] = icase;
+	q->waiting[icase]++;
+	q->by_case[icase]++;
+	q->done++;
+}
+
 void sm_reruns_note(struct sm_reruns *q, int icase, const struct sm_block *b, int64_t ns,
 		    int64_t elapsed_ns, int visits)
 {
 	const struct sm_case *c = &q->plan->cases[icase];
+	int partner = c->side == SM_SIDE_NONE ? icase : c->partner;
+	int n = partner == icase ? 1 : 2, first;
 
-	if (!b->over || !can_be(c) || q->by_case[icase] >= c->reruns || q->done >= q->most ||
-	    visits <= 0 || !has_time(q, elapsed_ns, visits) || q->nwanted > q->plan->ncases)
+	if (!b->over || !can_be(c) || q->waiting[icase] || q->by_case[icase] >= c->reruns ||
+	    q->done + n > q->most || visits <= 0 || !has_time(q, elapsed_ns, visits))
 		return;
-	q->wanted[q->nwanted++] = icase;
-	q->by_case[icase]++;
-	q->done++;
-	q->spent_ns += ns;
+	first = first_of(q->plan, icase, partner, b);
+	want(q, first);
+	if (n == 2)
+		want(q, first == icase ? partner : icase);
+	q->spent_ns += n * ns;
 }
 
 bool sm_reruns_next(struct sm_reruns *q, int *icase, int *order)
@@ -79,6 +99,7 @@ bool sm_reruns_next(struct sm_reruns *q, int *icase, int *order)
 		return false;
 	*order = q->plan->nvisits + q->begun++;
 	*icase = q->wanted[0];
+	q->waiting[*icase]--;
 	q->nwanted--;
 	memmove(q->wanted, q->wanted + 1, (size_t)q->nwanted * sizeof(*q->wanted));
 	return true;

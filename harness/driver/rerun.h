@@ -4,7 +4,8 @@
  *
  * A block over a bound of its case is visited again when its block of the run is done, near its
  * neighbours and yet later than what disturbed it. Whatever the second visit brings takes its place,
- * a failure too: nobody chooses. The first is kept, flagged, and used for no figure.
+ * a failure too: nobody chooses. The first is kept, flagged, and used for no figure. Of a pair both
+ * sides are visited again, whichever was noisy: they are compared because they are neighbours.
  */
 #ifndef SM_RERUN_H
 #define SM_RERUN_H
@@ -15,6 +16,7 @@ struct sm_reruns {
 	const struct sm_plan *plan;
 	int most, done, begun; /* of the run; done: promised as well */
 	int *by_case;          /* done */
+	int *waiting;          /* by case, how often it is in wanted */
 	int *wanted, nwanted;  /* cases whose block is to be visited again */
 	int64_t spent_ns;      /* as the first visits took */
 };

@@ -282,6 +282,38 @@ static void test_time_is_limited(void **state)
 	sm_reruns_close(&q);
 }
 
+/* Both sides of a pair go again, as they were visited, and count as two. */
+static void test_pairs(void **state)
+{
+	struct sm_visit visits[20] = { { 0, 1 }, { 0, 0 }, { 1, 0 }, { 1, 1 } };
+	struct sm_block b = { .over = 1, .order = 1 };
+	struct sm_case cases[2];
+	struct sm_plan plan = plan_of(cases, 15);
+	struct sm_reruns q;
+	int icase, order;
+
+	(void)state;
+	plan.visits = visits;
+	for (int i = 0; i < 2; i++) {
+		cases[i].side = i ? SM_SIDE_BASE : SM_SIDE_NEW;
+		cases[i].partner = !i;
+	}
+	assert_int_equal(sm_reruns_open(&q, &plan), 0);
+	assert_int_equal(q.most, 3);
+	sm_reruns_note(&q, 0, &b, 1000, 2000, 2); /* the second of the two */
+	b.order = 0;
+	sm_reruns_note(&q, 1, &b, 1000, 2000, 2); /* waits already */
+	assert_true(sm_reruns_next(&q, &icase, &order));
+	assert_int_equal(icase, 1);
+	assert_true(sm_reruns_next(&q, &icase, &order));
+	assert_int_equal(icase, 0);
+	assert_false(sm_reruns_next(&q, &icase, &order));
+	b.order = 2; /* one is left, and half a pair is none */
+	sm_reruns_note(&q, 0, &b, 1, 1000000, 3);
+	assert_false(sm_reruns_next(&q, &icase, &order));
+	sm_reruns_close(&q);
+}
+
 static void test_supersede(void **state)
 {
 	struct sm_result r = { 0 };
@@ -499,12 +531,12 @@ static void test_summary(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_meters),        cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_sees_others),   cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_limits),        cmocka_unit_test(test_time_is_limited),
-		cmocka_unit_test(test_supersede),     cmocka_unit_test(test_run_again),
-		cmocka_unit_test(test_run_exhausted), cmocka_unit_test(test_run_of_loads),
-		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_meters),       cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_sees_others),  cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_limits),       cmocka_unit_test(test_time_is_limited),
+		cmocka_unit_test(test_supersede),    cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_run_again),    cmocka_unit_test(test_run_exhausted),
+		cmocka_unit_test(test_run_of_loads), cmocka_unit_test(test_summary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
