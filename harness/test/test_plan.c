@@ -594,7 +594,9 @@ static void test_options(void **state)
 		const char *argv[6];
 		const char *message;
 	} bad[] = {
-		{ { "spawnmark" }, "no command; expected run, try, conform, list or probe" },
+		{ { "spawnmark" },
+		  "no command; expected run, try, conform, list, probe or doctor" },
+		{ { "spawnmark", "doctor", "x" }, "doctor: unexpected 'x'" },
 		{ { "spawnmark", "rnu" }, "unknown command 'rnu'; did you mean 'run'?" },
 		{ { "spawnmark", "run" }, "run: no scenario" },
 		{ { "spawnmark", "run", "x", "--onyl", "a" },
