@@ -31,7 +31,8 @@ int sm_reruns_open(struct sm_reruns *q, const struct sm_plan *plan)
 	q->by_case = calloc(n, sizeof(*q->by_case));
 	q->waiting = calloc(n, sizeof(*q->waiting));
 	q->wanted = calloc(2 * n, sizeof(*q->wanted)); /* the second of a pair, and both again */
-	return q->by_case && q->waiting && q->wanted ? 0 : -ENOMEM;
+	q->ns = calloc(n, sizeof(*q->ns));
+	return q->by_case && q->waiting && q->wanted && q->ns ? 0 : -ENOMEM;
 }
 
 void sm_reruns_close(struct sm_reruns *q)
@@ -39,6 +40,7 @@ void sm_reruns_close(struct sm_reruns *q)
 	free(q->by_case);
 	free(q->waiting);
 	free(q->wanted);
+	free(q->ns);
 }
 
 /*
@@ -58,7 +60,7 @@ static bool has_time(const struct sm_reruns *q, int64_t elapsed_ns, int visits)
 
 	if (q->plan->budget_ms && elapsed_ns >= q->plan->budget_ms * 1000000)
 		return false;
-	return !q->spent_ns || (double)q->spent_ns < whole * share_of(q->plan) / 100;
+	return (double)(q->spent_ns + q->promised_ns) < whole * share_of(q->plan) / 100;
 }
 
 /* Who was visited first, of the two sides of a pair? A pair that is made again changes its turns. */
@@ -68,9 +70,12 @@ static int first_of(const struct sm_plan *plan, int icase, int partner, const st
 											: icase;
 }
 
-static void want(struct sm_reruns *q, int icase)
+static void want(struct sm_reruns *q, int icase, int64_t ns)
 {
 	q->wanted[q->nwanted++] = icase;
+	if (!q->waiting[icase])
+		q->ns[icase] = ns;
+	q->promised_ns += q->ns[icase];
 	q->waiting[icase]++;
 	q->by_case[icase]++;
 	q->done++;
@@ -83,14 +88,14 @@ void sm_reruns_note(struct sm_reruns *q, int icase, const struct sm_block *b, in
 	int partner = c->side == SM_SIDE_NONE ? icase : c->partner;
 	int n = partner == icase ? 1 : 2, first;
 
+	q->spent_ns += b->rerun ? ns : 0;
 	if (!b->over || !can_be(c) || q->waiting[icase] || q->by_case[icase] >= c->reruns ||
 	    q->done + n > q->most || visits <= 0 || !has_time(q, elapsed_ns, visits))
 		return;
 	first = first_of(q->plan, icase, partner, b);
-	want(q, first);
+	want(q, first, ns);
 	if (n == 2)
-		want(q, first == icase ? partner : icase);
-	q->spent_ns += n * ns;
+		want(q, first == icase ? partner : icase, ns);
 }
 
 bool sm_reruns_next(struct sm_reruns *q, int *icase, int *order)
@@ -100,6 +105,7 @@ bool sm_reruns_next(struct sm_reruns *q, int *icase, int *order)
 	*order = q->plan->nvisits + q->begun++;
 	*icase = q->wanted[0];
 	q->waiting[*icase]--;
+	q->promised_ns -= q->ns[*icase];
 	q->nwanted--;
 	memmove(q->wanted, q->wanted + 1, (size_t)q->nwanted * sizeof(*q->wanted));
 	return true;

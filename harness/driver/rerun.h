@@ -18,7 +18,8 @@ struct sm_reruns {
 	int *by_case;          /* done */
 	int *waiting;          /* by case, how often it is in wanted */
 	int *wanted, nwanted;  /* cases whose block is to be visited again */
-	int64_t spent_ns;      /* as the first visits took */
+	int64_t *ns;           /* by case, how long the last visit that was noisy took */
+	int64_t spent_ns, promised_ns;
 };
 
 /* 0 or -ENOMEM. Close it in any case. */
@@ -26,7 +27,7 @@ int sm_reruns_open(struct sm_reruns *q, const struct sm_plan *plan);
 void sm_reruns_close(struct sm_reruns *q);
 
 /*
- * Notes a visit that took ns, if its block is to be measured again. elapsed_ns: since the first
+ * Notes a visit that took ns; its block may be to be measured again. elapsed_ns: since the first
  * visit began; visits: done in it.
  */
 void sm_reruns_note(struct sm_reruns *q, int icase, const struct sm_block *b, int64_t ns,

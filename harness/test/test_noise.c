@@ -226,8 +226,11 @@ static int all_noisy(const struct sm_plan *plan, int64_t ns, int by_case[2])
 		elapsed += ns;
 		sm_reruns_note(&q, i % 2, &b, ns, elapsed, i + 1);
 		while (sm_reruns_next(&q, &icase, &order)) {
+			struct sm_block quiet = { .rerun = 1 };
+
 			assert_int_equal(order, plan->nvisits + n);
 			elapsed += ns;
+			sm_reruns_note(&q, icase, &quiet, ns, elapsed, i + 1);
 			by_case[icase]++;
 			n++;
 		}
@@ -265,19 +268,30 @@ static void test_limits(void **state)
 	assert_int_equal(all_noisy(&plan, 1000, by), 0);
 }
 
-/* A tenth of the time as well: after one that took half of it there is none left. */
+/* A tenth of the time as well. */
 static void test_time_is_limited(void **state)
 {
 	struct sm_case cases[2];
 	struct sm_plan plan = plan_of(cases, 10);
 	struct sm_block b = { .over = 1 };
 	struct sm_reruns q;
+	int icase, order;
 
 	(void)state;
 	assert_int_equal(sm_reruns_open(&q, &plan), 0);
-	sm_reruns_note(&q, 0, &b, 10000, 11000, 2);
+	sm_reruns_note(&q, 0, &b, 12000, 13000, 2);
 	assert_int_equal(q.nwanted, 1);
-	sm_reruns_note(&q, 1, &b, 1000, 22000, 4);
+	sm_reruns_note(&q, 1, &b, 1000, 14000,
+		       4); /* as long as the run seems now, it is too much */
+	assert_int_equal(q.nwanted, 1);
+	/* It took less than was feared. */
+	assert_true(sm_reruns_next(&q, &icase, &order));
+	b = (struct sm_block){ .rerun = 1 };
+	sm_reruns_note(&q, 0, &b, 100, 14100, 4);
+	assert_int_equal(q.spent_ns, 100);
+	assert_int_equal(q.nwanted, 0);
+	b = (struct sm_block){ .over = 1 };
+	sm_reruns_note(&q, 1, &b, 1000, 15100, 5);
 	assert_int_equal(q.nwanted, 1);
 	sm_reruns_close(&q);
 }
@@ -288,7 +302,7 @@ static void test_pairs(void **state)
 	struct sm_visit visits[20] = { { 0, 1 }, { 0, 0 }, { 1, 0 }, { 1, 1 } };
 	struct sm_block b = { .over = 1, .order = 1 };
 	struct sm_case cases[2];
-	struct sm_plan plan = plan_of(cases, 15);
+	struct sm_plan plan = plan_of(cases, 25);
 	struct sm_reruns q;
 	int icase, order;
 
@@ -297,9 +311,10 @@ static void test_pairs(void **state)
 	for (int i = 0; i < 2; i++) {
 		cases[i].side = i ? SM_SIDE_BASE : SM_SIDE_NEW;
 		cases[i].partner = !i;
+		cases[i].reruns = 9;
 	}
 	assert_int_equal(sm_reruns_open(&q, &plan), 0);
-	assert_int_equal(q.most, 3);
+	assert_int_equal(q.most, 5);
 	sm_reruns_note(&q, 0, &b, 1000, 2000, 2); /* the second of the two */
 	b.order = 0;
 	sm_reruns_note(&q, 1, &b, 1000, 2000, 2); /* waits already */
@@ -308,7 +323,12 @@ static void test_pairs(void **state)
 	assert_true(sm_reruns_next(&q, &icase, &order));
 	assert_int_equal(icase, 0);
 	assert_false(sm_reruns_next(&q, &icase, &order));
-	b.order = 2; /* one is left, and half a pair is none */
+	b.order = 2;
+	sm_reruns_note(&q, 0, &b, 1, 1000000, 3);
+	assert_true(sm_reruns_next(&q, &icase, &order));
+	assert_int_equal(icase, 0);
+	assert_true(sm_reruns_next(&q, &icase, &order));
+	/* One is left, and half a pair is none. */
 	sm_reruns_note(&q, 0, &b, 1, 1000000, 3);
 	assert_false(sm_reruns_next(&q, &icase, &order));
 	sm_reruns_close(&q);
@@ -369,6 +389,13 @@ static json_t *run_with(struct tiny *t, const char *const *strategies, enum sm_k
 	for (int i = 0; i < t->plan.ncases; i++) {
 		t->cases[i].kind = kind;
 		t->cases[i].cpus = t->cases[i].in_flight = (struct sm_list){ 1, { 1 } };
+		t->cases[i].rates = (struct sm_list){ 1, { 100 } };
+		t->cases[i].rate = 100;
+		t->cases[i].limit = 8;
+		t->cases[i].points = 2;
+		t->cases[i].burst = 1;
+		t->cases[i].patience_ms = t->cases[i].longest_ms = 200;
+		t->cases[i].bound_ms = 1000;
 		t->cases[i].noise_steal = 10;
 		t->cases[i].reruns = 2;
 		t->cases[i].rerun_share = 100;
@@ -506,6 +533,29 @@ static void test_run_of_loads(void **state)
 	tiny_free(&t);
 }
 
+/* The real meters, whatever they say here: each kind that lasts is metered all the while. */
+static void test_run_is_metered(void **state)
+{
+	static const enum sm_kind kinds[] = { SM_KIND_LATENCY, SM_KIND_THROUGHPUT, SM_KIND_OPEN,
+					      SM_KIND_CAPACITY };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		struct tiny t;
+		json_t *top = run_with(&t, zygote, kinds[k], NULL), *b, *n;
+
+		b = json_array_get(list(tiny_case(top, 0), "blocks", 3), 1);
+		n = json_object_get(b, "noise");
+		assert_true(whole(n, "wall_ns") > (kinds[k] == SM_KIND_LATENCY ? 0 : 50000000));
+		assert_int_equal(whole(n, "cpus"), 1);
+		assert_true(json_is_number(json_object_get(n, "steal_share")));
+		assert_true(whole(n, "runnable_tasks") > 0);
+		assert_true(whole(n, "others_ns") >= 0);
+		json_decref(top);
+		tiny_free(&t);
+	}
+}
+
 static void test_summary(void **state)
 {
 	struct sm_block blocks[3] = { { .over = 1u << SM_BOUND_OTHERS } };
@@ -536,7 +586,8 @@ int main(void)
 		cmocka_unit_test(test_limits),       cmocka_unit_test(test_time_is_limited),
 		cmocka_unit_test(test_supersede),    cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_run_again),    cmocka_unit_test(test_run_exhausted),
-		cmocka_unit_test(test_run_of_loads), cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_run_of_loads), cmocka_unit_test(test_run_is_metered),
+		cmocka_unit_test(test_summary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
