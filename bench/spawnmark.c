@@ -180,7 +180,10 @@ static int doctor(const struct sm_options *o, struct sm_error *error)
 
 	if (found >= 0 && fflush(stdout))
 		found = -errno;
-	if (found < 0)
+	if (found == -ENOENT)
+		snprintf(error->text, sizeof(error->text), "--root %.300s: there is no /proc in it",
+			 o->root ? o->root : "/");
+	else if (found < 0)
 		snprintf(error->text, sizeof(error->text), "cannot write: %s", strerror(-found));
 	if (found < 0)
 		return SM_EXIT_USAGE;

@@ -3,8 +3,10 @@
 #include "doctor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json.h"
 
@@ -204,11 +206,19 @@ static int measured_cpu(void)
 	return sm_cpus_open(&cpus) || !cpus.n ? 0 : cpus.list[cpus.n - 1];
 }
 
+static bool is_patient(const char *root)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/proc", root);
+	return access(path, X_OK) == 0;
+}
+
 int sm_doctor_write(FILE *out, bool json, const char *root)
 {
-	struct sm_patient p;
+	struct sm_patient p = { .root = root ? root : "" };
 	json_t *told = NULL;
-	int err = sm_patient_begin(&p, root ? root : "", measured_cpu());
+	int err = is_patient(p.root) ? sm_patient_begin(&p, p.root, measured_cpu()) : -ENOENT;
 
 	if (!err) {
 		poll(NULL, 0, LOOK_MS);

@@ -80,7 +80,7 @@ void sm_doctor_print(FILE *out, const json_t *told);
 
 /*
  * Looks for a second, and writes what it has seen. root: NULL is this machine. Returns how many
- * findings there are, or -errno.
+ * findings there are, or -errno (-ENOENT: root has no /proc).
  */
 int sm_doctor_write(FILE *out, bool json, const char *root);
 

@@ -475,6 +475,7 @@ static void test_command(void **state)
 	(void)state;
 	tree_make(&t);
 	plain[3] = strict[5] = t.root;
+	assert_int_equal(doctor(plain, text, sizeof(text)), 2); /* that is no machine */
 	tree_put(&t, "/proc/version", "Linux\n");
 	assert_int_equal(doctor(strict, text, sizeof(text)), 0); /* nothing is found */
 	tree_put(&t, "/sys/kernel/mm/ksm/run", "1\n");
