@@ -29,19 +29,35 @@ static json_t *benchmark(const char *name, int family, int repetitions, int inde
 			 good(b), "real_time", real, "cpu_time", cpu, "time_unit", "ns");
 }
 
+/*
+ * How many rows a metric has. None where a block's median is 0 ns, as a meter's teardown is: the
+ * tools that read them divide by them, and one 0 makes the geometric mean of the whole run 0.
+ */
+static int rows_of(const struct sm_metric *m, const struct sm_result *r)
+{
+	int n = 0;
+
+	for (int i = 0; i < r->nblocks; i++) {
+		struct sm_number v = sm_metric_block(m, &r->blocks[i]);
+
+		if (v.known && v.v <= 0)
+			return 0;
+		n += v.known;
+	}
+	return n;
+}
+
 void sm_json_benchmarks(json_t *rows, const struct sm_run *run, int icase, int *family)
 {
 	const struct sm_result *r = &run->results[icase];
 
 	for (size_t m = 0; m < sm_metric_count; m++) {
 		char name[600];
-		int n = 0, index = 0;
+		int n = rows_of(&sm_metrics[m], r), index = 0;
 
 		snprintf(name, sizeof(name), "%s/%s", run->plan->cases[icase].name,
 			 sm_metrics[m].name);
-		for (int i = 0; i < r->nblocks; i++)
-			n += sm_metric_block(&sm_metrics[m], &r->blocks[i]).known;
-		for (int i = 0; i < r->nblocks; i++) {
+		for (int i = 0; n && i < r->nblocks; i++) {
 			struct sm_number v = sm_metric_block(&sm_metrics[m], &r->blocks[i]);
 
 			if (v.known)

@@ -150,6 +150,27 @@ static void test_metrics(void **state)
 	drop(&m);
 }
 
+/* A meter's record comes with the exit: its teardown is 0, of which no tool can make a ratio. */
+static void test_no_row_of_nothing(void **state)
+{
+	struct made m;
+	struct sm_block *b;
+	json_t *top, *row;
+	size_t i;
+
+	(void)state;
+	make(&m, 7);
+	b = &m.results[0].blocks[3];
+	for (int k = 0; k < b->nsamples; k++)
+		b->samples[k].recorded_ns = b->samples[k].reaped_ns;
+	top = written(&m);
+	assert_int_equal(json_array_size(json_object_get(top, "benchmarks")), 7 * 5);
+	json_array_foreach(json_object_get(top, "benchmarks"), i, row)
+		assert_true(number(row, "real_time") > 0);
+	json_decref(top);
+	drop(&m);
+}
+
 /* Warm-ups, failures and what nobody counted are in no number. */
 static void test_faults(void **state)
 {
@@ -421,6 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_no_row_of_nothing),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_few_blocks_have_no_interval),
 		cmocka_unit_test(test_throughput_row),
