@@ -193,11 +193,14 @@ def choose(run: Run, metrics: tuple[str, ...], only: re.Pattern[str]) -> list[Se
     """In the order of run.json, which is that of the scenarios."""
     names = [c["name"] for c in run.raw["cases"]]
     cases = [run.by_name[name] for name in names if only.search(name)]
+    if not cases:
+        raise RunError(f"{run.folder}: nothing to export: none of {len(names)} cases matches "
+                       f"'{only.pattern}'")
     found = [Series(case, metric) for case in cases for name in metrics
              if (metric := case.metric(name))]
     if not found:
-        raise RunError(f"{run.folder}: nothing to export: of {len(cases)} cases that match "
-                       f"'{only.pattern}' none has a time of {', '.join(metrics)}")
+        raise RunError(f"{run.folder}: nothing to export: {cases[0].name} and the like have no "
+                       f"time of {' or '.join(metrics)}")
     return found
 
 
