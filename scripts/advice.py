@@ -20,7 +20,7 @@ import numpy as np
 
 from derive import leaks
 from model import COMMAND, MIB, NAMES, QUIET, SCENARIO, Image, Model, blocks_of, extra, image_of, model_of, tail
-from runfile import Case, Run, check, read_json, refuse, strategy_rank
+from runfile import Case, Run, load, strategy_rank
 from stats import FEWEST, Estimate
 
 MEASURED = (SCENARIO, "startup", "try")  # scenarios that measure a whole payload
@@ -77,13 +77,7 @@ class Answer:
 
 def load_runs(paths: list[Path]) -> list[Run]:
     """Of files and of results folders. RunError names the file and what is wrong."""
-    runs = []
-    for path in paths:
-        path = path / "run.json" if path.is_dir() else path
-        raw = read_json(path)
-        refuse(check(raw, str(path)))
-        runs.append(Run(raw, path.resolve().parent))
-    return runs
+    return [load(path) for path in paths]
 
 
 def find_model(runs: list[Run]) -> Model:
