@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from markupsafe import Markup
-
 import openloop
+import palette
 import sandboxes
+import svg
 import switches
 import units
 from claims import claims
@@ -22,29 +22,12 @@ from summary import error_lines, incomplete_lines
 from tables import r_squared, swept_key
 from template import template
 
-#: The pictures' own colours → the page's, which follow prefers-color-scheme.
-PAGE_COLOURS = {"#1b1f24": "var(--ink)", "#667080": "var(--muted)", "#e2e5e9": "var(--rule)",
-                "#ffffff": "var(--card)", "#0072b2": "var(--blue)"}
 NO_BREAK = re.compile(r" (?=(?:×|ns|µs|ms|s|B|kB|MB|GB|%|CPUs)(?:[ ,.;]|$))|(?<=,) (?=[0-9.]+\])")
 
 
 def unbroken(text: str) -> str:
     """A number keeps its unit, and an interval its ends, on one line."""
     return NO_BREAK.sub("\u00a0", text)
-
-
-def inline_svg(text: str, name: str, alt: str) -> Markup:
-    """The drawing as an element of the page: ids made unique, colours the page's."""
-    svg = text[text.index("<svg"):]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", svg)
-    for own, of_page in PAGE_COLOURS.items():
-        svg = svg.replace(own, of_page)
-    head, _, rest = svg.partition(">")
-    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    label = Markup.escape(alt)
-    return Markup(f'{head} role="img" aria-label="{label}"><title>{label}</title>{rest}')
 
 
 def pictures(run: Run, drawn: dict[str, str]) -> list[dict[str, Any]]:
@@ -55,7 +38,7 @@ def pictures(run: Run, drawn: dict[str, str]) -> list[dict[str, Any]]:
         if plot.name in drawn:
             text = (run.folder / "plots" / f"{plot.name}.svg").read_text(encoding="utf-8")
             made.append({"name": plot.name, "title": plot.title, "reading": plot.reading,
-                         "svg": inline_svg(text, plot.name, drawn[plot.name])})
+                         "svg": svg.element(text, plot.name, drawn[plot.name])})
     return made
 
 
@@ -111,7 +94,7 @@ def _calibration(run: Run) -> list[tuple[str, str, int]]:
 
 def page(run: Run, drawn: dict[str, str]) -> str:
     """The whole document."""
-    return template("report.html", units=units, rate=rate, noise=_noise).render(
+    return template("report.html", palette=palette.css(), units=units, rate=rate, noise=_noise).render(
         run=run, sentence=unbroken(sentence(run)), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),

@@ -44,12 +44,12 @@ def _panel(ax: style.Axes, cases: list[Case], quantile: str) -> None:
         return
     ax.set_xscale("log")
     ax.set_yscale("log")
-    for i, case in enumerate(cases):
+    for case in cases:
         points = [p for p in case.raw["capacity"]["points"] if p[quantile]]
         shade = style.colour(case.strategy)
         ax.plot([p["rate"] for p in points], [p[quantile] for p in points], color=shade,
                 linewidth=1.5, label=case.variant)
-        _marks(ax, points, quantile, shade, style.MARKERS[i % len(style.MARKERS)])
+        _marks(ax, points, quantile, shade, style.marker(case.strategy))
     for bound in sorted({c.raw["capacity"]["bound_ns"] for c in cases}):
         ax.axhline(bound, color=style.MUTED, linestyle="--", linewidth=1)
     rates = [p["rate"] for p in shown]

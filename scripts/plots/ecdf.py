@@ -21,7 +21,8 @@ def draw(run: Run, out: Path) -> str | None:
     for row, group in zip(axes, found):
         for ax, name in zip(row, ("ready", "worked")):
             _curves(ax, list(group.cases), name)
-            ax.set_title(f"{group.title}: {name}")
+            ax.set_title(name, loc="right", fontweight="normal")
+        row[0].set_title(group.title)
         row[0].set_ylabel("share of samples")
         row[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [c for g in found for c in g.cases]

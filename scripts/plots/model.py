@@ -54,11 +54,11 @@ def draw(run: Run, out: Path) -> str | None:
 def _panel(ax: style.Axes, model: Model, factor: Factor, line: dict[str, list[Point]]) -> None:
     most = max(p.value(METRIC) or 0 for points in line.values() for p in points)
     unit, scale = units.time_unit(most)
-    for i, (strategy, points) in enumerate(line.items()):
+    for strategy, points in line.items():
         fit, shade = model.fits[strategy, METRIC], style.colour(strategy)
         at = [getattr(p.image, factor.name) for p in points]
         ax.plot(at, [(p.value(METRIC) or 0) / scale for p in points], color=shade, markersize=5,
-                marker=style.MARKERS[i % len(style.MARKERS)], linestyle="none", label=strategy)
+                marker=style.marker(strategy), linestyle="none", label=strategy)
         ax.plot(at, [fit.at(p.image) / scale for p in points], color=shade, linewidth=1.4)
     ax.set(title=f"per {factor.unit}", xlabel=factor.label, ylabel=f"ready, {unit}")
     ax.set_ylim(bottom=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import palette
 import units
 from derive import Group, groups
 from plots import style
@@ -58,7 +59,7 @@ def _panel(ax: style.Axes, group: Group) -> None:
                     label=label if y == 0 else None)
             if width > 0.085:
                 ax.text(left + width / 2, y, units.time(spans[i]), ha="center", va="center",
-                        fontsize=7.5, color="#1b1f25")
+                        fontsize=7.5, color=palette.FIGURE)
     for y, case in enumerate(cases):
         ax.text(1.01, y, units.time(sum(durations(case) or [])), va="center", fontsize=8)
     ax.set_yticks(range(len(cases)), [c.variant for c in cases])

@@ -62,7 +62,7 @@ def _panel(ax: Axes, table: Table, what: str) -> None:
                 ys.append(y + shift)
                 bars.append(ci)
         shade = style.colour(strategy)
-        ax.plot(xs, ys, linestyle="none", marker=style.MARKERS[i % len(style.MARKERS)],
+        ax.plot(xs, ys, linestyle="none", marker=style.marker(strategy),
                 markersize=4.5, color=shade, label=strategy)
         for y, ci in zip(ys, bars):
             if ci:

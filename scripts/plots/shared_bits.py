@@ -6,11 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import palette
 import units
 from plots import style
 from runfile import Run, strategy_rank
 
-SCALE = ("#eef0f2", "#f7dcc4", "#eaa877", "#d55e00")
+#: Face and ink by how much is shared; the first and the last follow the page.
+SCALE = (style.OUTCOMES["absent"], ("#f7dcc4", palette.FIGURE), ("#eaa877", palette.FIGURE),
+         style.OUTCOMES["leaked"])
 
 
 def draw(run: Run, out: Path) -> str | None:
@@ -53,8 +56,8 @@ def _chance(b: dict[str, Any]) -> float:
 def _cell(b: dict[str, Any] | None) -> tuple[str, str, str]:
     """Text, face, ink."""
     if b is None or b["shared_bits"] is None or not b["width_bits"]:
-        return "–", SCALE[0], "#4b5563"
+        return "–", *SCALE[0]
     chance = _chance(b)
     share = (b["shared_bits"] / b["width_bits"] - chance) / (1 - chance)
     step = 0 if share < 0.25 else 1 if share < 0.5 else 2 if share < 1 else 3
-    return f"{b['shared_bits']}/{b['width_bits']}", SCALE[step], "#fefefe" if step == 3 else "#1b1f25"
+    return f"{b['shared_bits']}/{b['width_bits']}", *SCALE[step]

@@ -111,7 +111,7 @@ def _frame(ax: style.Axes, spawn: Spawn) -> None:
     ax.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v / scale:g} {unit}"))
     ax.spines["left"].set_visible(False)
     mark = "  (unsafe: negative control)" if case.is_control else ""
-    ax.set_title(f"{case.variant}{mark}", color=style.colour(case.strategy))
+    ax.set_title(f"{case.variant}{mark}")
     ax.set_title(case.raw["summary"] or "", loc="right", fontsize=8, fontweight="normal",
                  color=style.MUTED)
 
