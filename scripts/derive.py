@@ -127,16 +127,16 @@ def groups(run: Run) -> list[Group]:
     return sorted(made, key=lambda g: _payload_rank(g.payload))
 
 
-def popen_of(group: Group, case: Case) -> Case | None:
-    """The popen that case is compared with: same parameters if there is such a one."""
-    popens = [c for c in group.cases if c.strategy == "popen"]
+def peer_of(group: Group, case: Case, strategy: str = "popen") -> Case | None:
+    """The case of a strategy that case is compared with: same parameters if there is such a one."""
+    peers = [c for c in group.cases if c.strategy == strategy]
 
     def distance(other: Case) -> tuple[int, bool]:
         keys = (case.params.keys() | other.params.keys()) - {"strategy", "target"}
         differing = sum(case.params.get(k) != other.params.get(k) for k in keys)
         return differing, other.target not in PLAIN_TARGETS
 
-    return min(popens, key=distance, default=None)
+    return min(peers, key=distance, default=None)
 
 
 def _gain(popen: Case | None, case: Case, name: str) -> Estimate | None:
@@ -147,7 +147,7 @@ def _gain(popen: Case | None, case: Case, name: str) -> Estimate | None:
 
 def _row(group: Group, case: Case) -> Row:
     run, ready = group.run, case.metric("ready")
-    popen = popen_of(group, case)
+    popen = peer_of(group, case)
     return Row(
         case=case, ready=ready, worked=case.metric("worked"),
         vs_popen=_gain(popen, case, "ready"), worked_vs_popen=_gain(popen, case, "worked"),

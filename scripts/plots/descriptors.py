@@ -11,4 +11,4 @@ from runfile import Run
 
 def draw(run: Run, out: Path) -> str | None:
     """heap_*: the server's; ballast_*: the parent's."""
-    return curve.draw(run, out, ("heap_fds", "ballast_fds"), "open descriptors")
+    return curve.draw(run, out, ("heap_fds", "ballast_fds"), "open descriptors", "descriptor")

@@ -21,8 +21,8 @@ def draw(run: Run, out: Path) -> str | None:
     for row, group in zip(axes, found):
         for ax, name in zip(row, ("ready", "worked")):
             _curves(ax, list(group.cases), name)
-            ax.set_title(name, loc="right", fontweight="normal")
-        row[0].set_title(group.title)
+            ax.set_title(name, loc="right", fontweight="normal", color=style.MUTED)
+        row[0].set_title(f"{group.title}\n")
         row[0].set_ylabel("share of samples")
         row[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [c for g in found for c in g.cases]
@@ -33,13 +33,12 @@ def draw(run: Run, out: Path) -> str | None:
 
 
 def _curves(ax: style.Axes, cases: list[Case], name: str) -> None:
-    dashes = ("-", (0, (5, 1.5)), (0, (1.5, 1)), "-.")
     ax.set_xscale("log")
-    for i, case in enumerate(cases):
+    for case in cases:
         values = [v for v in case.ecdf(name) if v > 0]
         if values:
             share = np.linspace(1 / len(values), 1, len(values))
             ax.step(values, share, where="post", color=style.colour(case.strategy),
-                    linestyle=dashes[i % len(dashes)], linewidth=1.7, label=case.variant)
+                    linestyle=style.dash(cases, case), linewidth=1.7, label=case.variant)
     ax.set_ylim(0, 1.02)
     style.time_axis(ax)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -60,12 +61,20 @@ def marker(strategy: str) -> str:
     return MARKERS[at % len(MARKERS)]
 
 
+def dash(cases: Sequence[Case], case: Case) -> Any:
+    """A line's dashes: told apart from its neighbours also without colour."""
+    dashes = ("-", (0, (5, 1.5)), (0, (1.5, 1)), "-.")
+    return dashes[list(cases).index(case) % len(dashes)]
+
+
 def figure(rows: int, cols: int, size: tuple[float, float],
            ratios: Sequence[float] | None = None) -> tuple[Figure, list[list[Axes]]]:
     """A grid of axes; close it with save()."""
     plt.rcParams.update(RC)
     fig, axes = plt.subplots(rows, cols, figsize=size, squeeze=False, layout="constrained",
                              height_ratios=ratios)
+    # Letters are a little wider in one format than in another: room for them at the edge.
+    fig.get_layout_engine().set(rect=(0, 0, 0.985, 1))  # type: ignore[union-attr,call-arg]
     return fig, [list(row) for row in axes]
 
 
@@ -84,9 +93,12 @@ def save(fig: Figure, run: Run, out: Path, what: str) -> None:
 
 
 def write(fig: Figure, out: Path) -> None:
-    """out.svg and out.png; a reader never sees half a file. The layout is made only once."""
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")
+    """out.svg and out.png; a reader never sees half a file. The layout is made once for both."""
+    engine = fig.get_layout_engine()
+    if engine:
+        for _ in range(2):  # texts beside the axes need a second look
+            engine.execute(fig)
+        fig.set_layout_engine("none")
     for suffix in (".svg", ".png"):
         temporary = out.with_name(f".{out.name}{suffix}.tmp")
         fig.savefig(temporary, format=suffix[1:], dpi=150,
@@ -109,6 +121,11 @@ def span(values: Iterable[int]) -> str:
     """'60', or '48–60'."""
     found = sorted(set(values))
     return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """'+6 %', '−6 %'."""
+    return f"{100 * share:+.{digits}f} %".replace("-", "−")
 
 
 def _tick(ns: float) -> str:
