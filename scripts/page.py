@@ -6,21 +6,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from markupsafe import Markup
+
 import openloop
 import palette
 import sandboxes
 import svg
 import switches
 import units
+from answer import answer
 from claims import claims
 from derive import groups, rate
 from isolation import ATTACKERS, attackers, inherited, reachable
 from model import FACTORS, model_of
 from runfile import METRICS, Case, Run
-from sentence import about, sentence
+from sentence import about
 from summary import error_lines, incomplete_lines
 from tables import r_squared, swept_key
-from template import template
+from template import script, template
 
 NO_BREAK = re.compile(r" (?=(?:×|ns|µs|ms|s|B|kB|MB|GB|%|CPUs)(?:[ ,.;]|$))|(?<=,) (?=[0-9.]+\])")
 
@@ -28,6 +31,12 @@ NO_BREAK = re.compile(r" (?=(?:×|ns|µs|ms|s|B|kB|MB|GB|%|CPUs)(?:[ ,.;]|$))|(?
 def unbroken(text: str) -> str:
     """A number keeps its unit, and an interval its ends, on one line."""
     return NO_BREAK.sub("\u00a0", text)
+
+
+def stacked(text: str) -> Markup:
+    """An interval below its value: ten columns fit a window of 1000 pixels."""
+    value, bracket, rest = str(Markup.escape(text)).partition(" [")
+    return Markup(f"{value}<br><small>[{rest}</small>" if bracket else value)
 
 
 def pictures(run: Run, drawn: dict[str, str]) -> list[dict[str, Any]]:
@@ -94,8 +103,9 @@ def _calibration(run: Run) -> list[tuple[str, str, int]]:
 
 def page(run: Run, drawn: dict[str, str]) -> str:
     """The whole document."""
-    return template("report.html", palette=palette.css(), units=units, rate=rate, noise=_noise).render(
-        run=run, sentence=unbroken(sentence(run)), incomplete=incomplete_lines(run),
+    return template("report.html", palette=palette.css(), script=script("report.js"), units=units,
+                    rate=rate, noise=_noise, unbroken=unbroken, stacked=stacked).render(
+        run=run, answer=answer(run), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),

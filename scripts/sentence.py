@@ -45,7 +45,7 @@ def _isolation(run: Run, row: Row) -> str:
     return ", ".join(said) or "isolation not measured"
 
 
-def _rivals(group: Group, row: Row) -> list[str]:
+def rivals(group: Group, row: Row) -> list[str]:
     """Who the blocks cannot tell from the winner, or who beats it, by either metric."""
     said = []
     for metric in ("ready", "worked"):
@@ -68,7 +68,7 @@ def about(run: Run, group: Group) -> str:
         parts.append(f"{units.size(row.pss)} PSS per child with {group.alive} alive")
     if row.idle is not None:
         parts.append(f"{units.size(row.idle)} PSS for each that waits")
-    parts += _rivals(group, row)
+    parts += rivals(group, row)
     if row.ready.ci is None:
         parts.append("too few blocks for an interval")
     return "; ".join(parts) + "."

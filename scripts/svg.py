@@ -16,10 +16,11 @@ import palette
 
 VARIABLES = {s.light: f"var(--{s.name})" for s in palette.shades()}
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
-#: More decimals than a screen has pixels.
+TAG = re.compile(r"<[^>]+>")
+#: More decimals than a screen has pixels; of a tag, never of what it says.
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
-TEXT = re.compile(r"<!-- ([^$]*?) --><g (?:style=\"([^\"]*)\" )?transform=\"([^\"]*?) "
-                  r"scale\(([0-9.]+) -[0-9.]+\)\">(.*?)</g>", re.S)
+TEXT = re.compile(r'<!-- ((?:(?!-->)[^$])*?) --><g (?:style="([^"]*)" )?transform="([^"]*?) '
+                  r'scale\(([0-9.]+) -[0-9.]+\)">((?:</?(?:defs|use|path)[^>]*>)+)</g>')
 LAST = re.compile(r'<use xlink:href="#(DejaVuSans(?:-Bold)?)-[0-9a-f]+"'
                   r'(?: transform="translate\(([0-9.]+) [0-9.-]+\)")?/>$')
 
@@ -35,7 +36,7 @@ def element(text: str, name: str, alt: str) -> Markup:
                  "<g>", svg)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", svg)
-    svg = NUMBER.sub(_short, svg)
+    svg = TAG.sub(lambda m: NUMBER.sub(_short, m[0]), svg)
     svg = COLOUR.sub(lambda m: VARIABLES.get(m[0], m[0]), svg)
     head, _, rest = svg.partition(">")
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)

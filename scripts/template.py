@@ -21,6 +21,13 @@ def template(name: str, **names: Any) -> jinja2.Template:
     return environment.get_template(name)
 
 
+def script(name: str) -> str:
+    """A script of templates/, to be set into a page: nothing in it ends the element."""
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    assert "</" not in text
+    return text
+
+
 def write(path: Path, text: str) -> None:
     """Whole or not at all: a temporary name, then a rename."""
     temporary = path.with_name(f".{path.name}.tmp")
