@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+import conformance
 import openloop
 import palette
 import sandboxes
@@ -112,6 +113,7 @@ def page(run: Run, drawn: dict[str, str]) -> str:
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
         sandbox_heads=sandboxes.HEADS, openloop=openloop,
         switches=[switches.cells(s) for s in switches.switches(run)], switch_heads=switches.HEADS,
+        conformance=conformance.overview([run], [run.machine]),
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
         memory=run.of_kind("memory"), model=model_of(run), factors=FACTORS, r_squared=r_squared,
         facts=_facts(run), calibration=_calibration(run))

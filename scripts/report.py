@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""report.py FOLDER [--summary-only] [--no-plots]: what a run says, for people.
+"""report.py FOLDER… [-o DIR] [--summary-only] [--no-plots]: what a run says, or several, for people.
 
-Prints the one-screen summary and writes summary.md, plots/*.svg, plots/*.png and report.html into
-the folder; everything comes from its run.json alone. Exit 0: done; 2: bad arguments or bad run.json.
+Of one FOLDER: prints the one-screen summary and writes summary.md, plots/*.svg, plots/*.png and
+report.html into it. Of several: prints a line for each, and writes one page that has them side by
+side, with its plots, into DIR; ratios are to the first. Everything comes from each folder's
+run.json, and from a conformance.json beside it. Exit 0: done; 2: bad arguments or bad run.json.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from runfile import Run, RunError, load
+from runfile import Run, RunError, load_all
+from several import Several
 from summary import markdown, summary
 from template import write
 
@@ -45,18 +48,46 @@ def report(run: Run, with_plots: bool) -> None:
     write(run.folder / "report.html", page(run, drawn))
 
 
+def _one(run: Run, options: argparse.Namespace) -> None:
+    print(summary(run), end="")
+    if not options.summary_only:
+        report(run, not options.no_plots)
+        print(f"\n{run.folder / 'report.html'}")
+
+
+def _several(runs: list[Run], options: argparse.Namespace) -> None:
+    import nway
+
+    several = Several(runs)
+    print("\n".join(nway.lines(several)))
+    if options.summary_only:
+        return
+    out = options.output.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = {} if options.no_plots else nway.draw_all(several, out / "plots")
+    write(out / "report.html", nway.render(several, out / "plots", drawn))
+    print(f"\n{out / 'report.html'}")
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__.split("\n\n")[0])
-    parser.add_argument("folder", type=Path, help="results folder with a run.json")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER",
+                        help="results folder with a run.json")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR",
+                        help="of several folders: where the page goes")
     parser.add_argument("--summary-only", action="store_true", help="print it, write nothing")
     parser.add_argument("--no-plots", action="store_true", help="tables and text alone")
     options = parser.parse_args(argv)
+    if len(options.folders) > 1 and not (options.output or options.summary_only):
+        parser.error("several folders make one page: -o DIR says where it goes")
+    if len(options.folders) == 1 and options.output:
+        parser.error("-o is for several folders; the page of one goes into it")
     try:
-        run = load(options.folder)
-        print(summary(run), end="")
-        if not options.summary_only:
-            report(run, not options.no_plots)
-            print(f"\n{run.folder / 'report.html'}")
+        runs = load_all(options.folders)
+        if len(runs) == 1:
+            _one(runs[0], options)
+        else:
+            _several(runs, options)
     except RunError as err:
         print(f"report.py: {err}", file=sys.stderr)
         return 2
