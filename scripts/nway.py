@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import conformance
+import drawing
 import palette
 import svg
 import units
-from answer import answer
 from page import stacked, unbroken
 from several import Fact, Line, Several, facts, leaked, machines, rates, sizes
 from stats import Estimate
@@ -111,16 +111,7 @@ def draw_all(several: Several, folder: Path) -> dict[str, str]:
     """Name → text alternative of every picture that there is data for."""
     from plots.several import PLOTS  # matplotlib takes a second to load
 
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = {}
-    for plot in PLOTS:
-        said = plot.draw(several, folder / plot.name)
-        if said is not None:
-            drawn[plot.name] = said
-            continue
-        for suffix in (".svg", ".png"):
-            (folder / (plot.name + suffix)).unlink(missing_ok=True)
-    return drawn
+    return drawing.draw_all(PLOTS, several, folder)
 
 
 def _pictures(folder: Path, drawn: dict[str, str]) -> list[dict[str, Any]]:
@@ -135,8 +126,7 @@ def _pictures(folder: Path, drawn: dict[str, str]) -> list[dict[str, Any]]:
 
 def _cards(several: Several) -> list[dict[str, Any]]:
     found = []
-    for label, run in zip(several.labels, several.runs):
-        said = answer(run)
+    for label, said in zip(several.labels, several.answers):
         found.append({"label": label, "cards": said.cards, "line": said.line})
     return found
 
@@ -157,5 +147,5 @@ def lines(several: Several) -> list[str]:
     """For the terminal: the sentence, and a line per run."""
     width = max(map(len, several.labels))
     return [f"{several.sentence()}.", "",
-            *(f"{label:<{width}}  {answer(run).line}"
-              for label, run in zip(several.labels, several.runs))]
+            *(f"{label:<{width}}  {said.line}"
+              for label, said in zip(several.labels, several.answers))]

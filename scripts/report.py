@@ -14,6 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import drawing
 from runfile import Run, RunError, load_all
 from several import Several
 from summary import markdown, summary
@@ -21,22 +22,10 @@ from template import write
 
 
 def draw_all(run: Run, folder: Path) -> dict[str, str]:
-    """Every picture that the run has data for: name → text alternative.
-
-    Pictures of an earlier report that have no data any more are removed.
-    """
+    """Every picture that the run has data for: name → text alternative."""
     from plots import PLOTS  # matplotlib takes a second to load: not for --summary-only
 
-    folder.mkdir(exist_ok=True)
-    drawn = {}
-    for plot in PLOTS:
-        said = plot.draw(run, folder / plot.name)
-        if said is not None:
-            drawn[plot.name] = said
-            continue
-        for suffix in (".svg", ".png"):
-            (folder / (plot.name + suffix)).unlink(missing_ok=True)
-    return drawn
+    return drawing.draw_all(PLOTS, run, folder)
 
 
 def report(run: Run, with_plots: bool) -> None:

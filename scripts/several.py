@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Any
 
 import units
-from derive import Group, Rate, groups, leaks, memory_rows, rate
+from answer import Answer, answer
+from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
 from pivot import merged
 from runfile import Case, Metric, Run
 from stats import Estimate, ratio_of_medians
@@ -81,9 +82,13 @@ class Several:
         self.labels = labels(runs)
 
     @cached_property
+    def _groups(self) -> list[list[Group]]:
+        return [groups(r) for r in self.runs]
+
+    @cached_property
     def families(self) -> list[Family]:
         """Groups by scenario, section and payload, in the order of the first run that has them."""
-        each = [{(g.scenario, g.section, g.payload): g for g in groups(r)} for r in self.runs]
+        each = [{(g.scenario, g.section, g.payload): g for g in gs} for gs in self._groups]
         made = []
         for key in merged(each):
             found = [e[key] for e in each if key in e]
@@ -96,6 +101,11 @@ class Several:
     def _case(run: Run, name: str) -> Case | None:
         return run.by_name.get(name)
 
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """Each run's own."""
+        return [answer(r) for r in self.runs]
+
     @property
     def shared(self) -> int:
         """Latency cases that all runs have."""
@@ -104,9 +114,7 @@ class Several:
 
     def sentence(self) -> str:
         """The headline strategy of the first run, and how it does in the others."""
-        from derive import winner  # the choice is made where all choices are made
-
-        first = next(iter(groups(self.runs[0])), None)
+        first = next(iter(self._groups[0]), None)
         row = winner(first) if first else None
         if first is None or row is None or row.ready is None:
             return f"{len(self.runs)} runs side by side"
@@ -123,10 +131,6 @@ class Several:
 
 
 # ---- what the tables show beside latencies ----
-
-def _group_of(run: Run, name: str) -> Group | None:
-    return next((g for g in groups(run) if any(c.name == name for c in g.cases)), None)
-
 
 def rates(line: Line, runs: list[Run]) -> list[Rate | None]:
     """Children per CPU-second."""
