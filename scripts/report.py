@@ -11,8 +11,12 @@ run.json, and from a conformance.json beside it. Exit 0: done; 2: bad arguments 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+# Nothing here multiplies matrices, and pictures are drawn in forked workers: no threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import drawing
 from runfile import Run, RunError, load_all
