@@ -19,8 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import drawing
-from runfile import Run, RunError, load_all
-from several import Several
+from runfile import Run, RunError, load
 from summary import markdown, summary
 from template import write
 
@@ -48,10 +47,11 @@ def _one(run: Run, options: argparse.Namespace) -> None:
         print(f"\n{run.folder / 'report.html'}")
 
 
-def _several(runs: list[Run], options: argparse.Namespace) -> None:
+def _several(options: argparse.Namespace) -> None:
     import nway
+    from several import Several, load_all
 
-    several = Several(runs)
+    several = Several(load_all(options.folders))
     print("\n".join(nway.lines(several)))
     if options.summary_only:
         return
@@ -76,11 +76,10 @@ def main(argv: list[str]) -> int:
     if len(options.folders) == 1 and options.output:
         parser.error("-o is for several folders; the page of one goes into it")
     try:
-        runs = load_all(options.folders)
-        if len(runs) == 1:
-            _one(runs[0], options)
+        if len(options.folders) == 1:
+            _one(load(options.folders[0]), options)
         else:
-            _several(runs, options)
+            _several(options)
     except RunError as err:
         print(f"report.py: {err}", file=sys.stderr)
         return 2

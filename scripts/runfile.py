@@ -6,9 +6,9 @@ The only thing that the reports know of a run. What can be null in the file is N
 
 from __future__ import annotations
 
+import gzip
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,9 @@ STRATEGY_ORDER = ("popen", "vfork", "posix_spawn", "shell", "fork", "recycle", "
 #: Keys of a scenario that are options of strategies, and the words for two of their values.
 OPTIONS = ("collapse", "freeze", "pool_size", "prefault", "refill", "trim", "warm")
 WORDS = {("warm", "yes"): "warm", ("warm", "no"): "cold"}
+#: The newest schema that this reader knows, as context.spawnmark.schema has it.
+SCHEMA_NAME = re.compile(r"spawnmark/(\d+)")
+SCHEMA_NUMBER = 1
 METRICS = ("created", "entered", "ready", "worked", "reaped", "teardown")
 
 
@@ -74,6 +77,7 @@ class Case:
         self.label: str = raw["label"] or raw["payload"]
         self.strategy: str = raw["strategy"]
         self.traits: frozenset[str] = frozenset(raw["traits"])
+        self.side: str | None = raw.get("side")  # base or new, of a run of pairs
         self.payload: str = raw["payload"]
         self.target: str | None = raw["target"]
         self.sandbox: str = raw["sandbox"]
@@ -151,6 +155,11 @@ class Run:
         return [c for c in self.cases if c.kind == kind]
 
     @property
+    def baseline(self) -> dict[str, Any] | None:
+        """The base side of a run of pairs; None: an ordinary run."""
+        return self.mark["plan"].get("baseline")
+
+    @property
     def isolation(self) -> list[dict[str, Any]]:
         return self.raw["isolation"]
 
@@ -194,12 +203,13 @@ def _no_constant(text: str) -> None:
 def read_json(path: Path, expected: str = "a results folder with run.json",
               writer: str = "spawnmark run") -> Any:
     """Strict JSON: NaN and Infinity are refused, as any other parser would."""
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with path.open(encoding="utf-8") as file:
+        with opened(path, "rt", encoding="utf-8") as file:
             return json.load(file, parse_constant=_no_constant)
     except OSError as err:
-        raise RunError(f"{path}: {err.strerror}; expected {expected}") from err
-    except ValueError as err:
+        raise RunError(f"{path}: {err.strerror or err}; expected {expected}") from err
+    except (EOFError, ValueError) as err:
         raise RunError(f"{path}: {err}; expected JSON as `{writer}` writes it") from err
 
 
@@ -230,28 +240,34 @@ def refuse(faults: list[str]) -> None:
         raise RunError(faults[0] + more)
 
 
-def load(folder: Path, rows: bool = True) -> Run:
-    """Reads FOLDER/run.json. RunError names the file, the place and what is wrong.
+def _refuse_newer(raw: Any, path: Path) -> None:
+    """Before the schema speaks, to which a newer file is one fault after the other."""
+    try:
+        match = SCHEMA_NAME.fullmatch(raw["context"]["spawnmark"]["schema"])
+    except (KeyError, TypeError):
+        return  # no such file at all: the schema says what is missing
+    if match and int(match[1]) > SCHEMA_NUMBER:
+        raise RunError(f"{path}: schema {match[0]} is newer than this spawnmark reads "
+                       f"(spawnmark/{SCHEMA_NUMBER}): use the spawnmark that wrote it, or a newer one")
 
-    rows: whether google-benchmark's are checked as well, half of the file that no report reads.
+
+def _found(place: Path) -> Path:
+    """The file of a results folder, packed or not; a file is itself."""
+    if place.is_file():
+        return place
+    packed = place / "run.json.gz"
+    return packed if packed.is_file() and not (place / "run.json").exists() else place / "run.json"
+
+
+def load(place: Path, rows: bool = True) -> Run:
+    """Reads a results folder or a run.json. RunError names the file, the place and what is wrong.
+
+    rows: whether those for google-benchmark are kept: half of the file, that no report reads.
     """
-    folder = folder.resolve()
-    path = folder / "run.json"
+    path = _found(place.resolve())
     raw = read_json(path)
-    lean = rows or not isinstance(raw, dict) or not isinstance(raw.get("benchmarks"), list)
-    refuse(check(raw if lean else {**raw, "benchmarks": []}, str(path)))
-    return Run(raw, folder)
-
-
-def _load_lean(folder: Path) -> Run:
-    run = load(folder, rows=False)
-    run.raw["benchmarks"] = []
-    return run
-
-
-def load_all(folders: list[Path]) -> list[Run]:
-    """Several, two at a time: checking a file against the schema takes a second."""
-    if len(folders) == 1:
-        return [load(folders[0])]
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        return list(pool.map(_load_lean, folders))
+    _refuse_newer(raw, path)
+    if not rows and isinstance(raw, dict):
+        raw["benchmarks"] = []
+    refuse(check(raw, str(path)))
+    return Run(raw, path.parent)

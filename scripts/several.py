@@ -7,17 +7,20 @@ interval says so (both sides are drawn anew, independently).
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import units
 from answer import Answer, answer
 from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
 from pivot import merged
-from runfile import Case, Metric, Run
+from runfile import Case, Metric, Run, load
 from stats import Estimate, ratio_of_medians
 
 METRICS = ("ready", "worked")
@@ -42,6 +45,16 @@ def ratio(new: Metric | None, base: Metric | None) -> Estimate | None:
         return None
     sides = [[b for b in m.blocks.values() if b is not None] for m in (new, base)]
     return ratio_of_medians(*sides)
+
+
+def _load(folder: Path) -> Run:
+    return load(folder, rows=False)
+
+
+def load_all(folders: list[Path]) -> list[Run]:
+    """Two at a time: checking a file against the schema takes a second."""
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        return list(pool.map(_load, folders))
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,14 @@ class Verdict:
     n_new: int
     word: str
     more_blocks: int | None = None  # about so many on each side would settle it; None: no telling
-    level: float = LEVEL
+    level: float = LEVEL  # of the interval
     p: float | None = None
+    tested: float = LEVEL  # faster and slower: 1 is outside an interval of this level
 
     @property
-    def excludes_one(self) -> bool:
-        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+    def differs(self) -> bool:
+        """Surely, however little."""
+        return self.p is not None and self.p <= 1 - self.tested
 
 
 @lru_cache(maxsize=256)
@@ -144,40 +146,45 @@ def measure(base: Blocks, new: Blocks, *, paired: bool, seed: int = 1) -> Spread
     return (_paired if paired else _separate)(_usable(base), _usable(new), seed)
 
 
-def _word(ratio: float, low: float, high: float, margin: float) -> str:
-    if low >= 1 / (1 + margin) and high <= 1 + margin:
+def _word(ratio: float, interval: tuple[float, float], differs: bool, margin: float) -> str:
+    if interval[0] >= 1 / (1 + margin) and interval[1] <= 1 + margin:
         return EQUIVALENT
-    if low > 1 and ratio > 1 + margin:
+    if differs and ratio > 1 + margin:
         return SLOWER
-    if high < 1 and ratio < 1 / (1 + margin):
+    if differs and ratio < 1 / (1 + margin):
         return FASTER
     return INCONCLUSIVE
 
 
-def _more_blocks(found: Spread, half: float, margin: float) -> int | None:
+def _more_blocks(found: Spread, margin: float, level: float, tested: float) -> int | None:
     """How many more, if the ratio stays: the interval narrows as the root of their number."""
     assert found.ratio is not None
     away, bound = abs(log(found.ratio)), log1p(margin)
-    room = away if away > bound else bound - away
+    room, half = (away, found.half(tested)) if away > bound else (bound - away, found.half(level))
+    assert half is not None
     n = min(found.n_base, found.n_new)
     wanted = n * (half / room) ** 2 if room > 0 else inf
     return max(1, ceil(wanted) - n) if wanted <= MOST_BLOCKS else None
 
 
-def judge(found: Spread, margin: float, level: float = LEVEL) -> Verdict:
+def judge(found: Spread, margin: float, level: float = LEVEL, tested: float | None = None
+          ) -> Verdict:
     """The interval at this level, and the word for it; smaller is faster.
 
     slower: the interval excludes 1 and the ratio exceeds 1 + margin; faster: likewise below
     1 / (1 + margin); equivalent: the whole interval lies between them; else inconclusive.
+    tested: where several are judged at once, the level at which 1 is to be excluded (holm_levels).
     """
+    tested = level if tested is None else tested
     counts, half = (found.n_base, found.n_new), found.half(level)
     if found.ratio is None or half is None:
         missing = max(FEWEST - min(counts), 1)
-        return Verdict(found.ratio, None, None, *counts, INCONCLUSIVE, missing, level)
+        return Verdict(found.ratio, None, None, *counts, INCONCLUSIVE, missing, level, None, tested)
     low, high = found.ratio * exp(-half), found.ratio * exp(half)
-    word = _word(found.ratio, low, high, margin)
-    more = _more_blocks(found, half, margin) if word == INCONCLUSIVE else None
-    return Verdict(found.ratio, low, high, *counts, word, more, level, found.p)
+    differs = found.p is not None and found.p <= 1 - tested
+    word = _word(found.ratio, (low, high), differs, margin)
+    more = _more_blocks(found, margin, level, tested) if word == INCONCLUSIVE else None
+    return Verdict(found.ratio, low, high, *counts, word, more, level, found.p, tested)
 
 
 def compare_blocks(base: Blocks, new: Blocks, *, paired: bool, margin: float,
@@ -187,15 +194,14 @@ def compare_blocks(base: Blocks, new: Blocks, *, paired: bool, margin: float,
 
 
 def holm_levels(ps: Sequence[float | None], level: float = LEVEL) -> list[float]:
-    """The level of each interval of a family, so that those that exclude 1 are Holm's rejections.
+    """At which level each of a family is to be tested, so that what is rejected is what Holm rejects.
 
     Ascending by p, the i-th of m is tried at alpha / (m - i + 1), until one is not rejected; that
     one and all behind it keep its level. One without a p is of the family, and never rejected.
     """
     m, alpha = len(ps), 1 - level
     ordered = sorted(range(m), key=lambda i: inf if (p := ps[i]) is None else p)
-    levels, stopped = [level] * m, False
-    tried = alpha
+    levels, tried, stopped = [level] * m, alpha, False
     for rank, i in enumerate(ordered):
         if not stopped:
             tried = alpha / (m - rank)

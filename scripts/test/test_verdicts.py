@@ -65,7 +65,7 @@ def test_too_few_blocks_have_no_interval(paired: bool) -> None:
 
 def test_inside_the_margin_is_no_verdict_however_sure() -> None:
     sure = judge(Spread(1.018, 0.003, 30, 31, 31), 0.02)
-    assert sure.excludes_one and sure.word == INCONCLUSIVE
+    assert sure.differs and sure.word == INCONCLUSIVE
     assert judge(Spread(1.018, 0.003, 30, 31, 31), 0.03).word == EQUIVALENT
     assert judge(Spread(1.03, 0.003, 30, 31, 31), 0.02).word == SLOWER
     assert judge(Spread(1 / 1.03, 0.003, 30, 31, 31), 0.02).word == FASTER
@@ -111,12 +111,17 @@ def test_holm_by_hand() -> None:
     assert holm_levels([]) == []
 
 
-def test_intervals_at_holms_levels_exclude_one_as_holm_does() -> None:
+def test_a_family_tests_the_difference_alone() -> None:
+    """The interval stays that of 95 %, and equivalence is its; only faster and slower are dearer."""
     found = [Spread(exp(x), 0.01, 20, 11, 11) for x in (0.05, 0.03, 0.024, 0.002)]
     levels = holm_levels([s.p for s in found])
-    made = [judge(s, 0.0, level).excludes_one for s, level in zip(found, levels)]
-    assert made == [True, True, False, False]
-    assert judge(found[2], 0.0).excludes_one  # alone it would have been one
+    made = [judge(s, 0.02, tested=level) for s, level in zip(found, levels)]
+    assert [v.differs for v in made] == [True, True, False, False]
+    assert [v.word for v in made] == [SLOWER, SLOWER, INCONCLUSIVE, INCONCLUSIVE]
+    assert judge(found[2], 0.02).word == SLOWER  # alone it would have been one
+    assert made[2].low == judge(found[2], 0.02).low
+    assert made[2].low is not None and made[2].low > 1 and made[2].more_blocks
+    assert judge(found[3], 0.03, tested=0.9999).word == EQUIVALENT
 
 
 def lognormal(random: np.random.Generator, n: int) -> dict[int, float | None]:
@@ -167,7 +172,7 @@ def test_a_family_is_wrong_as_seldom_as_one() -> None:
         found = [measure(lognormal(random, 9), lognormal(random, 9), paired=False)
                  for _ in range(20)]
         levels = holm_levels([s.p for s in found])
-        wrong += any(judge(s, 0.02, level).word in (FASTER, SLOWER)
+        wrong += any(judge(s, 0.02, tested=level).word in (FASTER, SLOWER)
                      for s, level in zip(found, levels))
     assert wrong / 200 <= 0.085
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The margin of a verdict: 2 %, or what this machine cannot tell from itself, if that is more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runfile import Run, RunError, read_json
+from verdicts import MARGIN
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+PATTERN = "selfcheck-*/selfcheck.json"
+
+
+@dataclass(frozen=True)
+class Margins:
+    """A margin per metric, and where they are from."""
+
+    floor: dict[str, float]
+    source: str
+    fixed: float | None = None
+
+    def of(self, metric: str) -> float:
+        return self.fixed if self.fixed is not None else max(MARGIN, self.floor.get(metric, 0.0))
+
+
+def _stamp(path: Path) -> str:
+    """The folder's name ends in when it was made: selfcheck-HOST-20261126T120000Z."""
+    return path.parent.name.rpartition("-")[2]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """None of a file that is no selfcheck: a margin falls back, a comparison does not fail."""
+    try:
+        raw = read_json(path)
+    except RunError:
+        return None
+    return raw if isinstance(raw, dict) and isinstance(raw.get("floor"), dict) else None
+
+
+def newest(fingerprint: str, places: list[Path]) -> tuple[Path, dict[str, Any]] | None:
+    """The newest selfcheck of a machine in any of these folders."""
+    files = {f.resolve() for place in places for f in place.glob(PATTERN)}
+    for path in sorted(files, key=_stamp, reverse=True):
+        raw = _read(path)
+        if raw and raw.get("fingerprint") == fingerprint:
+            return path, raw
+    return None
+
+
+def margins(runs: list[Run], fixed: float | None) -> Margins:
+    """fixed: as the user said; else of the selfchecks of all machines the larger."""
+    if fixed is not None:
+        return Margins({}, "as asked for", fixed)
+    places = [*dict.fromkeys(run.folder.parent for run in runs), RESULTS]
+    floor: dict[str, float] = {}
+    used = []
+    for fingerprint in dict.fromkeys(run.mark["fingerprint"] for run in runs):
+        found = newest(fingerprint, places)
+        if found:
+            used.append(found[0].parent.name)
+            for metric, value in found[1]["floor"].items():
+                if isinstance(value, (int, float)):
+                    floor[metric] = max(floor.get(metric, 0.0), float(value))
+    source = f"2 %, or the floor of {', '.join(used)}" if used else \
+        "2 %: no selfcheck of this machine is there to tell its floor (make selfcheck)"
+    return Margins(floor, source)
