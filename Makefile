@@ -149,8 +149,9 @@ soak: all ## 100 000 spawns of each strategy, a million of zygote3 and pool: not
 capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (five minutes)
 	$(Q)$(B)/spawnmark run capacity
 
-report: ## draw the newest results again (RESULTS= chooses a folder)
-	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)
+report: ## draw the newest results again (RESULTS= a folder; of several one page, in OUT=)
+	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest) \
+		$(if $(word 2,$(RESULTS)),-o $(or $(OUT),results/side-by-side))
 
 test: | $(AFTER) ## build and run every test; ends in one line "N passed, N failed"
 	$(Q)scripts/test.sh
@@ -173,9 +174,10 @@ install: all ## copy it below PREFIX (default /usr/local), DESTDIR before it
 	$(Q)install -m 644 harness/hosts/*.py harness/hosts/minimal.c $(SHARE)/harness/hosts
 	$(Q)install -m 644 harness/driver/*.schema.json $(SHARE)/harness/driver
 	$(Q)install -d $(SHARE)/scenarios && install -m 644 scenarios/*.ini $(SHARE)/scenarios
-	$(Q)install -d $(SHARE)/scripts/plots $(SHARE)/scripts/templates
+	$(Q)install -d $(SHARE)/scripts/plots/several $(SHARE)/scripts/templates
 	$(Q)install -m 644 scripts/*.py scripts/requirements.txt $(SHARE)/scripts
 	$(Q)install -m 644 scripts/plots/*.py $(SHARE)/scripts/plots
+	$(Q)install -m 644 scripts/plots/several/*.py $(SHARE)/scripts/plots/several
 	$(Q)install -m 644 scripts/templates/* $(SHARE)/scripts/templates
 	$(call say,DONE,$(DEST))
 

@@ -13,7 +13,7 @@ import palette
 import svg
 import units
 from page import stacked, unbroken
-from several import Fact, Line, Several, facts, leaked, machines, rates, sizes
+from several import Fact, Line, Several, estimate_of, facts, leaked, machines, rates, sizes
 from stats import Estimate
 from summary import incomplete_lines
 from template import script, template
@@ -25,6 +25,7 @@ class Cell:
 
     value: str
     ratio: Estimate | None = None
+    word: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Table:
 def _latency(lines: tuple[Line, ...], name: str) -> list[tuple[str, list[Cell]]]:
     rows = []
     for line in lines:
-        cells = [Cell(units.time(m.p50, m.ci) if m else units.NOTHING, est)
-                 for m, est in zip(line.metrics(name), line.ratios(name))]
+        cells = [Cell(units.time(m.p50, m.ci) if m else units.NOTHING, estimate_of(v),
+                      v.word if v else "")
+                 for m, v in zip(line.metrics(name), line.verdicts(name))]
         if any(line.metrics(name)):
             rows.append((line.case.variant, cells))
     return rows

@@ -152,7 +152,8 @@ class Run:
         return {c.name: c for c in self.cases}
 
     def of_kind(self, kind: str) -> list[Case]:
-        return [c for c in self.cases if c.kind == kind]
+        """Without the base side of a run of pairs, which is told beside the new one."""
+        return [c for c in self.cases if c.kind == kind and c.side != "base"]
 
     @property
     def baseline(self) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Several runs side by side: which cases they share, and each one's ratio to the first run.
 
-Runs of different files share no blocks: a ratio carries the variance between the runs, and its
-interval says so (both sides are drawn anew, independently).
+Runs of different files share no blocks: a ratio carries the variance between the runs, of which its
+interval says no more than what blocks show of it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Any
 import units
 from answer import Answer, answer
 from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
+from margins import Margins, margins
 from pivot import merged
 from runfile import Case, Metric, Run, load
-from stats import Estimate, ratio_of_medians
+from stats import Estimate
+from verdicts import Verdict, compare_blocks
 
 METRICS = ("ready", "worked")
 
@@ -39,14 +41,6 @@ def labels(runs: list[Run]) -> list[str]:
     return [f"{i}: {name}" for i, name in enumerate(found, 1)]
 
 
-def ratio(new: Metric | None, base: Metric | None) -> Estimate | None:
-    """new ÷ base of two files."""
-    if new is None or base is None:
-        return None
-    sides = [[b for b in m.blocks.values() if b is not None] for m in (new, base)]
-    return ratio_of_medians(*sides)
-
-
 def _load(folder: Path) -> Run:
     return load(folder, rows=False)
 
@@ -57,12 +51,21 @@ def load_all(folders: list[Path]) -> list[Run]:
         return list(pool.map(_load, folders))
 
 
+def estimate_of(verdict: Verdict | None) -> Estimate | None:
+    """Its ratio and interval."""
+    if verdict is None or verdict.ratio is None:
+        return None
+    ci = None if verdict.low is None or verdict.high is None else (verdict.low, verdict.high)
+    return Estimate(verdict.ratio, ci, min(verdict.n_base, verdict.n_new))
+
+
 @dataclass(frozen=True)
 class Line:
     """One case in every run: None where a run does not have it."""
 
     name: str
     cases: tuple[Case | None, ...]
+    margins: Margins
 
     @property
     def case(self) -> Case:
@@ -72,10 +75,15 @@ class Line:
     def metrics(self, name: str) -> list[Metric | None]:
         return [c.metric(name) if c else None for c in self.cases]
 
-    def ratios(self, name: str) -> list[Estimate | None]:
-        """To the first run; the first has none."""
+    def verdicts(self, name: str) -> list[Verdict | None]:
+        """Against the first run; the first has none."""
         base, *rest = self.metrics(name)
-        return [None, *(ratio(m, base) for m in rest)]
+        return [None, *(compare_blocks(base.blocks, m.blocks, paired=False,
+                                       margin=self.margins.of(name)) if base and m else None
+                        for m in rest)]
+
+    def ratios(self, name: str) -> list[Estimate | None]:
+        return [estimate_of(v) for v in self.verdicts(name)]
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Family:
 
     title: str
     label: str
+    payload: str
     lines: tuple[Line, ...]
 
 
@@ -93,6 +102,7 @@ class Several:
     def __init__(self, runs: list[Run]) -> None:
         self.runs = runs
         self.labels = labels(runs)
+        self.margins = margins(runs, None)
 
     @cached_property
     def _groups(self) -> list[list[Group]]:
@@ -106,13 +116,13 @@ class Several:
         for key in merged(each):
             found = [e[key] for e in each if key in e]
             names = merged([c.name for c in g.cases] for g in found)
-            lines = tuple(Line(n, tuple(self._case(r, n) for r in self.runs)) for n in names)
-            made.append(Family(found[0].title, found[0].label, lines))
+            lines = tuple(map(self.line, names))
+            made.append(Family(found[0].title, found[0].label, found[0].payload, lines))
         return made
 
-    @staticmethod
-    def _case(run: Run, name: str) -> Case | None:
-        return run.by_name.get(name)
+    def line(self, name: str) -> Line:
+        """One case in every run."""
+        return Line(name, tuple(r.by_name.get(name) for r in self.runs), self.margins)
 
     @cached_property
     def answers(self) -> list[Answer]:
@@ -131,7 +141,7 @@ class Several:
         row = winner(first) if first else None
         if first is None or row is None or row.ready is None:
             return f"{len(self.runs)} runs side by side"
-        line = Line(row.case.name, tuple(self._case(r, row.case.name) for r in self.runs))
+        line = self.line(row.case.name)
         said = (f"{row.case.variant} has {first.label} ready in {units.time(row.ready.p50)} on "
                 f"{self.labels[0]}")
         found = [e.value for e in line.ratios("ready") if e]

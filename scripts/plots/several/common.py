@@ -37,7 +37,7 @@ def short(text: str, width: int = 44) -> str:
 def legend(fig: style.Figure, several: Several, lines: bool = False) -> None:
     """All runs, above the panels."""
     handles = [Line2D([], [], color=colour(i), marker="" if lines else marker(i), markersize=5.5,
-                      linestyle=line_style(i) if lines else "none", label=short(name))
+                      linestyle=line_style(i) if lines else "none", label=f"{i + 1}: {short(name)}")
                for i, name in enumerate(several.labels)]
     fig.legend(handles=handles, loc="outside upper left", fontsize=8,
                ncols=min(2, len(handles)), handlelength=1.8)

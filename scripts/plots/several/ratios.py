@@ -8,14 +8,14 @@ from pathlib import Path
 import units
 from plots import style
 from plots.several import common
-from several import METRICS, Line, Several
+from several import METRICS, Family, Line, Several
 
 SHIFT = {"ready": -0.16, "worked": 0.16}
 
 
 def draw(several: Several, out: Path) -> str | None:
     """A panel per strategy of the first two groups that the runs share."""
-    found = [(f.title, x) for f in several.families[:2] for x in f.lines
+    found = [(f.title, x) for f in _two(several.families) for x in f.lines
              if any(x.ratios("ready"))]
     if not found:
         return None
@@ -30,10 +30,17 @@ def draw(several: Several, out: Path) -> str | None:
     common.legend(fig, several)
     lines = [x for _, x in found]
     common.save(fig, several, out, "the run's median of block medians ÷ the first run's: 95 % "
-                "interval, bootstrap over blocks of both; filled: ready, hollow: worked; log scale; "
+                "interval from the blocks of both; filled: ready, hollow: worked; log scale; "
                 f"{common.blocks(lines, 'ready')}")
     return f"Ratio of ready to {several.labels[0]}. " + " ".join(
         _say(x, several) for x in lines)
+
+
+def _two(families: list[Family]) -> list[Family]:
+    """The headline, and the largest of another payload."""
+    first = families[:1]
+    others = [f for f in families if first and f.payload != first[0].payload]
+    return [*first, *sorted(others, key=lambda f: -len(f.lines))[:1]]
 
 
 def _panel(ax: style.Axes, line: Line) -> list[float]:
