@@ -7,10 +7,8 @@ interval says no more than what blocks show of it.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 import units
 from answer import Answer, answer
 from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
+from intwo import in_two
 from margins import Margins, margins
 from pivot import merged
 from runfile import Case, Metric, Run, load
@@ -41,14 +40,9 @@ def labels(runs: list[Run]) -> list[str]:
     return [f"{i}: {name}" for i, name in enumerate(found, 1)]
 
 
-def _load(folder: Path) -> Run:
-    return load(folder, rows=False)
-
-
 def load_all(folders: list[Path]) -> list[Run]:
     """Two at a time: checking a file against the schema takes a second."""
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        return list(pool.map(_load, folders))
+    return in_two(lambda i: load(folders[i], rows=False), len(folders))
 
 
 def estimate_of(verdict: Verdict | None) -> Estimate | None:
