@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import drawing
-from runfile import Run, RunError, load
+from runfile import Run, RunError, load, new_side
 from summary import markdown, summary
 from template import write
 
@@ -28,7 +28,7 @@ def draw_all(run: Run, folder: Path) -> dict[str, str]:
     """Every picture that the run has data for: name → text alternative."""
     from plots import PLOTS  # matplotlib takes a second to load: not for --summary-only
 
-    return drawing.draw_all(PLOTS, run, folder)
+    return drawing.draw_all(PLOTS, new_side(run), folder)
 
 
 def report(run: Run, with_plots: bool) -> None:
@@ -36,12 +36,15 @@ def report(run: Run, with_plots: bool) -> None:
     from page import page
 
     drawn = draw_all(run, run.folder / "plots") if with_plots else {}
-    write(run.folder / "summary.md", markdown(run))
+    write(run.folder / "summary.md", markdown(new_side(run)))
     write(run.folder / "report.html", page(run, drawn))
 
 
 def _one(run: Run, options: argparse.Namespace) -> None:
-    print(summary(run), end="")
+    new = new_side(run)
+    print(summary(new), end="")
+    if len(new.cases) < len(run.cases):
+        print(f"\nof a run of pairs the new side alone; both: scripts/compare.py {run.folder}")
     if not options.summary_only:
         report(run, not options.no_plots)
         print(f"\n{run.folder / 'report.html'}")

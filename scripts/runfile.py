@@ -152,8 +152,7 @@ class Run:
         return {c.name: c for c in self.cases}
 
     def of_kind(self, kind: str) -> list[Case]:
-        """Without the base side of a run of pairs, which is told beside the new one."""
-        return [c for c in self.cases if c.kind == kind and c.side != "base"]
+        return [c for c in self.cases if c.kind == kind]
 
     @property
     def baseline(self) -> dict[str, Any] | None:
@@ -189,6 +188,12 @@ class Run:
     @property
     def source(self) -> str:
         return f"{self.folder.name}/run.json"
+
+
+def new_side(run: Run) -> Run:
+    """Of a run of pairs what an ordinary run has: the two sides are no strategies of their own."""
+    cases = [c for c in run.raw["cases"] if c.get("side") != "base"]
+    return Run({**run.raw, "cases": cases}, run.folder)
 
 
 def strategy_rank(name: str) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
 from intwo import in_two
 from margins import Margins, margins
 from pivot import merged
-from runfile import Case, Metric, Run, load
+from runfile import Case, Metric, Run, load, new_side
 from stats import Estimate
 from verdicts import Verdict, compare_blocks
 
@@ -42,7 +42,7 @@ def labels(runs: list[Run]) -> list[str]:
 
 def load_all(folders: list[Path]) -> list[Run]:
     """Two at a time: checking a file against the schema takes a second."""
-    return in_two(lambda i: load(folders[i], rows=False), len(folders))
+    return in_two(lambda i: new_side(load(folders[i], rows=False)), len(folders))
 
 
 def estimate_of(verdict: Verdict | None) -> Estimate | None:

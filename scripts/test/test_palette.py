@@ -70,7 +70,8 @@ def test_text_on_a_phase(phase: str, side: str) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_marks_stand_out(side: str) -> None:
-    for shade in (*palette.STRATEGIES.values(), *palette.SPARE, *palette.FILES):
+    for shade in (*palette.STRATEGIES.values(), *palette.SPARE, *palette.FILES,
+                  *palette.WORDS.values()):
         seen = palette.contrast(getattr(shade, side), getattr(palette.CARD, side))
         assert seen >= MARK, f"{shade.name}: {seen:.2f}"
 
