@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import make_conformance
+import make_selfcheck
 import nway
 import runfile
 from browser import BROWSER, MISSING, SCHEMES, WIDTHS, look, screenshot
@@ -77,7 +80,12 @@ READ = """read: {buttons: d.querySelectorAll("button, input").length,
 @pytest.fixture(scope="module")
 def one(everything_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a run with all strategies."""
-    run = runfile.Run(copy.deepcopy(everything_once), tmp_path_factory.mktemp("one"))
+    folder = tmp_path_factory.mktemp("results") / "run"
+    run = runfile.Run(copy.deepcopy(everything_once), folder)
+    make_selfcheck.write_beside(folder, run.mark["fingerprint"])
+    raw = make_conformance.conformance(run.environment)
+    folder.mkdir()
+    (folder / "conformance.json").write_text(json.dumps(raw), encoding="utf-8")
     return page(run, draw_all(run, run.folder / "plots"))
 
 
@@ -90,6 +98,11 @@ def many(golden_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
         raw = copy.deepcopy(golden_once)
         raw["context"]["host_name"] = name
         runs.append(runfile.Run(raw, folder / str(i)))
+        told = make_conformance.conformance(runs[-1].environment)
+        told["conformance"][0]["observed"] = "fails" if i == 1 else "holds"
+        told["conformance"][0]["verdict"] = "FAIL" if i == 1 else "PASS"
+        (folder / str(i)).mkdir()
+        (folder / str(i) / "conformance.json").write_text(json.dumps(told), encoding="utf-8")
     several = Several(runs)
     return nway.render(several, folder, nway.draw_all(several, folder))
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import make_selfcheck
 import palette
 import svg
 from plots import PLOTS
@@ -24,8 +25,9 @@ FIXED = {palette.FIGURE, "#f7dcc4", "#eaa877"}
 @pytest.fixture(scope="module")
 def drawings(everything_once: dict, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Every picture's file, by name."""
-    folder = tmp_path_factory.mktemp("drawings")
+    folder = tmp_path_factory.mktemp("results") / "run"
     run = Run(everything_once, folder)
+    make_selfcheck.write_beside(folder, run.mark["fingerprint"])
     drawn = draw_all(run, folder)
     return {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name in drawn}
 
