@@ -152,8 +152,9 @@ capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (fiv
 selfcheck: all ## how often verdicts are wrong here: itself, planted slow-downs, load (35 minutes; MINUTES=)
 	$(Q)$(VENV)/bin/python scripts/selfcheck.py $(if $(MINUTES),--minutes $(MINUTES))
 
-report: ## draw the newest results again (RESULTS= chooses a folder)
-	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest)
+report: ## draw the newest results again (RESULTS= a folder; of several one page, in OUT=)
+	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest) \
+		$(if $(word 2,$(RESULTS)),-o $(or $(OUT),results/side-by-side))
 
 compare: ## faster, slower or the same? BASE=… NEW=… (MORE= further runs, COMPARE= more options)
 	$(Q)$(VENV)/bin/python scripts/compare.py $(COMPARE) $(or $(BASE),$(error BASE= names no results folder)) $(NEW) $(MORE)
@@ -179,9 +180,10 @@ install: all ## copy it below PREFIX (default /usr/local), DESTDIR before it
 	$(Q)install -m 644 harness/hosts/*.py harness/hosts/minimal.c $(SHARE)/harness/hosts
 	$(Q)install -m 644 harness/driver/*.schema.json $(SHARE)/harness/driver
 	$(Q)install -d $(SHARE)/scenarios && install -m 644 scenarios/*.ini $(SHARE)/scenarios
-	$(Q)install -d $(SHARE)/scripts/plots $(SHARE)/scripts/templates
+	$(Q)install -d $(SHARE)/scripts/plots/several $(SHARE)/scripts/templates
 	$(Q)install -m 644 scripts/*.py scripts/*.schema.json scripts/requirements.txt $(SHARE)/scripts
 	$(Q)install -m 644 scripts/plots/*.py $(SHARE)/scripts/plots
+	$(Q)install -m 644 scripts/plots/several/*.py $(SHARE)/scripts/plots/several
 	$(Q)install -m 644 scripts/templates/* $(SHARE)/scripts/templates
 	$(call say,DONE,$(DEST))
 

@@ -225,7 +225,7 @@ def idle(run: Run, case: Case) -> float | None:
 
 def attacker(run: Run, sandbox: str = "none") -> str | None:
     """Whose reach the summary shows: an unprivileged child of the same uid, if there is one."""
-    found = [f["attacker"] for f in run.isolation if f["sandbox"] == sandbox]
+    found = run.attackers.get(sandbox, [])
     if PREFERRED_ATTACKER in found:
         return PREFERRED_ATTACKER
     return found[0] if found else None
@@ -235,9 +235,7 @@ def findings(run: Run, strategy: str, payload: str, kind: str, who: str | None =
              sandbox: str = "none") -> list[dict[str, Any]]:
     """Isolation cells of one strategy with this very payload, by the summary's attacker or who."""
     who = who or attacker(run, sandbox)
-    return [f for f in run.isolation if f["attacker"] == who
-            and (f["strategy"], f["payload"], f["kind"], f["sandbox"])
-            == (strategy, payload, kind, sandbox)]
+    return run.attacked.get((sandbox, who, strategy, payload, kind), [])
 
 
 def is_parents(secret: str) -> bool:

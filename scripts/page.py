@@ -8,8 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+import conformance
 import noise
 import openloop
+import pairs
 import palette
 import sandboxes
 import svg
@@ -20,7 +22,8 @@ from claims import claims
 from derive import groups, rate
 from isolation import ATTACKERS, attackers, inherited, reachable
 from model import FACTORS, model_of
-from runfile import METRICS, Case, Run
+from runfile import METRICS, Case, Run, new_side
+from selfchecked import ABSENT, percent, selfcheck_of, share
 from sentence import about
 from summary import error_lines, incomplete_lines
 from tables import r_squared, swept_key
@@ -103,10 +106,12 @@ def _calibration(run: Run) -> list[tuple[str, str, int]]:
     return rows
 
 
-def page(run: Run, drawn: dict[str, str]) -> str:
-    """The whole document."""
+def page(whole: Run, drawn: dict[str, str]) -> str:
+    """The whole document; of a run of pairs the new side, and what the pairs tell."""
+    run = new_side(whole)
     return template("report.html", palette=palette.css(), script=script("report.js"), units=units,
-                    rate=rate, noise=_noise, unbroken=unbroken, stacked=stacked).render(
+                    rate=rate, noise=_noise, unbroken=unbroken, stacked=stacked, share_of=share,
+                    percent=percent).render(
         run=run, answer=answer(run), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),
@@ -114,6 +119,9 @@ def page(run: Run, drawn: dict[str, str]) -> str:
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
         sandbox_heads=sandboxes.HEADS, openloop=openloop,
         switches=[switches.cells(s) for s in switches.switches(run)], switch_heads=switches.HEADS,
+        pairs=pairs.pairs(whole), base=pairs.base(whole), pair_margin=pairs.margin(whole),
+        selfcheck=selfcheck_of(run), no_selfcheck=ABSENT,
+        conformance=conformance.overview([run], [run.machine]),
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
         memory=run.of_kind("memory"), model=model_of(run), factors=FACTORS, r_squared=r_squared,
         facts=_facts(run), calibration=_calibration(run))

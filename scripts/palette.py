@@ -54,6 +54,12 @@ OUTCOMES = {
     "absent": (Shade("absent", "#eef0f2", "#23282e"), Shade("on-absent", "#4b5563", "#aeb7c2")),
     "n/a": (Shade("na", "#fafafa", "#1b1f22"), Shade("on-na", "#6c727c", "#949ba5"))}
 
+#: Verdicts; their words stand beside them.
+WORDS = {"faster": Shade("faster", "#00734e", "#45c79b"),
+         "slower": Shade("slower", "#b34701", "#ff9a5d"),
+         "equivalent": Shade("equivalent", "#4a7db4", "#7fb0e1"),
+         "inconclusive": Shade("inconclusive", "#878b92", "#868c94")}
+
 #: Of several files side by side, in their order; machines are no strategies.
 FILES = (Shade("file-1", "#0a6fb0", "#459fdd"), Shade("file-2", "#d05a06", "#fb7d22"),
          Shade("file-3", "#07936c", "#1ac08f"), Shade("file-4", "#7d50a8", "#b68cdb"),
@@ -64,7 +70,8 @@ FILES = (Shade("file-1", "#0a6fb0", "#459fdd"), Shade("file-2", "#d05a06", "#fb7
 def shades() -> list[Shade]:
     """Every one that a picture may use."""
     cells = [s for pair in OUTCOMES.values() for s in pair]
-    return [*PAGE, *STRATEGIES.values(), *SPARE, *PHASES.values(), *cells, *FILES]
+    return [*PAGE, *STRATEGIES.values(), *SPARE, *PHASES.values(), *cells,
+            *WORDS.values(), *FILES]
 
 
 def css() -> str:

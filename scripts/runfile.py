@@ -165,6 +165,23 @@ class Run:
     def isolation(self) -> list[dict[str, Any]]:
         return self.raw["isolation"]
 
+    @cached_property
+    def attacked(self) -> dict[tuple[str | None, ...], list[dict[str, Any]]]:
+        """Isolation's findings by sandbox, attacker, strategy, payload and kind."""
+        found: dict[tuple[str | None, ...], list[dict[str, Any]]] = {}
+        for f in self.isolation:
+            key = (f["sandbox"], f["attacker"], f["strategy"], f["payload"], f["kind"])
+            found.setdefault(key, []).append(f)
+        return found
+
+    @cached_property
+    def attackers(self) -> dict[str, list[str]]:
+        """By sandbox, as they come."""
+        found: dict[str, dict[str, None]] = {}
+        for f in self.isolation:
+            found.setdefault(f["sandbox"], {})[f["attacker"]] = None
+        return {sandbox: list(who) for sandbox, who in found.items()}
+
     @property
     def machine(self) -> str:
         """'vm, Linux 6.18.44'."""
@@ -256,10 +273,15 @@ def _found(place: Path) -> Path:
     return packed if packed.is_file() and not (place / "run.json").exists() else place / "run.json"
 
 
-def load(place: Path) -> Run:
-    """Reads a results folder, or its file. RunError names file, place and what is wrong."""
+def load(place: Path, rows: bool = True) -> Run:
+    """Reads a results folder or a run.json. RunError names the file, the place and what is wrong.
+
+    rows: whether those for google-benchmark are kept: half of the file, that no report reads.
+    """
     path = _found(place.resolve())
     raw = read_json(path)
     _refuse_newer(raw, path)
+    if not rows and isinstance(raw, dict):
+        raw["benchmarks"] = []
     refuse(check(_read_here(raw), str(path)))
     return Run(raw, path.parent)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plots import (arrivals, capacity, descriptors, drift, ecdf, forest, growth, heap,
+from plots import (aa, arrivals, capacity, descriptors, drift, ecdf, forest, growth, heap,
                    isolation_inherited, isolation_reachable, memory, model, percentiles, phases,
                    sandbox, shared_bits, startup, throughput, timeline, violins, vmas)
 from runfile import Run
@@ -30,6 +30,9 @@ class Plot:
 
 # Sorted by name.
 PLOTS = (
+    Plot("aa", 22, aa.draw, "Whether to believe a verdict",
+         "Left, nothing was changed: every coloured word but equivalent and inconclusive is a false "
+         "alarm. Right, children were slowed down by a known amount: grey is what was missed."),
     Plot("arrivals", 11, arrivals.draw, "Latency under a schedule",
          "Children are asked for by a schedule, whether or not earlier ones have ended; latency "
          "counts from there. Filled: the median; hollow: p99. A long line is interference."),

@@ -1,77 +1,215 @@
 # SPDX-License-Identifier: MIT
-"""The page in a real browser: no console error, nothing wider than the window."""
+"""The pages in a real browser: no console error, nothing too wide, readable, pictures painted."""
 
 from __future__ import annotations
 
-import html
+import copy
 import json
-import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import make_conformance
+import make_selfcheck
+import nway
 import runfile
+from browser import BROWSER, MISSING, SCHEMES, WIDTHS, look, screenshot
 from page import page
+from plots import PLOTS
+from plots.several import PLOTS as SEVERAL_PLOTS
 from report import draw_all
+from several import Several
 
-WIDTHS = (400, 1000, 1600)
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-               None)
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--enable-logging=stderr", "--v=0"]
-# Headless windows have a least width, frames have not. srcdoc frames are of the same origin.
-PROBE = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,"><body><script>
-addEventListener("load", () => {
-  const out = [...document.querySelectorAll("iframe")].map(f => {
-    const d = f.contentDocument, ids = [...d.querySelectorAll("[id]")].map(e => e.id);
-    return {asked: +f.width, inner: d.documentElement.clientWidth,
-            scroll: d.documentElement.scrollWidth, height: d.documentElement.scrollHeight,
-            doubled: ids.length - new Set(ids).size};
-  });
-  const p = document.createElement("pre"); p.id = "seen"; p.textContent = JSON.stringify(out);
-  document.body.append(p);
-});
-</script>%s</body>"""
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
+
+TEXT = 4.5  # WCAG 2 AA
+#: The least contrast of any text that is seen, and where. Texts of pictures: all on the card but
+#: those on bars and in cells, whose pairs of colours test_palette.py knows.
+CONTRAST = """worst: (() => {
+  const light = c => c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = e => { for (; e; e = e.parentElement) {
+    const c = d.defaultView.getComputedStyle(e).backgroundColor;
+    if (!/rgba\\(.*, 0\\)|transparent/.test(c)) return c; } return "rgb(255, 255, 255)"; };
+  const walk = d.createTreeWalker(d.body, NodeFilter.SHOW_TEXT), found = [];
+  for (let n; n = walk.nextNode();) {
+    const e = n.parentElement, style = d.defaultView.getComputedStyle(e);
+    if (!n.data.trim() || !e.checkVisibility() || e.closest("script, style, title")) continue;
+    const svg = e.closest("svg"), ink = svg ? style.fill : style.color;
+    if (ink === "rgb(27, 31, 37)") continue;
+    const [a, b] = [light(ink), light(ground(e))].sort((x, y) => y - x);
+    found.push([(a + 0.05) / (b + 0.05), `${ink} on ${ground(e)}: ${n.data.trim().slice(0, 40)}`]);
+  }
+  found.sort((a, b) => a[0] - b[0]);
+  return {n: found.length, least: found[0]};
+})()"""
+#: Where the pictures are, and whether the page goes on to its end.
+PICTURES = """boxes: [...d.querySelectorAll(".picture svg")].map(s => {
+    const r = s.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; }),
+  alone: [...d.querySelectorAll("figure")].every(f => f.parentElement.matches("#pictures")),
+  end: d.querySelector("main").lastElementChild.id,
+  said: [...d.querySelectorAll(".picture svg")].map(s => s.getAttribute("aria-label"))"""
+#: Sorts the first table of strategies by each of two columns, filters it.
+USE = """used: (() => {
+  const table = d.querySelector("#answer table"), wide = table.closest(".wide");
+  const names = () => [...table.tBodies[0].rows].filter(r => !r.hidden)
+    .map(r => r.cells[0].textContent.split(/\\s/)[0]);
+  const button = at => table.tHead.rows[0].cells[at].querySelector("button");
+  const out = {first: names()};
+  button(1).click(); out.up = names(); out.said = table.tHead.rows[0].cells[1].ariaSort;
+  button(1).click(); out.down = names();
+  button(1).click(); out.back = names();
+  button(0).click(); out.alphabet = names();
+  const input = wide.previousElementSibling.querySelector("input");
+  const ask = text => { input.value = text; input.dispatchEvent(new Event("input")); };
+  ask("FORK"); out.fork = names(); out.counted = input.nextElementSibling.value;
+  ask("nowhere"); out.none = names();
+  ask(""); out.all = names().length;
+  return out;
+})()"""
+READ = """read: {buttons: d.querySelectorAll("button, input").length,
+  rows: [...d.querySelectorAll("#answer tbody tr")].filter(r => r.checkVisibility()).length,
+  pictures: [...d.querySelectorAll(".picture svg")].filter(s => s.checkVisibility()).length,
+  answer: d.querySelector("h1").textContent}"""
 
 
-def browse(file: Path, profile: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """What the probe saw, and the console's lines."""
-    assert BROWSER
-    done = subprocess.run(
-        [BROWSER, *FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom",
-         file.as_uri()], capture_output=True, text=True, timeout=120, check=False)
-    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
-    assert found, done.stderr[-2000:]
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return json.loads(html.unescape(found[1])), console
+@pytest.fixture(scope="module")
+def one(everything_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run with all strategies."""
+    folder = tmp_path_factory.mktemp("results") / "run"
+    run = runfile.Run(copy.deepcopy(everything_once), folder)
+    make_selfcheck.write_beside(folder, run.mark["fingerprint"])
+    raw = make_conformance.conformance(run.environment)
+    folder.mkdir()
+    (folder / "conformance.json").write_text(json.dumps(raw), encoding="utf-8")
+    return page(run, draw_all(run, run.folder / "plots"))
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
-def test_page_in_browser(run: runfile.Run, tmp_path: Path) -> None:
-    text = html.escape(page(run, draw_all(run, tmp_path / "plots")), quote=True)
-    frames = "".join(f'<iframe width="{w}" height="900" style="border:0" srcdoc="{text}">'
-                     "</iframe>" for w in WIDTHS)
-    probe = tmp_path / "probe.html"
-    probe.write_text(PROBE % frames, encoding="utf-8")
-    seen, console = browse(probe, tmp_path / "profile")
+@pytest.fixture(scope="module")
+def many(golden_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of three runs; one has a name without an end."""
+    folder = tmp_path_factory.mktemp("many")
+    runs = []
+    for i, name in enumerate(("vm", "metal", "h" * 200)):
+        raw = copy.deepcopy(golden_once)
+        raw["context"]["host_name"] = name
+        runs.append(runfile.Run(raw, folder / str(i)))
+        told = make_conformance.conformance(runs[-1].environment)
+        told["conformance"][0]["observed"] = "fails" if i == 1 else "holds"
+        told["conformance"][0]["verdict"] = "FAIL" if i == 1 else "PASS"
+        (folder / str(i)).mkdir()
+        (folder / str(i) / "conformance.json").write_text(json.dumps(told), encoding="utf-8")
+    several = Several(runs)
+    return nway.render(several, folder, nway.draw_all(several, folder))
+
+
+PAGES = pytest.mark.parametrize("name", ["one", "many"])
+
+
+def text_of(name: str, request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue(name)
+
+
+@PAGES
+@pytest.mark.parametrize("opened", [False, True], ids=["folded", "unfolded"])
+def test_widths(name: str, opened: bool, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """No error, nothing wider than the window, all there to the page's end."""
+    text = text_of(name, request)
+    if opened:
+        text = text.replace("<details", "<details open")
+    seen, console = look([(text, w) for w in WIDTHS], tmp_path, PICTURES)
     assert console == []
     assert [s["asked"] for s in seen] == list(WIDTHS)
     for s in seen:
         assert s["height"] > 2000, "the page is empty"
         assert s["scroll"] <= s["inner"], f"{s['scroll']} px wide in a window of {s['asked']}"
         assert s["doubled"] == 0, "an id is used twice"
+        assert len(s["boxes"]) == len(PLOTS if name == "one" else SEVERAL_PLOTS)
+        assert s["alone"], "a picture is not closed before the next begins"
+        assert s["end"] == ("plan" if name == "one" else "conformance")
+        assert all(said and any(c.isdigit() for c in said) for said in s["said"])
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
+@PAGES
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_contrast(name: str, scheme: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Every text against what is behind it, as the browser has computed both."""
+    text = text_of(name, request).replace("<details", "<details open")
+    (seen,), _ = look([(text, 1000)], tmp_path, CONTRAST, scheme)
+    assert seen["worst"]["n"] > 200
+    ratio, where = seen["worst"]["least"]
+    assert ratio >= TEXT, f"{ratio:.2f}: {where}"
+
+
+def test_schemes_differ(one: str, tmp_path: Path) -> None:
+    """The flag does what the tests above take for granted."""
+    ground = "ground: d.defaultView.getComputedStyle(d.body).backgroundColor"
+    found = [look([(one, 400)], tmp_path, ground, s)[0][0]["ground"] for s in ("light", "dark")]
+    assert found == ["rgb(246, 247, 248)", "rgb(16, 19, 22)"]
+
+
+@PAGES
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_pictures_are_painted(name: str, scheme: str, request: pytest.FixtureRequest,
+                              tmp_path: Path) -> None:
+    """Where each picture is, pixels vary: ink on the card, and colours."""
+    text = text_of(name, request)
+    (seen,), _ = look([(text, 1000)], tmp_path, PICTURES)
+    high = min(30_000, int(seen["height"]))
+    with Image.open(screenshot(text, tmp_path, scheme, 1000, high)) as image:
+        pixels = np.asarray(image.convert("RGB"), dtype=float)
+    looked_at = 0
+    for left, top, right, bottom in seen["boxes"]:
+        if bottom > pixels.shape[0]:
+            continue
+        box = pixels[int(top):int(bottom), int(left):int(right)]
+        grey = box.mean(axis=2)
+        card = np.median(grey)
+        assert grey.std() > 4, f"blank at {top:.0f}"
+        assert (abs(grey - card) > 60).mean() > 0.002, f"hardly any ink at {top:.0f}"
+        assert (card > 200) == (scheme == "light"), "the picture has the other scheme's card"
+        looked_at += 1
+    assert looked_at >= 5
+
+
+def test_tables_sort_and_filter(one: str, tmp_path: Path) -> None:
+    (seen,), console = look([(one, 1000)], tmp_path, USE)
+    assert console == []
+    used = seen["used"]
+    assert used["up"][:2] == ["pool", "pool"] and used["up"][2] == "recycle"
+    assert used["up"][-1] == "shell" and used["said"] == "ascending"
+    assert used["down"] == used["up"][::-1] or used["down"][0] == "shell"
+    assert used["back"] == used["first"]
+    assert used["alphabet"] == sorted(used["first"])
+    assert used["fork"] == [n for n in used["alphabet"] if n in ("fork", "vfork", "forkserver")]
+    assert used["counted"] == f"3 of {len(used['first'])}"
+    assert used["none"] == [] and used["all"] == len(used["first"])
+
+
+@PAGES
+def test_complete_without_script(name: str, request: pytest.FixtureRequest,
+                                 tmp_path: Path) -> None:
+    """Nothing is hidden, and nothing is there that would do nothing."""
+    text = text_of(name, request)
+    start, end = text.index("<script>"), text.index("</script>")
+    (seen,), console = look([(text[:start] + text[end + 9:], 1000)], tmp_path, READ)
+    assert console == []
+    assert seen["read"]["buttons"] == 0
+    assert seen["read"]["pictures"] == len(PLOTS if name == "one" else SEVERAL_PLOTS)
+    assert "ready in" in seen["read"]["answer"]
+    if name == "one":
+        assert seen["read"]["rows"] > 15
+
+
 def test_browser_sees_errors(tmp_path: Path) -> None:
-    """The test above can fail: a wide element, a double id and a console error are seen."""
-    bad = html.escape('<p id="a" style="width:3000px">x</p><p id="a"></p><script>boom()</script>')
-    probe = tmp_path / "probe.html"
-    probe.write_text(PROBE % f'<iframe width="400" height="300" srcdoc="{bad}"></iframe>')
-    seen, console = browse(probe, tmp_path / "profile")
-    assert seen[0]["scroll"] > seen[0]["inner"] and seen[0]["doubled"] == 1
+    """The tests above can fail: a wide element, a double id, a console error, grey on grey."""
+    bad = ('<body style="background: #888"><p id="a" style="width:3000px; color: #999">x</p>'
+           '<p id="a"></p><script>boom()</script>')
+    (seen,), console = look([(bad, 400)], tmp_path, CONTRAST)
+    assert seen["scroll"] > seen["inner"] and seen["doubled"] == 1
+    assert seen["worst"]["least"][0] < 1.5
     assert any("boom" in line for line in console)

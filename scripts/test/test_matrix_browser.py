@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import copy
-import html
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_browser import BROWSER, PROBE, WIDTHS, browse
+from browser import BROWSER, WIDTHS, browse, frame, look
 
 import make_conformance
 from conformfile import Document
@@ -63,11 +62,6 @@ addEventListener("load", async () => {
 </script>%s</body>"""
 
 
-def frame(text: str, width: int) -> str:
-    return (f'<iframe width="{width}" height="900" style="border:0" '
-            f'srcdoc="{html.escape(text, quote=True)}"></iframe>')
-
-
 @pytest.fixture
 def pages(golden: dict[str, Any]) -> list[str]:
     """Of one file and of two; in the second one an endless word and an endless label."""
@@ -86,10 +80,7 @@ def test_widths(pages: list[str], tmp_path: Path, opened: bool) -> None:
     """Folded, and with everything unfolded."""
     if opened:
         pages = [p.replace("<details", "<details open") for p in pages]
-    probe = tmp_path / "probe.html"
-    probe.write_text(PROBE % "".join(frame(p, w) for p in pages for w in WIDTHS),
-                     encoding="utf-8")
-    seen, console = browse(probe, tmp_path / "profile")
+    seen, console = look([(p, w) for p in pages for w in WIDTHS], tmp_path)
     assert console == []
     assert [s["asked"] for s in seen] == [*WIDTHS, *WIDTHS]
     for s in seen:
@@ -121,14 +112,11 @@ def test_filter(pages: list[str], tmp_path: Path) -> None:
 def test_complete_without_script(pages: list[str], tmp_path: Path) -> None:
     """Everything can be unfolded; the form, which would do nothing, is not there."""
     start, end = pages[0].index("<script>"), pages[0].index("</script>")
-    probe = tmp_path / "probe.html"
-    look = """rows: (() => {
+    fields = """rows: (() => {
       const row = d.querySelector("#matrix .row"), evidence = row.querySelector(".evidence");
       const now = [evidence.checkVisibility()];
       d.getElementById("all").open = row.querySelector("details").open = true;
       return [...now, evidence.checkVisibility()];
-    })(), form: d.getElementById("filter").checkVisibility(), doubled: ids"""
-    text = frame(pages[0][:start] + pages[0][end:], 1000)
-    probe.write_text(PROBE.replace("doubled: ids", look) % text, encoding="utf-8")
-    (seen,), console = browse(probe, tmp_path / "profile")
+    })(), form: d.getElementById("filter").checkVisibility()"""
+    (seen,), console = look([(pages[0][:start] + pages[0][end:], 1000)], tmp_path, fields)
     assert console == [] and not seen["form"] and seen["rows"] == [False, True]

@@ -15,8 +15,10 @@ import pytest
 from conftest import SCRIPTS
 from PIL import Image
 
+import make_selfcheck
 import runfile
 from plots import PLOTS
+from plots.several import PLOTS as SEVERAL_PLOTS
 from derive import groups
 from stats_by_hand import FACTORS
 from summary import HEAD, WIDTH, _cells, columns, error_lines, summary
@@ -31,7 +33,9 @@ def report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def made(golden_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The golden run's folder with its report."""
-    folder = tmp_path_factory.mktemp("vm-6.18")
+    folder = tmp_path_factory.mktemp("results") / "vm-6.18"
+    folder.mkdir()
+    make_selfcheck.write_beside(folder, golden_once["context"]["spawnmark"]["fingerprint"])
     (folder / "run.json").write_text(json.dumps(golden_once), encoding="utf-8")
     told = report(folder)
     assert told.returncode == 0, told.stderr
@@ -55,6 +59,8 @@ def test_plot_table_is_sorted() -> None:
     assert names == sorted(names)
     files = {f.stem for f in (SCRIPTS / "plots").glob("*.py")}
     assert set(names) == files - {"__init__", "style", "curve", "labels"}
+    assert {f.stem for f in (SCRIPTS / "plots" / "several").glob("*.py")} == {
+        "__init__", "common", *(p.name for p in SEVERAL_PLOTS)}
     assert len({p.place for p in PLOTS}) == len(PLOTS)
 
 
@@ -257,8 +263,9 @@ def test_no_plots(golden: dict[str, Any], folder: Path) -> None:
 def test_page_is_one_file(made: Path) -> None:
     page = (made / "report.html").read_text(encoding="utf-8")
     assert len(page.encode()) < 5_000_000
-    for outside in ("<script", "src=", "@import", 'href="http'):
+    for outside in ("<script src", " src=", "@import", 'href="http', "<link rel=\"style"):
         assert outside not in page
+    assert page.count("<script>") == page.count("</script>") == 1
     assert page.count("<svg ") == len(PLOTS) == page.count('role="img"')
     assert "&lt;heap/before&gt; &amp; 1 hit" in page  # evidence is text, never markup
 

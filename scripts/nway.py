@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""One page of several runs: machines, every metric side by side, small multiples, conformance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import conformance
+import drawing
+import palette
+import svg
+import units
+from page import stacked, unbroken
+from several import Fact, Line, Several, estimate_of, facts, leaked, machines, rates, sizes
+from stats import Estimate
+from summary import incomplete_lines
+from template import script, template
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value, and its ratio to the first run."""
+
+    value: str
+    ratio: Estimate | None = None
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Strategies × runs of one metric."""
+
+    title: str
+    note: str
+    rows: list[tuple[str, list[Cell]]]
+
+
+def _latency(lines: tuple[Line, ...], name: str) -> list[tuple[str, list[Cell]]]:
+    rows = []
+    for line in lines:
+        cells = [Cell(units.time(m.p50, m.ci) if m else units.NOTHING, estimate_of(v),
+                      v.word if v else "")
+                 for m, v in zip(line.metrics(name), line.verdicts(name))]
+        if any(line.metrics(name)):
+            rows.append((line.case.variant, cells))
+    return rows
+
+
+def _quotient(values: list[float | None]) -> list[Estimate | None]:
+    """To the first; of what was measured once, so without an interval."""
+    base = values[0]
+    return [None, *(Estimate(v / base, None, 1) if v and base else None for v in values[1:])]
+
+
+def _rates(lines: tuple[Line, ...], several: Several) -> list[tuple[str, list[Cell]]]:
+    rows = []
+    for line in lines:
+        found = rates(line, several.runs)
+        gains = _quotient([r.value if r else None for r in found])
+        if any(found):
+            rows.append((line.case.variant, [
+                Cell(("" if r.measured else "~") + units.number(r.value, r.ci)
+                     if r else units.NOTHING, est) for r, est in zip(found, gains)]))
+    return rows
+
+
+def _sizes(lines: tuple[Line, ...], several: Several) -> list[tuple[str, list[Cell]]]:
+    rows = []
+    for line in lines:
+        found = sizes(line, several.runs)
+        gains = _quotient([s[0] if s else None for s in found])
+        alive = next((s[1] for s in found if s), None)
+        if any(found):
+            rows.append((f"{line.case.variant}, {alive} alive", [
+                Cell(units.size(s[0]) if s else units.NOTHING, est)
+                for s, est in zip(found, gains)]))
+    return rows
+
+
+def _leaked(lines: tuple[Line, ...], several: Several,
+            kind: str) -> list[tuple[str, list[Cell]]]:
+    """One row per strategy: isolation does not ask what a case's parameters were."""
+    rows: dict[str, list[Cell]] = {}
+    for line in lines:
+        found = leaked(line, several.runs, kind)
+        if any(found) and line.case.strategy not in rows:
+            rows[line.case.strategy] = [Cell(units.share(f)) for f in found]
+    return list(rows.items())
+
+
+def tables(several: Several) -> list[tuple[str, list[Table]]]:
+    """By group of strategies; a metric that no run has is no table."""
+    made = []
+    for family in several.families:
+        of = family.lines
+        each = [
+            Table("ready, p50 [95 %]", "request → ready", _latency(of, "ready")),
+            Table("worked, p50 [95 %]", "request → first work done", _latency(of, "worked")),
+            Table("children per CPU-second", "the best point on one CPU; ~: 1 ÷ CPU of one child "
+                  "at a time; more is better", _rates(of, several)),
+            Table("PSS per child", "after its work; measured once per run", _sizes(of, several)),
+            Table("secrets of the parent inherited", "found of those looked for",
+                  _leaked(of, several, "inherited")),
+            Table("attacks that reach another process", "succeeded of those tried",
+                  _leaked(of, several, "reachable"))]
+        made.append((family.title, [t for t in each if t.rows]))
+    return made
+
+
+def draw_all(several: Several, folder: Path) -> dict[str, str]:
+    """Name → text alternative of every picture that there is data for."""
+    from plots.several import PLOTS  # matplotlib takes a second to load
+
+    return drawing.draw_all(PLOTS, several, folder)
+
+
+def _pictures(folder: Path, drawn: dict[str, str]) -> list[dict[str, Any]]:
+    if not drawn:
+        return []
+    from plots.several import PLOTS
+
+    return [{"name": p.name, "title": p.title, "reading": p.reading,
+             "svg": svg.element((folder / f"{p.name}.svg").read_text(encoding="utf-8"), p.name,
+                                drawn[p.name])} for p in PLOTS if p.name in drawn]
+
+
+def _cards(several: Several) -> list[dict[str, Any]]:
+    found = []
+    for label, said in zip(several.labels, several.answers):
+        found.append({"label": label, "cards": said.cards, "line": said.line})
+    return found
+
+
+def render(several: Several, plots: Path, drawn: dict[str, str]) -> str:
+    """The whole document."""
+    known: list[Fact] = facts(several)
+    return template("nway.html", palette=palette.css(), script=script("report.js"), units=units,
+                    unbroken=unbroken, stacked=stacked).render(
+        several=several, machines=machines(several), cards=_cards(several), facts=known,
+        incomplete=[f"{label}: {line}" for label, run in zip(several.labels, several.runs)
+                    for line in incomplete_lines(run)],
+        families=tables(several), pictures=_pictures(plots, drawn),
+        conformance=conformance.overview(several.runs, several.labels))
+
+
+def lines(several: Several) -> list[str]:
+    """For the terminal: the sentence, and a line per run."""
+    width = max(map(len, several.labels))
+    return [f"{several.sentence()}.", "",
+            *(f"{label:<{width}}  {said.line}"
+              for label, said in zip(several.labels, several.answers))]
