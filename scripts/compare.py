@@ -66,7 +66,7 @@ def _one(run: Run, rules: list[failon.Rule], options: argparse.Namespace) -> Com
     if run.baseline is None:
         raise RunError(f"{run.folder}: one ordinary run; give a second one to compare it with, "
                        "or a run of pairs (spawnmark run --baseline)")
-    return of_pairs(run, margins.margins([run], options.margin, True), rules, options.seed)
+    return of_pairs(run, margins.margins([run], options.margin), rules, options.seed)
 
 
 def compare(options: argparse.Namespace) -> Comparison:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import forest
+import palette
+import svg
 from compare_tables import (Table, answer, change_table, counted, machine_line, machines, notes,
                             plan_lines, sides, table, tables)
 from comparison import REGRESSION, Comparison
-from page import inline_svg, unbroken
+from page import unbroken
 from template import template
 
 
@@ -22,11 +24,11 @@ def _rest(comparison: Comparison) -> list[Table]:
 
 def page(comparison: Comparison) -> str:
     """The whole document."""
-    drawing = inline_svg(forest.draw(comparison), "forest", forest.said(comparison)) \
+    drawing = svg.element(forest.draw(comparison), "forest", forest.said(comparison)) \
         if comparison.family else None
     news = comparison.against
     title = f"spawnmark: {', '.join(a.label for a in news)} ÷ {comparison.base_label}"
-    return template("compare.html").render(
+    return template("compare.html", palette=palette.css()).render(
         title=title, comparison=comparison, answer=unbroken(answer(comparison)),
         alarm=comparison.exit == REGRESSION, sides=sides(comparison), drawing=drawing,
         machine_line=machine_line(comparison), machines=machines(comparison),

@@ -14,7 +14,7 @@ from plots import style
 from verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 #: Colour, marker, filled: never told by colour alone.
-LOOKS = {SLOWER: ("#c2410c", ">", True), FASTER: ("#009e73", "<", True),
+LOOKS = {SLOWER: ("#d55e00", ">", True), FASTER: ("#009e73", "<", True),
          EQUIVALENT: ("#0072b2", "o", True), INCONCLUSIVE: ("#858a93", "o", False)}
 #: The axis shows so much at least, and at most; what goes beyond ends in an arrow.
 LEAST, MOST = 1.04, 8.0

@@ -60,8 +60,11 @@ def _floors(raw: dict[str, Any], paired: bool) -> dict[str, float]:
     return {m: float(v) for m, v in known.items() if isinstance(v, (int, float))}
 
 
-def margins(runs: list[Run], fixed: float | None, paired: bool = False) -> Margins:
-    """fixed: as the user said; else of the selfchecks of all machines the larger."""
+def margins(runs: list[Run], fixed: float | None) -> Margins:
+    """fixed: as the user said; else of the selfchecks of all machines the larger.
+
+    One run alone is one of pairs.
+    """
     if fixed is not None:
         return Margins({}, "as asked for", fixed)
     places = [*dict.fromkeys(run.folder.parent for run in runs), RESULTS]
@@ -71,7 +74,7 @@ def margins(runs: list[Run], fixed: float | None, paired: bool = False) -> Margi
         found = newest(fingerprint, places)
         if found:
             used.append(found[0].parent.name)
-            for metric, value in _floors(found[1], paired).items():
+            for metric, value in _floors(found[1], len(runs) == 1).items():
                 floor[metric] = max(floor.get(metric, 0.0), value)
     source = f"the larger of 2 % and the floor that {', '.join(used)} found" if used else \
         "the default; no selfcheck of this machine is there to tell its floor (make selfcheck)"
