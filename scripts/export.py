@@ -133,11 +133,12 @@ def _go_name(case: Case) -> str:
 
 def benchstat(run: Run, chosen: list[Series]) -> str:
     """Go's benchmark lines, one a block. What two runs need not share is a comment, not a key:
-    benchstat would not hold them against each other."""
+    benchstat would not hold them against each other. Its base is the side that comes first."""
     lines = [f"# {run.machine}, {run.environment['libc']}, {run.mark['fingerprint']}",
              "pkg: spawnmark"]
     side = None
-    for case, group in groupby(chosen, key=lambda one: one.case):
+    base_first = sorted(chosen, key=lambda one: one.case.side == "new")
+    for case, group in groupby(base_first, key=lambda one: one.case):
         if case.side != side:
             side = case.side
             lines.append(f"side: {side}" if side else "side:")
