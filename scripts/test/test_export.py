@@ -392,12 +392,11 @@ def test_each_format_from_the_command_line(folder: Path, tmp_path: Path, form: e
     assert run_script(*argv, "-o", out).stdout == "" and out.read_text() == told.stdout
 
 
-def test_who_reads_may_stop_early() -> None:
-    """`export.py … | head -1`: a program of its own, whose output is longer than a pipe holds."""
+def test_who_reads_may_be_gone() -> None:
+    """`export.py … | head -0`: no word, and no failure."""
     with subprocess.Popen([sys.executable, SCRIPTS / "export.py", REFERENCE, "--format", "csv"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout and child.stderr
-        assert child.stdout.readline().startswith("case,")
         child.stdout.close()
         assert (child.wait(60), child.stderr.read()) == (0, "")
 
