@@ -82,7 +82,8 @@ def _panel(ax: style.Axes, group: Group, found: list[Gain], reference: str) -> N
         for x in (x for x in found if x.metric == name):
             _point(ax, x, places[x.case.name] + shift, filled)
     style.log_ticks(ax.xaxis, lambda v: f"{v:.12g}")
-    ax.xaxis.get_major_locator().set_params(numticks=7)
+    if isinstance(ax.xaxis.get_major_locator(), style.LogLocator):
+        ax.xaxis.get_major_locator().set_params(numticks=7)
     ax.set_title(f"{reference} ÷ strategy: sooner to the right of 1", loc="right", fontsize=8.5,
                  fontweight="normal", color=style.MUTED)
 

@@ -133,19 +133,26 @@ def _tick(ns: float) -> str:
     return f"{ns / scale:g} {unit}"
 
 
-def log_ticks(which: Axis, text: Callable[[float], str]) -> None:
-    """Decades, and 2 and 5 between them where few fit; call it when all is plotted."""
+def log_ticks(which: Axis, text: Callable[[float], str], most: int = 4) -> None:
+    """Decades, and 2 and 5 between them where few fit; call it when all is plotted.
+
+    most: so many ticks where there is no decade.
+    """
     low, high = sorted(which.get_view_interval())
     few = high < 150 * max(low, 1e-12)
-    which.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    if high < 3 * low:  # hardly a decade's third: as on any other axis
+        which.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+        which.set_minor_locator(NullLocator())
+    else:
+        which.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
     which.set_major_formatter(FuncFormatter(lambda v, _: text(v)))
     which.set_minor_formatter(FuncFormatter(lambda _x, _p: ""))
 
 
-def time_axis(ax: Axes, axis: str = "x") -> None:
+def time_axis(ax: Axes, axis: str = "x", most: int = 4) -> None:
     """Log ticks that carry their own unit: 100 µs, 1 ms."""
     which = ax.xaxis if axis == "x" else ax.yaxis
-    log_ticks(which, _tick)
+    log_ticks(which, _tick, most)
 
 
 @cache

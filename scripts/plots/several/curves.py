@@ -45,13 +45,7 @@ def _panel(ax: style.Axes, line: Line) -> None:
                 color=common.colour(i), linestyle=common.line_style(i))
     ax.set_ylim(0, 1.02)
     ax.set_title(line.case.variant, fontsize=9)
-    style.time_axis(ax)
-    ax.xaxis.set_major_locator(style.MaxNLocator(3)) if _narrow(ax) else None
-
-
-def _narrow(ax: style.Axes) -> bool:
-    low, high = ax.get_xlim()
-    return high < 3 * low
+    style.time_axis(ax, most=2)
 
 
 def _say(line: Line, several: Several) -> str:
