@@ -12,7 +12,7 @@ from typing import Any
 
 import sandboxes
 import units
-from derive import memory_rows, over_floor
+from derive import SMALL, memory_rows, over_floor
 from runfile import Case, Metric, Run
 from stats import Estimate, difference, paired, ratio
 from verdict import (INFINITE, MET, NOT_MET, OPEN, RECORDED, Claim, Found, claim, in_time, in_times,
@@ -43,10 +43,6 @@ class Figure:
 
 
 # ---- startup ----
-
-#: Python's own section is the headline; this one has the same imports and a smaller work.
-SMALL = "python-sum"
-
 
 def _startup(run: Run, strategy: str, sandbox: str = "none", **params: str) -> Case | None:
     """The plain python case of a strategy; of several, the one with the fewest parameters."""

@@ -21,9 +21,9 @@
 #include "sys/sys.h"
 
 /* Whatever else the table has, these are there. */
-static const char *const known[] = { "fork",	    "forkserver", "pool",      "popen",
-				     "posix_spawn", "recycle",	  "shell",     "subreaper",
-				     "vfork",	    "zygote",	  "zygote3" };
+static const char *const known[] = { "fork",        "forkserver", "pool",   "popen",
+				     "posix_spawn", "recycle",    "shell",  "subreaper",
+				     "vfork",       "zygote",     "zygote3" };
 
 static uint64_t traits(const struct su *s)
 {
