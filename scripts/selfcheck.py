@@ -111,17 +111,19 @@ class Bench:
             raise Stop(f"{FAILURES_IN_A_ROW} mini-runs in a row failed: {self.failed[-1]}", 3)
         return None
 
-
     def _spawnmark(self, *argv: str | Path) -> tuple[int, str]:
         """Status and last line. Interrupted, it is asked to end, so that it leaves nothing behind."""
-        made = subprocess.Popen([self.program, *argv], cwd=ROOT, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                start_new_session=True)
+        made: subprocess.Popen[str] | None = None
         try:
+            with INTERRUPTS.held():
+                made = subprocess.Popen([self.program, *argv], cwd=ROOT, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        text=True, start_new_session=True)
             _, said = made.communicate()
         except KeyboardInterrupt:
-            made.send_signal(signal.SIGINT)
-            made.communicate(timeout=60)
+            if made:
+                made.send_signal(signal.SIGINT)
+                made.communicate(timeout=60)
             raise
         return made.returncode, (said.splitlines() or [f"{self.program} {argv[0]}"])[-1]
 
@@ -218,16 +220,48 @@ class Selfcheck:
         return judge.Evidence(self.main, self.python, self.between, self.load, self.no_load)
 
 
+class Interrupts:
+    """^C, but not between a child's start and the moment that somebody knows of it."""
+
+    def __init__(self) -> None:
+        self.hold = self.came = False
+
+    def take(self, *_: Any) -> None:
+        self.came = True
+        if not self.hold:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self.hold = True
+        try:
+            yield
+        finally:
+            self.hold = False
+        if self.came:
+            raise KeyboardInterrupt
+
+
+INTERRUPTS = Interrupts()
+
+
 @contextmanager
 def stressed() -> Iterator[None]:
     """stress-ng, and nothing of it left behind."""
     cpus = 2 * (os.cpu_count() or 1)
-    load = subprocess.Popen([w.format(cpus=cpus) for w in STRESS], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            start_new_session=True)
+    load: subprocess.Popen[bytes] | None = None
     try:
+        with INTERRUPTS.held():
+            load = subprocess.Popen([w.format(cpus=cpus) for w in STRESS],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL, start_new_session=True)
         yield
     finally:
+        _end(load)
+
+
+def _end(load: subprocess.Popen[bytes] | None) -> None:
+    if load:
         load.terminate()  # it ends its own workers
         try:
             load.wait(timeout=10)
@@ -312,7 +346,8 @@ def main(argv: list[str]) -> int:
         parser.error("--minutes: expected more than 0, and at most 600")
     if options.blocks is not None and not 1 <= options.blocks <= 1000:
         parser.error("--blocks: expected 1 to 1000")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, INTERRUPTS.take)
     try:
         return selfcheck(options)
     except Stop as err:
