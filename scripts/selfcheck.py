@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -162,13 +162,13 @@ class Selfcheck:
     def left(self) -> float:
         return max(0.0, self.budget.seconds - (time.monotonic() - self.progress.began))
 
-    def part(self, name: str, text: str, bounds: tuple[int, int], share: float,
+    def part(self, name: str, texts: Sequence[str], bounds: tuple[int, int], share: float,
              take: Callable[[dict[str, Any]], None]) -> None:
         """Mini-runs of one part, until there are enough or its time is up."""
         began, n, target = time.monotonic(), 0, bounds[1]
         while n < target:
             self.progress.line(f"{name}: {n} of {target} mini-runs", self.left())
-            raw = self.bench.run(text)
+            raw = self.bench.run(texts[n % len(texts)])
             n += 1
             spent = time.monotonic() - began
             target = self.budget.runs(bounds, share, spent / n)
@@ -181,7 +181,7 @@ class Selfcheck:
     def pilot(self) -> dict[str, dict[float, int]]:
         """How fast the machine is: what 2, 5 and 10 % are in ns."""
         self.progress.line("pilot", self.left())
-        raw = self.bench.run(plan.scenario(self.budget.mini(plan.Mini()), {}, plan.PLANTED))
+        raw = self.bench.run(plan.scenario_planted_alone(self.budget.mini(plan.Mini()), {}))
         if raw is None:
             raise Stop(f"the pilot failed: {self.bench.failed[-1]}", 3)
         self.first = raw
@@ -205,16 +205,16 @@ class Selfcheck:
             assert self.load is not None
             self.load += plan.trials(raw, self.bench.done, five)
 
-        self.part("itself and planted", plan.scenario(mini, delays), MAIN_RUNS, MAIN, take_main)
-        self.part("python", plan.scenario_python(self.budget.mini(plan.PYTHON)), PYTHON_RUNS,
+        self.part("itself and planted", plan.scenarios(mini, delays), MAIN_RUNS, MAIN, take_main)
+        self.part("python", [plan.scenario_python(self.budget.mini(plan.PYTHON))], PYTHON_RUNS,
                   PYTHON, take_python)
         five = {p: {judge.CLAIMED: d[judge.CLAIMED]} for p, d in delays.items()}
         self.no_load = None if shutil.which(STRESS[0]) else "stress-ng is missing: make setup"
         if self.no_load is None:
             self.load = []
             with stressed():
-                self.part("under load", plan.scenario(mini, five, plan.PLANTED), LOAD_RUNS, LOAD,
-                          take_load)
+                self.part("under load", [plan.scenario_planted_alone(mini, five)], LOAD_RUNS,
+                          LOAD, take_load)
 
     def evidence(self) -> judge.Evidence:
         return judge.Evidence(self.main, self.python, self.between, self.load, self.no_load)

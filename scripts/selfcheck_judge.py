@@ -19,7 +19,7 @@ LEVEL = 0.95
 FALSE_AT_MOST, FALSE_BOUND = 0.05, 0.09
 FOUND_AT_LEAST, COVERED_AT_LEAST = 0.95, 0.90
 #: So many comparisons before a claim is judged, unless it has failed for certain.
-NEEDED_AA, NEEDED_PLANTED, NEEDED_LOAD = 200, 60, 60
+NEEDED_AA, NEEDED_PLANTED, NEEDED_LOAD = 200, 50, 60
 #: Fewer comparisons tell no floor that others should rely on.
 NEEDED_FLOOR = 100
 #: The claim about what is found is of this size.

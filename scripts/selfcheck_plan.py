@@ -23,13 +23,15 @@ SIZES = (0.02, 0.05, 0.10)
 #: Planted where a child is as fast as it gets (a microsecond counts), and where memory decides.
 PLANTED = "zygote3"
 PAYLOADS = {"none": "", "heap": "heap_mb = 8\n"}
+#: Whose machine is compared with itself.
+ITSELF = {"none": f"popen, {PLANTED}", "heap": f"zygote, {PLANTED}"}
 
 
 @dataclass(frozen=True)
 class Mini:
     """One mini-run's plan. none and heap: that of the section [none] of startup.ini."""
 
-    blocks: int = 24
+    blocks: int = 48
     samples: int = 10
     warmup: int = 2
 
@@ -49,15 +51,25 @@ def _section(name: str, strategy: str, payload: str, more: str = "") -> str:
     return f"[{name}]\nstrategy = {strategy}\npayload = {payload}\n{PAYLOADS.get(payload, '')}{more}"
 
 
-def scenario(mini: Mini, delays: Delays, strategies: str = f"popen, {PLANTED}") -> str:
-    """Each payload as it is, and once for each delay. delays may be empty: that is the pilot's."""
+def scenario(mini: Mini, delays: Delays, strategies: Mapping[str, str]) -> str:
+    """Each payload as it is, under these strategies, and once for each of its delays, if any."""
     parts = [_head(mini)]
     for payload in PAYLOADS:
-        parts.append(_section(payload, strategies, payload))
+        parts.append(_section(payload, strategies[payload], payload))
         for size, ns in delays.get(payload, {}).items():
             parts.append(_section(f"{payload}-{size * 100:g}", PLANTED, payload,
                                   f"delay = {ns}ns\n"))
     return "\n".join(parts)
+
+
+def scenarios(mini: Mini, delays: Delays) -> list[str]:
+    """The main mini-runs, by turns: one payload's delays in each, so that none takes long."""
+    return [scenario(mini, {payload: delays[payload]}, ITSELF) for payload in PAYLOADS]
+
+
+def scenario_planted_alone(mini: Mini, delays: Delays) -> str:
+    """One strategy: for the pilot, without delays, and for what is slow, under load."""
+    return scenario(mini, delays, dict.fromkeys(PAYLOADS, PLANTED))
 
 
 def scenario_python(mini: Mini) -> str:

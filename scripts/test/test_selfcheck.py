@@ -89,11 +89,12 @@ def test_delays_and_scenario() -> None:
     delays = plan.delays({"none": 100_000, "heap": 200_000})
     assert delays["none"] == {0.02: 2000, 0.05: 5000, 0.10: 10_000}
     ini = configparser.ConfigParser(default_section="global")
-    ini.read_string(plan.scenario(plan.Mini(), delays))
-    assert ini.sections() == ["none", "none-2", "none-5", "none-10",
-                              "heap", "heap-2", "heap-5", "heap-10"]
+    first, second = plan.scenarios(plan.Mini(), delays)
+    ini.read_string(second)
+    assert ini.sections() == ["none", "heap", "heap-2", "heap-5", "heap-10"]
     assert ini["heap-5"]["delay"] == "10000ns" and ini["heap-5"]["heap_mb"] == "8"
     assert "delay" not in ini["none"] and ini["none"]["strategy"] == "popen, zygote3"
+    assert "[none-5]" in first and "[heap-5]" not in first
     assert [plan._ns(t) for t in ("0", "7500ns", "6us")] == [0, 7500, 6000]
 
 
@@ -120,9 +121,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("B", str(build))
     monkeypatch.setenv("PATH", f"{path}:/usr/bin:/bin")
     monkeypatch.setenv("FAKE_SD", "0.02")
-    monkeypatch.setattr(selfcheck, "MAIN_RUNS", (15, 15))
+    monkeypatch.setattr(selfcheck, "MAIN_RUNS", (24, 24))
     monkeypatch.setattr(judge, "NEEDED_AA", 60)
-    monkeypatch.setattr(judge, "NEEDED_PLANTED", 30)
+    monkeypatch.setattr(judge, "NEEDED_PLANTED", 24)
     monkeypatch.setattr(judge, "NEEDED_FLOOR", 60)
     monkeypatch.setattr(selfcheck, "PYTHON_RUNS", (2, 2))
     monkeypatch.setattr(selfcheck, "LOAD_RUNS", (15, 15))
@@ -139,8 +140,8 @@ def test_a_good_machine(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert selfcheck.main(["-o", str(fake), "--name", "good"]) == 0
     raw, screen = told(fake), capsys.readouterr().out
     assert [c["verdict"] for c in raw["claims"]] == [MET] * 4
-    assert raw["plan"]["runs"] == {"itself and planted": 15, "python": 2, "under load": 15}
-    assert raw["aa"]["false"]["ready"]["n"] == 60 and len(raw["comparisons"]["injected"]) == 90
+    assert raw["plan"]["runs"] == {"itself and planted": 24, "python": 2, "under load": 15}
+    assert raw["aa"]["false"]["ready"]["n"] == 96 and len(raw["comparisons"]["injected"]) == 72
     assert 0 < raw["floor"]["ready"] < 0.02 < raw["between"]["floor"]["ready"]
     assert raw["floor"] == raw["aa"]["floor"]
     truth = {t["size"]: t["truth"] for t in raw["comparisons"]["injected"]}
@@ -169,7 +170,7 @@ def test_noise_makes_it_inconclusive_not_wrong(fake: Path, monkeypatch: pytest.M
     raw = told(fake)
     assert raw["claims"][1]["verdict"] == NOT_MET  # 5 % cannot be found: that is told
     assert raw["load"]["inconclusive"]["share"] > 0.85
-    assert raw["aa"]["words"][INCONCLUSIVE] > 0.85 * 60 and raw["aa"]["words"][EQUIVALENT] == 0
+    assert raw["aa"]["words"][INCONCLUSIVE] > 0.85 * 96 and raw["aa"]["words"][EQUIVALENT] == 0
 
 
 def test_quick_is_too_few_and_without_load(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
