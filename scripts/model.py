@@ -8,6 +8,8 @@ from the very process that is cloned. Its value is the median of its block media
 1 ÷ error²: the error is told by the scatter of its blocks, and never taken for less than 3 % of the
 value, as errors are proportional. Only what the scenario sweeps has a coefficient. Intervals:
 bootstrap over blocks (all points of a block are drawn together), always from the same seed.
+What does not depend on the image is flat: one level, and an interval that holds what the points
+differ by. So is by its nature how soon a child is there that was made ahead.
 `teardown` is reaped - worked here: on a CPU that parent and child share, it is a matter of
 scheduling whether the parent reads the record before or after the child has gone.
 """
@@ -29,6 +31,8 @@ COMMAND = "build/spawnmark run scenarios/model.ini"
 #: Of all samples of a case: what a spawn takes that nobody interrupts.
 QUIET = "ready p10"
 METRICS = ("entered", "ready", QUIET, "reaped", "teardown", "cpu")
+#: With a child that was made ahead no clone lies between the request and these.
+AHEAD_FLAT = ("entered", "ready", QUIET)
 #: The heap's share of the variance that the project promises to explain.
 HEAP_R2 = 0.97
 #: ns per MiB; what is cloned costs 15 µs and more.
@@ -176,6 +180,8 @@ class Fit:
 
     def predict(self, image: Image) -> Estimate:
         """The value, and an interval that holds blocks' scatter and the points' misfit."""
+        if self.is_flat:
+            return self.coefficients["a"]
         random = np.random.default_rng(SEED)
         spread = random.choice(np.array(list(self.residuals.values())), len(self.draws))
         ci = _interval((self.draws @ image.row(self.names)) * spread) if self._bounded else None
@@ -189,6 +195,11 @@ class Fit:
     def worst(self) -> tuple[str, float]:
         """The case that the fit misses most, by ratio, and measured ÷ fitted there."""
         return max(self.residuals.items(), key=lambda r: abs(np.log(max(r[1], 1e-9))))
+
+    @property
+    def is_flat(self) -> bool:
+        """The image does not matter: `a` is all there is, and its interval holds the points."""
+        return not self.names
 
     @property
     def is_steep(self) -> bool:
@@ -252,12 +263,9 @@ def _resample(points: list[Point], metric: str, y: Array) -> Array | None:
     return np.median(table[drawn], axis=1)
 
 
-def fit(points: list[Point], metric: str) -> Fit | None:
-    """None where the points cannot tell the coefficients apart, or nothing was swept."""
-    points = [p for p in points if p.value(metric)]
-    names = _swept(points)
-    if not names or len(points) <= len(names) + 1:
-        return None
+def _solved(points: list[Point], metric: str, names: tuple[str, ...]) -> tuple[
+        Array, Array, Array | None] | None:
+    """Coefficients, fitted values and draws of the coefficients; None: the factors are tied."""
     x = np.array([p.image.row(names) for p in points])
     y = np.array([p.value(metric) for p in points])
     weights = 1 / np.array([p.error(metric) for p in points])
@@ -265,17 +273,70 @@ def fit(points: list[Point], metric: str) -> Fit | None:
         return None
     solve = np.linalg.pinv(x * weights[:, None])
     values = solve @ (y * weights)
-    fitted = x @ values
     drawn = _resample(points, metric, y)
-    draws = values[None, :] if drawn is None else (drawn * weights) @ solve.T
-    cis = [None if drawn is None else _interval(d) for d in draws.T]
+    return values, x @ values, None if drawn is None else (drawn * weights) @ solve.T
+
+
+def _matters(points: list[Point], name: str, slope: float, ci: tuple[float, float] | None,
+             fixed: float) -> bool:
+    """Not where 0 lies in its interval, nor where its whole sweep adds less than a point's error."""
+    swept = [getattr(p.image, name) for p in points]
+    adds = abs(slope) * (max(swept) - min(swept))
+    return (ci is None or ci[0] * ci[1] > 0) and adds > LEAST_ERROR * abs(fixed)
+
+
+def _far(points: list[Point]) -> list[Point]:
+    """The far end of every sweep, and what has everything at once."""
+    ends = {p.factor: p for p in sorted(
+        points, key=lambda p: getattr(p.image, p.factor) if p.factor else 0.0)}
+    return [p for p in points if p.factor is None or p is ends[p.factor]]
+
+
+def _flat(points: list[Point], metric: str) -> Fit:
+    """The level of the far points: near ones find warmer caches, as no real program does."""
+    far = _far(points)
+    level = float(np.median([p.value(metric) for p in far]))
+    y = np.array([p.value(metric) for p in points])
+    ratios = y / max(level, 1.0)
+    drawn = _resample(far, metric, np.array([p.value(metric) for p in far]))
+    middle = np.array([level]) if drawn is None else np.median(drawn, axis=1)
+    spread = np.random.default_rng(SEED).choice(ratios, len(middle))
+    ci = None if drawn is None else _interval(middle * spread)
+    return _fit_of(points, metric, (), {"a": Estimate(level, ci, len(points))}, {"all": None},
+                   ratios, middle[:, None])
+
+
+def _fit_of(points: list[Point], metric: str, names: tuple[str, ...],
+            coefficients: dict[str, Estimate], r2: dict[str, float | None], ratios: Array,
+            draws: Array) -> Fit:
     case = points[0].case
-    return Fit(
-        case.strategy, metric, (case.raw["image"] or {}).get("who", "parent"), names,
+    return Fit(case.strategy, metric, (case.raw["image"] or {}).get("who", "parent"), names,
+               coefficients, r2, {p.case.name: float(r) for p, r in zip(points, ratios)}, draws)
+
+
+def fit(points: list[Point], metric: str) -> Fit | None:
+    """None where the points cannot tell the coefficients apart, or nothing was swept."""
+    points = [p for p in points if p.value(metric)]
+    names = _swept(points)
+    if not names or len(points) <= len(names) + 1:
+        return None
+    if metric in AHEAD_FLAT and "AHEAD" in points[0].case.traits:
+        return _flat(points, metric)
+    solved = _solved(points, metric, names)
+    if solved is None:
+        return None
+    values, fitted, draws = solved
+    cis = [None] * len(values) if draws is None else [_interval(d) for d in draws.T]
+    if not any(_matters(points, n, float(v), ci, float(values[0]))
+               for n, v, ci in zip(names, values[1:], cis[1:])):
+        return _flat(points, metric)
+    y = np.array([p.value(metric) for p in points])
+    return _fit_of(
+        points, metric, names,
         {n: Estimate(float(v), ci, len(points))
          for n, v, ci in zip(("a", *names), values, cis)},
-        _r2(points, names, y, fitted),
-        {p.case.name: float(v / max(f, 1.0)) for p, v, f in zip(points, y, fitted)}, draws)
+        _r2(points, names, y, fitted), y / np.maximum(fitted, 1.0),
+        values[None, :] if draws is None else draws)
 
 
 @dataclass(frozen=True)

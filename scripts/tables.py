@@ -120,6 +120,10 @@ def model_lines(run: Run) -> list[str]:
     lines = aligned([("price", "of", "fixed µs", *head, "R² MiB"),
                      *(_model_cells(f) for f in model.linear() if f.metric in MODEL_METRICS)], 2)
     low = [f"{f.strategy} {f.metric}" for f in model.linear() if f.heap_is_linear is False]
+    flat = [f"{f.strategy} {f.metric} {units.time(a.value, a.ci)}" for f in model.linear()
+            if f.is_flat and f.metric in MODEL_METRICS and (a := f.coefficients["a"])]
+    if flat:
+        lines += textwrap.wrap(f"flat: {', '.join(flat)}", 100)
     if low:
         lines += textwrap.wrap(f"R² of the heap below {HEAP_R2}: {', '.join(low)}", 100)
     return lines

@@ -18,10 +18,11 @@ def _line(model: Model, factor: Factor) -> dict[str, list[Point]]:
     found = {}
     for strategy in model.strategies:
         fit = model.fits.get((strategy, METRIC))
-        if fit is None or factor.name not in fit.names:
-            continue
         own = [p for p in model.points[strategy] if p.factor == factor.name]
-        base = min(model.points[strategy], key=lambda p: p.value(METRIC) or 0)
+        if fit is None or not own or not (fit.is_flat or factor.name in fit.names):
+            continue
+        base = min(model.points[strategy],
+                   key=lambda p: sum(getattr(p.image, f.name) for f in FACTORS))
         points = own if base in own else [base, *own]
         found[strategy] = sorted(points, key=lambda p: getattr(p.image, factor.name))
     return found
@@ -47,8 +48,8 @@ def draw(run: Run, out: Path) -> str | None:
     cases = [p.case for points in model.points.values() for p in points]
     style.save(fig, run, out, "points: request → ready, median of block medians; lines: the fit "
                f"over all factors at once, at the points' images; {style.counts(cases)}")
-    return "Price of the image. " + " ".join(
-        _say(f, model.fits[s, METRIC]) for f, line in panels for s in line)
+    return "Price of the image. " + " ".join(dict.fromkeys(
+        _say(f, model.fits[s, METRIC]) for f, line in panels for s in line))
 
 
 def _panel(ax: style.Axes, model: Model, factor: Factor, line: dict[str, list[Point]]) -> None:
@@ -65,5 +66,8 @@ def _panel(ax: style.Axes, model: Model, factor: Factor, line: dict[str, list[Po
 
 
 def _say(factor: Factor, fit: Fit) -> str:
+    if fit.is_flat:
+        a = fit.coefficients["a"]
+        return f"{fit.strategy}: flat, {units.time(a.value, a.ci)}."
     est = fit.coefficients[factor.name]
     return f"{fit.strategy}: {units.time(est.value, est.ci)} per {factor.unit}."

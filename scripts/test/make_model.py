@@ -21,6 +21,9 @@ PRICES: dict[str, dict[str, tuple[float, ...]]] = {
     "zygote": {"ready": (70e3, 16e3, 1700, 900, 300, 100, 0), "work": (1e3, 0, 0, 0, 0, 0, 0),
                "exit": (46e3, 18e3, 400, 700, 340, 0, 0),
                "cpu": (150e3, 35e3, 2100, 1600, 640, 110, 0)},
+    "pool": {"ready": (24e3, 0, 0, 0, 0, 0, 0), "work": (1e3, 0, 0, 0, 0, 0, 0),
+             "exit": (70e3, 18e3, 400, 700, 340, 0, 0),
+             "cpu": (300e3, 33e3, 2200, 2300, 900, 120, 0)},
 }
 #: What the golden python payload clones: MiB, tables, own and other mappings, fds, threads.
 PYTHON = (30.0, 60.0, 150.0, 250.0, 8.0, 1.0)
@@ -62,7 +65,7 @@ def raw_image(image: tuple[float, ...], who: str, rss: int = 0) -> dict[str, Any
 
 def cases(latency: Callable[..., dict[str, Any]], factors: tuple[float, ...]) -> list[
         dict[str, Any]]:
-    """Of five strategies; latency: make_golden's."""
+    """Of six strategies; latency: make_golden's."""
     made = []
     for strategy, prices in PRICES.items():
         fresh = strategy in ("popen", "vfork")

@@ -13,6 +13,7 @@ import make_model
 import model
 import runfile
 import summary as screen
+import units
 from model import NAMES, Image, fit, model_of
 from page import page
 from stats_by_hand import FACTORS
@@ -55,6 +56,10 @@ def test_prices_are_found_again(golden: dict[str, Any], tmp_path: Path, strategy
     prices = make_model.PRICES[strategy][name]
     keys = make_model.EXECED if strategy in ("popen", "vfork") else make_model.SERVED
     swept = {f.name for f in model.FACTORS for k in f.keys if k in keys}
+    if not any(prices[1:]):
+        assert found.is_flat and found.coefficients.keys() == {"a"}
+        assert found.coefficients["a"].value == pytest.approx(factor * prices[0], rel=1e-3)
+        return
     assert set(found.names) == swept | ({"threads"} if strategy == "fork" else set())
     scale = abs(prices[0])
     for n, price in zip(("a", *NAMES), prices):
@@ -62,6 +67,56 @@ def test_prices_are_found_again(golden: dict[str, Any], tmp_path: Path, strategy
             # A table and a thread bring what they are made of: see grown().
             assert found.coefficients[n].value == pytest.approx(factor * price, rel=1e-3,
                                                                 abs=scale * 1e-5), n
+
+
+@pytest.mark.parametrize("strategy", ("pool", "zygote"))
+def test_what_does_not_grow_is_flat(golden: dict[str, Any], tmp_path: Path, strategy: str) -> None:
+    """By trait or by its figures; scatter is no bad fit, and is in the interval."""
+    for case in of_model(golden, "zygote"):
+        case["metrics"]["ready"]["blocks"] = [70e3 * f for f in FACTORS]
+    shake(golden, 0.05)
+    golden["cases"] = of_model(golden)
+    run = runfile.Run(golden, tmp_path)
+    found = model_of(run)
+    assert found is not None
+    level = found.fits[strategy, "ready"]
+    true = {"pool": 24e3, "zygote": 70e3}[strategy]
+    assert level.is_flat and level.heap_is_linear is None and not level.r2["all"]
+    a = level.predict(Image(*make_model.PYTHON))
+    assert a == level.coefficients["a"] and a.value == pytest.approx(true, rel=0.03)
+    assert a.low < true < a.high
+    for metric in ("cpu", "teardown"):
+        assert found.fits[strategy, metric].heap_is_linear is True
+    text = " ".join(model_lines(run))
+    assert f"{strategy} ready {units.time(a.value, a.ci)}" in text.partition(" flat: ")[2]
+    assert "R² of the heap below" not in text
+
+
+def test_made_ahead_is_as_soon_as_with_the_largest_images(golden: dict[str, Any],
+                                                          tmp_path: Path) -> None:
+    """Small images leave the caches warm: no slope, no bend, and both in the interval."""
+    for case in of_model(golden, "pool"):
+        image = case["image"]
+        if image["copied_bytes"] < 2**24 and image["vmas"] + image["copied_tables"] < 200 \
+                and image["fds"] < 100:
+            for m in case["metrics"].values():
+                m["blocks"] = [b / 2 for b in m["blocks"]]
+    found = made(golden, tmp_path)
+    for metric, level in (("ready", 24e3), ("entered", 24e3 * 0.9)):
+        a = found.fits["pool", metric].coefficients["a"]
+        assert found.fits["pool", metric].is_flat and a.value == pytest.approx(level, rel=1e-3)
+        assert a.low < level * 0.55 and a.high >= level
+    assert not found.bent("ready")
+
+
+def test_a_flat_line_without_blocks_enough_has_no_interval(golden: dict[str, Any],
+                                                           tmp_path: Path) -> None:
+    for case in of_model(golden):
+        case["blocks"] = case["blocks"][:5]
+        for m in case["metrics"].values():
+            m["blocks"] = m["blocks"][:5]
+    a = made(golden, tmp_path).fits["pool", "ready"].coefficients["a"]
+    assert a.ci is None and a.value == pytest.approx(24e3, rel=0.05)
 
 
 def test_teardown_begins_at_worked(golden: dict[str, Any], tmp_path: Path) -> None:
@@ -84,7 +139,9 @@ def test_truth_lies_in_the_interval(golden: dict[str, Any], tmp_path: Path) -> N
             low, high = found.coefficients[n].ci or (0, 0)
             assert low < high
             hits.append(low <= prices[n] <= high)
-        assert strategy == "vfork" or (found.r2["all"] or 0) > 0.99
+        if metric == "ready":
+            assert found.is_flat == (strategy == "pool")
+        assert strategy == "vfork" or found.is_flat or (found.r2["all"] or 0) > 0.99
     assert len(hits) > 30 and sum(hits) >= 0.9 * len(hits), (sum(hits), len(hits))
 
 
@@ -223,7 +280,7 @@ def test_screen_and_page(golden: dict[str, Any], tmp_path: Path) -> None:
     run = runfile.Run(golden, tmp_path)
     text = screen.summary(run)
     assert text.startswith("ready grows per MiB that is copied by: popen 35.0 µs [")
-    assert "hardly under vfork; R² of the heap ≥ 0.97 under all that clone it." in \
+    assert "hardly under vfork, pool; R² of the heap ≥ 0.97 under all that clone it." in \
         text.replace("\n", " ")
     line = next(x for x in text.splitlines() if x.split()[:2] == ["zygote", "ready"])
     assert line.split()[2::2][:5] == ["70", "16.0", "1.7", "900", "300"]
@@ -231,4 +288,6 @@ def test_screen_and_page(golden: dict[str, Any], tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= 100
     html = page(run, {})
     assert html.count("<tr><th scope=\"row\">zygote</th><td>ready</td><td>server</td>") == 1
+    assert html.count("<tr><th scope=\"row\">pool</th><td>ready</td><td>server</td>"
+                      "\n<td>24.0 µs [") == 1
     assert 'href="#model"' in html and "flat" in html
