@@ -279,7 +279,7 @@ def _solved(points: list[Point], metric: str, names: tuple[str, ...]) -> tuple[
 
 def _matters(points: list[Point], name: str, slope: float, ci: tuple[float, float] | None,
              fixed: float) -> bool:
-    """Not where 0 lies in its interval, nor where its whole sweep adds less than a point's error."""
+    """Not where 0 lies in its interval, nor where its sweep adds less than a point's error."""
     swept = [getattr(p.image, name) for p in points]
     adds = abs(slope) * (max(swept) - min(swept))
     return (ci is None or ci[0] * ci[1] > 0) and adds > LEAST_ERROR * abs(fixed)

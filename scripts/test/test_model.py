@@ -96,9 +96,8 @@ def test_made_ahead_is_as_soon_as_with_the_largest_images(golden: dict[str, Any]
                                                           tmp_path: Path) -> None:
     """Small images leave the caches warm: no slope, no bend, and both in the interval."""
     for case in of_model(golden, "pool"):
-        image = case["image"]
-        if image["copied_bytes"] < 2**24 and image["vmas"] + image["copied_tables"] < 200 \
-                and image["fds"] < 100:
+        (key, value), = case["params"].items()
+        if int(value) < max(make_model.SERVED[key]):
             for m in case["metrics"].values():
                 m["blocks"] = [b / 2 for b in m["blocks"]]
     found = made(golden, tmp_path)
