@@ -7,6 +7,10 @@
           payload adds has no known tail and is added as it is
   CPU     the fit of CPU per child at the same image, + import, handlers, work
   memory  what the memory scenario of the same runs has measured, else its bound
+  idle    of children made ahead: their PSS while they wait, else what a child has for itself alone
+
+Under a strategy that makes children ahead, CPU per child has the next one's making in it; fork
+handlers, and with warm the work, run there and not on the way of a request.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+import units
 from derive import leaks
 from model import COMMAND, MIB, NAMES, QUIET, SCENARIO, Image, Model, blocks_of, extra, image_of, model_of, tail
 from runfile import Case, Run, load, strategy_rank
@@ -51,6 +56,7 @@ class Wish:
     parent_rss: float = 0.0
     parent_threads: float = 1.0
     pool: int = 8
+    warm: bool = False  # what waits has done the work once
 
 
 @dataclass
@@ -95,7 +101,7 @@ def measured(runs: list[Run]) -> list[dict[str, Case]]:
     found: dict[str, dict[str, Case]] = {}
     for case in (c for r in runs for c in r.of_kind("latency")):
         if case.scenario in MEASURED and not case.is_meter and case.metric("ready") \
-                and case.payload not in ("none", "heap") and case.sandbox == "none":
+                and case.payload not in ("none", "heap") and case.sandbox == "none" and cold(case):
             found.setdefault(case.scenario, {}).setdefault(case.strategy, case)
     return [dict(sorted(found[s].items(), key=lambda f: strategy_rank(f[0])))
             for s in MEASURED if s in found]
@@ -149,6 +155,15 @@ def is_fresh(traits: frozenset[str]) -> bool:
 def runs_hooks(traits: frozenset[str]) -> bool:
     """On the way of a request: a child that was made ahead has run them before."""
     return "RUNS_ATFORK" in traits and not traits & {"AHEAD", "REUSES_PROCESS", "FRESH_IMAGE"}
+
+
+def waits(traits: frozenset[str]) -> bool:
+    return "AHEAD" in traits
+
+
+def cold(case: Case) -> bool:
+    """Not of a pool whose children have done the work ahead."""
+    return case.params.get("warm") != "yes"
 
 
 def value_of(case: Case, metric: str) -> Estimate | None:
@@ -211,19 +226,19 @@ def _times(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(a.value * b.value, ci, min(a.n, b.n))
 
 
-def _memory(runs: list[Run], strategy: str, at: str) -> dict[str, Any] | None:
+def _memory(runs: list[Run], strategy: str, at: str, warm: bool) -> dict[str, Any] | None:
     """The most children alive that were measured, of the biggest payload."""
     rows = [(c.payload == "python", m["alive"], m, c) for r in runs for c in r.of_kind("memory")
-            if c.strategy == strategy and c.sandbox == "none" for m in c.raw["memory"]
-            if m["at"] == at and m["uss_bytes"] is not None]
+            if c.strategy == strategy and c.sandbox == "none" and cold(c) != warm
+            for m in c.raw["memory"] if m["at"] == at and m["uss_bytes"] is not None]
     best = max(rows, key=lambda r: r[:2], default=None)
     return {**best[2], "payload": best[3].label} if best else None
 
 
-def _private(answer: Answer, runs: list[Run], wish: Wish, fresh: bool) -> None:
+def _private(answer: Answer, runs: list[Run], wish: Wish, traits: frozenset[str]) -> None:
     """Memory of one child that it shares with nobody, without page tables."""
-    row = _memory(runs, answer.strategy, "worked")
-    if fresh:
+    row = _memory(runs, answer.strategy, "worked", wish.warm and waits(traits))
+    if is_fresh(traits):
         share = row["uss_bytes"] / row["rss_bytes"] if row and row["rss_bytes"] else 1.0
         answer.private = wish.rss * share if wish.rss else None
         answer.notes.append(f"private: {share:.0%} of the RSS, " + (
@@ -233,6 +248,31 @@ def _private(answer: Answer, runs: list[Run], wish: Wish, fresh: bool) -> None:
         answer.notes.append(f"private: what the work of {row['payload']} writes")
     else:
         answer.notes.append("private: not measured (run the scenario memory)")
+
+
+def _idle(answer: Answer, runs: list[Run], wish: Wish) -> None:
+    """Memory of all that wait, page tables included; a cold one has not written yet."""
+    row = _memory(runs, answer.strategy, "idle", wish.warm)
+    each = row and row["pss_bytes"]
+    said = f"PSS as of {row['alive']} that waited, {row['payload']}" if row else ""
+    if each is None:
+        row = None if wish.warm else _memory(runs, answer.strategy, "ready", False)
+        each = row["uss_bytes"] if row else answer.private
+        said = "what each has for itself alone, as none were measured while they waited"
+    if each is None:
+        answer.notes.append("idle: not measured, page tables alone (run the scenario memory)")
+    else:
+        answer.notes.append(f"idle: {said}; and page tables")
+    answer.idle = wish.pool * (answer.page_tables + (each or 0.0))
+
+
+def _ahead(answer: Answer, wish: Wish, made: float) -> None:
+    """What a pool's answer rests on; made: CPU of making a child and of its end, ns."""
+    answer.notes.append(f"its size bounds the burst: of more than {wish.pool} requests at once, "
+                        f"each beyond waits for a child to be made ({units.time(made)} of CPU "
+                        "with its end)")
+    answer.notes.append("CPU per child has the refill in it" + (
+        ", and the work twice: once while it waits, once when asked for" if wish.warm else ""))
 
 
 def exposure(runs: list[Run], strategy: str, kind: str, sandbox: str) -> tuple[int, int] | None:
@@ -271,7 +311,10 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
     elif "PARENT_LOADS" in traits:
         image = replace(image, threads=wish.parent_threads)
     adds = wish.load if fresh else 0.0
-    if runs_hooks(traits):
+    ahead = wish.work if wish.warm and waits(traits) else 0.0
+    if waits(traits) and "RUNS_ATFORK" in traits:
+        ahead += _hooks(model, runs, wish, notes)
+    elif runs_hooks(traits):
         adds += _hooks(model, runs, wish, notes)
     elif not fresh and not traits & {"RUNS_ATFORK", "REUSES_PROCESS"}:
         notes.append("it runs no fork handlers: libraries that need them (threaded ones, random "
@@ -284,20 +327,20 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
         ready = Estimate(ready.value, None, ready.n)
         late = late and Estimate(late.value, None, late.n)
     cpu_fit = model.fits.get((strategy, "cpu"))
-    cpu = (cpu_fit.at(image) if cpu_fit else 0.0) + adds + wish.work
+    cpu = (cpu_fit.at(image) if cpu_fit else 0.0) + adds + ahead
     if wish.sandbox != "none":
         more = price(runs, strategy, wish.sandbox, "cpu")
         cpu += more.value if more else 0.0
     inherited = exposure(runs, strategy, "inherited", wish.sandbox)
     made = Answer(
-        strategy, ready, late, cpu, wish.rate * cpu / 1e9,
+        strategy, ready, late, cpu + wish.work, wish.rate * (cpu + wish.work) / 1e9,
         None, 0.0 if fresh else 4096 * image.tables, None, inherited,
         exposure(runs, strategy, "reachable", wish.sandbox),
         "NEGATIVE_CONTROL" in traits or bool(inherited and inherited[0]), notes)
-    _private(made, runs, wish, fresh)
-    if "AHEAD" in traits:
-        waiting = _memory(runs, strategy, "idle") or _memory(runs, strategy, "ready")
-        made.idle = wish.pool * (made.page_tables + (waiting["uss_bytes"] if waiting else 0.0))
+    _private(made, runs, wish, traits)
+    if waits(traits):
+        _idle(made, runs, wish)
+        _ahead(made, wish, cpu)
     return made
 
 
@@ -374,7 +417,8 @@ def _predicted(model: Model, cases: dict[str, Case], case: Case,
     if fit is None or image is None or value is None:
         return f"{case.name}: no fit, or its image was not read"
     if not (is_fresh(case.traits) or runs_hooks(case.traits)):
-        return fit.predict(image), value, "the image alone"
+        return (fit.predict(image), value,
+                "made ahead, whatever the image" if waits(case.traits) else "the image alone")
     of, what = (load_of, "start") if is_fresh(case.traits) else (hooks_of, "fork handlers")
     found = of(model, cases, case.strategy, metric)
     if found is None:

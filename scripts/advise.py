@@ -90,6 +90,8 @@ def parser() -> Parser:
         help="what the asking program itself holds: popen clones it (default 0)")
     add("--parent-threads", type=count, default=1.0, metavar="N")
     add("--pool", type=count, default=8.0, metavar="N", help="children waiting (default 8)")
+    add("--warm", action="store_true",
+        help="they have done the work once: its CPU is spent twice, and its memory while they wait")
     add("--check", action="store_true",
         help="no wish: hold the model against the payloads that the runs have measured")
     add("--json", action="store_true", help="the same as JSON")
@@ -101,7 +103,7 @@ def wish_of(options: argparse.Namespace) -> Wish:
                 plain_vmas=options.maps, fds=options.fds, load=options.load, hooks=options.hooks,
                 work=options.work, rate=options.rate, sandbox=options.sandbox,
                 parent_rss=options.parent_rss, parent_threads=options.parent_threads,
-                pool=int(options.pool))
+                pool=int(options.pool), warm=options.warm)
 
 
 def _cells(a: Answer) -> tuple[str, ...]:
@@ -110,6 +112,7 @@ def _cells(a: Answer) -> tuple[str, ...]:
             units.time(a.p99.value, a.p99.ci) if a.p99 else units.NOTHING,
             units.time(a.cpu), f"{units.digits(100 * a.share)} %",
             memory, units.size(a.page_tables) if a.page_tables else units.NOTHING,
+            units.size(a.idle) if a.idle is not None else units.NOTHING,
             _part(a.inherited), _part(a.reachable))
 
 
@@ -118,7 +121,7 @@ def _part(part: tuple[int, int] | None) -> str:
 
 
 HEAD = ("strategy", "ready p50 [95 %]", "p99", "CPU/child", "of a CPU", "private", "tables",
-        "inherits", "reaches")
+        "idle", "inherits", "reaches")
 
 
 def table(lines: list[tuple[str, ...]]) -> list[str]:
@@ -151,6 +154,16 @@ def _exposes(a: Answer) -> str:
     return f"Exposed: {', and '.join(said)}."
 
 
+def _price_of_idling(best: Answer, rest: list[Answer], wish: Wish) -> list[str]:
+    """What it takes before anybody asks, and who is soonest of those that take nothing."""
+    lines = [f"Its price is memory: {wish.pool} children that wait take {units.size(best.idle)}."]
+    other = next((a for a in rest if a.idle is None and not a.unsafe), None)
+    if other:
+        lines.append(f"Without it the soonest is {other.strategy}: "
+                     f"{units.time(other.ready.value, other.ready.ci)}.")
+    return lines
+
+
 def explain(answers: list[Answer], wish: Wish, image: Image, said: str) -> list[str]:
     best, rest = answers[0], answers[1:]
     p99 = f", {units.time(best.p99.value)} at p99" if best.p99 else ", p99 not predictable"
@@ -164,8 +177,8 @@ def explain(answers: list[Answer], wish: Wish, image: Image, said: str) -> list[
             f"{a.strategy} ({units.time(a.ready.value, a.ready.ci)})" for a in level) + ".")
     lines += [f"Not {a.strategy}, though sooner: its child holds the parent's memory." for a in rest
               if a.unsafe and a.ready.value < best.ready.value]
-    if best.idle:
-        lines.append(f"{wish.pool} children that wait take {units.size(best.idle)}.")
+    if best.idle is not None:
+        lines += _price_of_idling(best, rest, wish)
     lines += [f"{n[0].upper()}{n[1:]}." for n in best.notes]
     lines.append(f"A clone of this image copies {image.copied_mib:.0f} MiB in "
                  f"{image.anon_vmas:.0f} mappings, and {image.plain_vmas:.0f} others ({said}).")

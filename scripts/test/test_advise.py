@@ -11,8 +11,10 @@ import pytest
 
 import advice
 import advise
+import make_golden
 import make_model
 import runfile
+import units
 from advice import Wish
 
 WISH = ("--rss", "180M", "--import", "1.4s", "--rate", "20/s", "--work", "3ms")
@@ -91,7 +93,7 @@ def test_ranking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Safe first, then whom a CPU carries, then soonest; fork is sooner than an exec and last."""
     found = as_json(capsys, *WISH, str(folder))
     names = [a["strategy"] for a in found["answers"]]
-    assert names[0] == "zygote" and names[1] == "forkserver" and names[-1] == "fork"
+    assert names[:3] == ["pool", "zygote", "forkserver"] and names[-1] == "fork"
     by = by_strategy(found)
     assert by["fork"]["unsafe"] and not by["zygote"]["unsafe"]
     assert not by["popen"]["one_cpu_carries"] and by["zygote"]["one_cpu_carries"]
@@ -103,10 +105,14 @@ def test_ranking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert by["zygote"]["page_tables_bytes"] == pytest.approx(4096 * found["image"]["tables"])
 
 
-def test_plain_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_words(golden: dict[str, Any], folder: Path,
+                     capsys: pytest.CaptureFixture[str]) -> None:
+    golden["cases"] = [c for c in golden["cases"] if c["strategy"] != "pool"]
+    write(golden, folder)
     code, out, _ = told(capsys, *WISH, str(folder))
     text = " ".join(out.split())
     assert code == 0 and text.startswith("Use zygote: ready after ")
+    assert "memory:" not in text  # none waits
     assert "At 20/s it takes 10.5 % of one CPU: one CPU carries it." in text
     assert ("Exposed: a child inherits 0 of 24 secrets of the parent, and 8 of 8 attacks on other "
             "processes of the same uid go through.") in text
@@ -149,32 +155,125 @@ def test_fork_handlers(golden: dict[str, Any], folder: Path,
 
 
 def ahead(golden: dict[str, Any]) -> None:
-    """A pool: zygote's cases, handed out at once whatever the image."""
-    for case in [c for c in golden["cases"] if c["strategy"] == "zygote"]:
-        made = json.loads(json.dumps(case).replace("zygote", "pool"))
-        made["traits"] += ["AHEAD", "RUNS_ATFORK"]  # but not on the way of a request
-        if made["kind"] == "latency":
-            for m in made["metrics"].values():
-                m.update(p50=8e3, blocks=[8e3 * (1 + 0.01 * i) for i in range(12)])
-        golden["cases"].append(made)
+    """What is measured of a pool beside the model: its Python, cold and warm, and its isolation."""
+    for warm, ready in (("no", 26e3), ("yes", 27e3)):
+        golden["cases"].append(make_golden.latency(
+            "startup", "pool", "python", (ready - 1e3, ready, 2e6, 5e6), params={"warm": warm}))
+    golden["isolation"] += [{**f, "strategy": "pool"} for f in golden["isolation"]
+                            if f["strategy"] == "zygote"]
 
 
-def test_pool_tells_its_price(golden: dict[str, Any], folder: Path,
-                              capsys: pytest.CaptureFixture[str]) -> None:
+def weigh(golden: dict[str, Any], *rows: tuple[str, str, int, float, float]) -> None:
+    """Memory of a pool; a row: warm, where, alive, PSS, USS."""
+    like = case_of(golden, "memory/zygote/python")["memory"][0]
+    for warm in ("no", "yes"):
+        mine = [{**like, "at": at, "alive": alive, "pss_bytes": pss, "uss_bytes": uss}
+                for w, at, alive, pss, uss in rows if w == warm]
+        golden["cases"].append(make_golden.case(
+            f"memory/pool/python/warm={warm}", "memory", "pool", "python",
+            params={"warm": warm}, memory=mine))
+
+
+WEIGHTS = (("no", "idle", 16, 4e6, 1e6), ("no", "ready", 64, 3e6, 0.9e6),
+           ("no", "worked", 64, 15e6, 11e6), ("yes", "idle", 16, 16e6, 12e6),
+           ("yes", "ready", 1, 16e6, 12e6), ("yes", "worked", 1, 17e6, 13e6))
+
+
+def test_pool_is_soonest_and_tells_its_price(golden: dict[str, Any], folder: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     ahead(golden)
+    weigh(golden, *WEIGHTS)
     write(golden, folder)
     code, out, err = told(capsys, *WISH, "--pool", "16", str(folder))
+    text = " ".join(out.split())
     assert code == 0, err
-    assert out.startswith("Use pool: ready after 8.")
-    assert "16 children that wait take " in out
-    pool = by_strategy(as_json(capsys, *WISH, "--pool", "16", str(folder)))["pool"]
-    each = 14e6 * 0.7 * 0.9 * 0.4 + pool["page_tables_bytes"]
-    assert pool["idle_bytes"] == pytest.approx(16 * each)
-    rows = case_of(golden, "memory/pool/python")["memory"]
-    rows.append({**rows[0], "alive": 64, "at": "idle", "uss_bytes": 1e6})
+    assert text.startswith("Use pool: ready after 24.0 µs [")
+    found = as_json(capsys, *WISH, "--pool", "16", str(folder))
+    pool = by_strategy(found)["pool"]
+    assert pool["idle_bytes"] == pytest.approx(16 * (4e6 + 4096 * found["image"]["tables"]))
+    assert pool["private_bytes"] == 11e6 and pool["inherited"] == [0, 24]
+    assert not pool["unsafe"] and found["answers"][0] == pool
+    assert pool["p99"]["value_ns"] == pytest.approx(24e3 * 1.19, rel=0.01)
+    size = units.size(pool["idle_bytes"])
+    assert f"Its price is memory: 16 children that wait take {size}." in text
+    assert "Without it the soonest is zygote: " in text
+    assert "Exposed: a child inherits 0 of 24 secrets of the parent" in text
+    assert "Idle: PSS as of 16 that waited, python" in text
+    assert "of more than 16 requests at once, each beyond waits for a child to be made" in text
+    assert max(len(x) for x in out.splitlines()) <= 120
+    table = {x.split()[0]: x for x in out.splitlines()[-8:] if x}
+    assert size in table["pool"] and size not in table["zygote"]
+    assert all(a["idle_bytes"] is None for a in found["answers"] if a["strategy"] != "pool")
+
+
+def test_pool_that_leaks_is_not_preferred(golden: dict[str, Any], folder: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    """Soonest of all, and behind every safe one."""
+    golden["isolation"] += [{**f, "strategy": "pool"} for f in golden["isolation"]
+                            if f["strategy"] == "fork"]
+    found = as_json(capsys, *WISH, str(write(golden, folder)))
+    assert found["answers"][0]["strategy"] == "zygote"
+    assert by_strategy(found)["pool"]["unsafe"]
+    assert any(x.startswith("Not pool, though sooner") for x in found["explanation"])
+
+
+def test_pool_pays_for_its_refill(golden: dict[str, Any], folder: Path,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    """CPU by the image, and fork handlers: neither is on the way of a request. Warm: work twice."""
+    ahead(golden)
     write(golden, folder)
-    pool = by_strategy(as_json(capsys, *WISH, "--pool", "16", str(folder)))["pool"]
-    assert pool["idle_bytes"] == pytest.approx(16 * (1e6 + pool["page_tables_bytes"]))
+    words = (*WISH, "--anon", "90M", "--vmas", "400", "--maps", "300", "--fds", "20", str(folder))
+    cold = as_json(capsys, *words, "--hooks", "2ms")
+    image = tuple(cold["image"].values())
+    cpu = make_model.worth(make_model.PRICES["pool"]["cpu"], image)
+    pool = by_strategy(cold)["pool"]
+    assert pool["cpu_ns_per_child"] == pytest.approx(cpu + 2e6 + 3e6, rel=0.01)
+    assert pool["cpu_share"] == pytest.approx(20 * (cpu + 5e6) / 1e9, rel=0.01)
+    assert pool["ready"]["value_ns"] == pytest.approx(24e3, rel=0.01)
+    assert f"({units.time(pool['cpu_ns_per_child'] - 3e6)} of CPU" in " ".join(pool["notes"])
+    assert "the work twice" not in " ".join(pool["notes"])
+    warm = by_strategy(as_json(capsys, *words, "--hooks", "2ms", "--warm"))
+    assert warm["pool"]["cpu_ns_per_child"] - pool["cpu_ns_per_child"] == pytest.approx(3e6)
+    assert "the work twice" in " ".join(warm["pool"]["notes"])
+    assert warm["pool"]["ready"] == pool["ready"]
+    assert warm["zygote"] == by_strategy(cold)["zygote"]
+
+
+def test_what_an_idle_child_weighs(golden: dict[str, Any], folder: Path,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """Measured while it waits; else what it has for itself; else only what the model knows."""
+    def idle(*words: str) -> tuple[float, str]:
+        pool = by_strategy(as_json(capsys, *WISH, "--pool", "10", *words,
+                                   str(write(golden, folder))))["pool"]
+        note = next(n for n in pool["notes"] if n.startswith("idle: "))
+        return pool["idle_bytes"] / 10 - pool["page_tables_bytes"], note
+
+    cases = golden["cases"]
+    each, note = idle()
+    assert each == pytest.approx(0, abs=1) and "page tables alone (run the scenario memory)" in note
+    for rows, cold, warm in ((WEIGHTS[2:3] + WEIGHTS[5:], 11e6, 13e6),
+                             (WEIGHTS[1:3] + WEIGHTS[4:], 0.9e6, 13e6), (WEIGHTS, 4e6, 16e6)):
+        golden["cases"] = list(cases)
+        weigh(golden, *rows)
+        assert idle()[0] == pytest.approx(cold)
+        assert idle("--warm")[0] == pytest.approx(warm)
+        assert ("PSS as of 16 that waited" in idle()[1]) == (rows is WEIGHTS)
+
+
+def test_check_of_pool(golden: dict[str, Any], folder: Path,
+                       capsys: pytest.CaptureFixture[str]) -> None:
+    """By its level; the cold one, whichever comes first in the file."""
+    ahead(golden)
+    golden["cases"][-2:] = golden["cases"][:-3:-1]
+    write(golden, folder)
+    found = {c["strategy"]: c for c in as_json(capsys, "--check", str(folder))["checks"]}
+    pool = found["pool"]
+    assert pool["case"] == "startup/pool/python/warm=no" and pool["good"]
+    assert pool["ratio"] == pytest.approx(24 / 26, rel=0.01)
+    assert pool["basis"] == "made ahead, whatever the image"
+    slow(case_of(golden, "startup/pool/python/warm=no"), 1.5)
+    code, out, _ = told(capsys, "--check", str(write(golden, folder)))
+    assert code == 1 and "OFF" in next(x for x in out.splitlines() if x.startswith("pool"))
 
 
 def test_sandbox(golden: dict[str, Any], folder: Path,
