@@ -166,7 +166,9 @@ static void test_no_row_of_nothing(void **state)
 	top = written(&m);
 	assert_int_equal(json_array_size(json_object_get(top, "benchmarks")), 7 * 5);
 	json_array_foreach(json_object_get(top, "benchmarks"), i, row)
+	{
 		assert_true(number(row, "real_time") > 0);
+	}
 	json_decref(top);
 	drop(&m);
 }

@@ -133,7 +133,7 @@ static void test_refused(void **state)
 		{ "[a]\nstrategy = popen, vfork\nblocks = 2\nwarm = yes\n", NULL,
 		  "scenarios/x.ini:4: key 'warm'", 0 },
 		{ "[a]\nstrategy = noop\nwarm = no\n[b]\nstrategy = many, one, plain\n", NULL,
-		  "scenarios/x.ini:3: key 'warm' is an option of many", 3 },
+		  "scenarios/x.ini:3: key 'warm' is an option of pool, many", 3 },
 		{ "[a]\nstrategy = many\nwarm = maybe\n", NULL,
 		  "'maybe' is not valid; expected one of default, no, yes", 1 },
 		{ "[a]\nstrategy = many\npool_size = 0\n", NULL,
