@@ -29,6 +29,11 @@ def line_style(i: int) -> object:
     return DASHES[i // len(style.FILE_COLOURS) % len(DASHES)]
 
 
+def row(several: Several) -> float:
+    """Inches of a strategy's row, in which every run has a place of its own."""
+    return 0.24 + 0.05 * len(several.runs)
+
+
 def short(text: str, width: int = 44) -> str:
     """A label for a legend; the page has it whole."""
     return shorten(text, width, placeholder="…") if " " in text else text[:width]

@@ -23,7 +23,8 @@ def draw(several: Several, out: Path) -> str | None:
             found.append((family.title, lines))
     if not found:
         return None
-    heights = [0.9 + 0.32 * len(lines) for _, lines in found]
+    high = common.row(several)
+    heights = [0.9 + high * len(lines) for _, lines in found]
     fig, axes = style.figure(len(found), 1, (9.5, sum(heights) + 1.2), heights)
     for row, (title, lines) in zip(axes, found):
         _panel(row[0], lines)
