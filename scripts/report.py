@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""report.py FOLDER… [-o DIR] [--summary-only] [--no-plots]: what a run says, or several, for people.
+"""report.py FOLDER… [-o DIR] [--summary-only] [--no-plots]: what runs say, for people.
 
 Of one FOLDER: prints the one-screen summary and writes summary.md, plots/*.svg, plots/*.png and
 report.html into it. Of several: prints a line for each, and writes one page that has them side by

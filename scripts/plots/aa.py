@@ -99,5 +99,5 @@ def _truths(ax: style.Axes, trials: list[Trial]) -> None:
         truths = sorted(t["truth"] for t in ordered if t["size"] == size)
         truth = truths[len(truths) // 2]
         ax.plot((_off(truth),) * 2, (at[0], at[-1]), color=style.INK, linewidth=1.2)
-        ax.annotate(f"{units.digits(_off(truth), 2)} %", (_off(truth), at[-1]), xytext=(-4, -8), ha="right",
-                    textcoords="offset points", fontsize=7.5)
+        ax.annotate(f"{units.digits(_off(truth), 2)} %", (_off(truth), at[-1]), xytext=(-4, -8),
+                    ha="right", textcoords="offset points", fontsize=7.5)

@@ -31,7 +31,8 @@ def draw(run: Run, out: Path) -> str | None:
     shown = [c for _, cases in found for c in cases]
     style.save(fig, run, out, "a dot: the median of one block of request → ready at the block's "
                f"start; a lane's height is above each panel, arrows lie beyond it;\n"
-               f"band: 95 % interval of the case's median; {style.counts(shown).replace('point', 'lane')}")
+               "band: 95 % interval of the case's median; "
+               + style.counts(shown).replace("point", "lane"))
     return "Latency over time. " + " ".join(map(_say, shown))
 
 
@@ -70,14 +71,15 @@ def _lane(ax: style.Axes, y: int, case: Case, m: Metric, line: list[tuple[float,
     if m.ci:
         edges = [y - _height((e / m.p50 - 1) / reach) for e in m.ci]
         ax.fill_between(ends, edges[0], edges[1], color=shade, alpha=0.2, linewidth=0)
-    ax.plot([t for t, _ in line], [y - _height(d / reach) for _, d in line], color=shade, linewidth=1)
+    ax.plot([t for t, _ in line], [y - _height(d / reach) for _, d in line], color=shade,
+            linewidth=1)
     for sign, shape in ((0, "o"), (1, "^"), (-1, "v")):
         some = [(t, d) for t, d in line if (d > reach) - (d < -reach) == sign]
         ax.plot([t for t, _ in some], [y - _height(d / reach) for _, d in some], shape, color=shade,
                 markersize=3.6 if sign == 0 else 5.5)
     low, high = min(d for _, d in line), max(d for _, d in line)
-    ax.text(1.005, y, f"{units.time(m.p50)}, {style.percent(low)} … {style.percent(high)}", fontsize=7.5, va="center",
-            transform=ax.get_yaxis_transform())
+    ax.text(1.005, y, f"{units.time(m.p50)}, {style.percent(low)} … {style.percent(high)}",
+            fontsize=7.5, va="center", transform=ax.get_yaxis_transform())
 
 
 def _height(share: float) -> float:

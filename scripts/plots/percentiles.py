@@ -43,7 +43,7 @@ def draw(run: Run, out: Path) -> str | None:
 
 
 def _curve(case: Case, metric: Metric) -> tuple[list[float], list[float]]:
-    """Rest and ns, ascending. The file has at most so many quantiles; the slowest is always known."""
+    """Rest and ns, ascending. A file has so many quantiles at most, but always the slowest."""
     values = [v for v in case.ecdf(metric.name) if v > 0]
     shares = [(i + 0.5) / len(values) for i in range(len(values))]
     last = (metric.n - 0.5) / metric.n

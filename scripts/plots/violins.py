@@ -17,7 +17,7 @@ METRIC = "ready"
 
 
 def draw(run: Run, out: Path) -> str | None:
-    """A panel per group, a violin per strategy; samples ÷ their median, so that all fit one axis."""
+    """A panel per group, a violin per strategy; samples ÷ their median, so that all fit."""
     found = [(g, [c for c in g.cases if c.metric(METRIC) and c.ecdf(METRIC)]) for g in groups(run)]
     found = [(g, cases) for g, cases in found if cases]
     if not found:
