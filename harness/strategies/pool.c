@@ -87,10 +87,12 @@ static int write_letter(struct sm_pool *p, const struct sm_req *req, struct lett
 	int bytes = sm_request_pack(p->buf, sizeof(p->buf), req);
 	struct cmsghdr *cmsg = &l->control.align;
 
+	l->n = 0;
 	if (bytes < 0)
 		return sm_fail(fault, SM_STAGE_ARGUMENT, -bytes, "the request is too large");
 	l->iov = (struct iovec){ .iov_base = p->buf, .iov_len = (size_t)bytes };
-	l->n = req->fields ? sm_request_fds(req, fds, SM_FRAME_FDS_MAX) : 0;
+	if (req->fields)
+		l->n = sm_request_fds(req, fds, SM_FRAME_FDS_MAX);
 	if (l->n < 0)
 		return sm_fail_field(fault, SM_REQ_FDS, -l->n, "more than one message can carry");
 	if (!l->n)

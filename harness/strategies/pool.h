@@ -193,7 +193,7 @@ struct sm_pool_cradle {
 	char buf[SM_REQUEST_BYTES_MAX] SM_REQUEST_ALIGNED;
 };
 
-/* Takes a struct sm_pool_cradle; for sm_hatch(). Does not return. */
-void sm_pool_idle(void *cradle);
+/* arg: a struct sm_pool_cradle; for sm_hatch(). Does not return. */
+void sm_pool_idle(void *arg);
 
 #endif

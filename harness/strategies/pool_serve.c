@@ -95,7 +95,8 @@ static int make_one(struct nursery *n)
 	n->due--;
 	if (made.pid <= 0) { /* the others would come to nothing as well */
 		made.off = n->due + 1;
-		made.pid = n->due = 0;
+		made.pid = 0;
+		n->due = 0;
 	}
 	count = !made.pid ? 0 : pidfd >= 0 ? SM_POOL_FDS : SM_POOL_FDS - 1;
 	sm_stdio_close_child(&e.io);
