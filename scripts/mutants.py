@@ -299,7 +299,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1),
+    parser.add_argument("--jobs", type=int, default=3 * (os.cpu_count() or 1),
                         help="at a time; much of what a mutant does is to wait")
     args = parser.parse_args(argv)
     began = time.monotonic()

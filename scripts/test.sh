@@ -26,6 +26,9 @@ again= # what failed, once more at the end
 # storm with signals, under which it gets nowhere.
 readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|pool|recycle|run|sandbox|scan|servers|strategies|sys)$'
 
+# The suite waits more than it works: one CPU is free. What needs one and minds no company has it.
+readonly LEAVES_ROOM='^conform-' BESIDE='^(python|lint-tidy)$'
+
 # How the sanitisers run in a test; harness/test/sanitizer.c has the defaults of what it starts.
 san_options() { # TEST
 	local returned=1
@@ -52,7 +55,7 @@ steps() {
 	echo "links|status|10|readelf|scripts/test-links.sh $B/libspawnmark.so"
 	for lint in format:clang-format tidy:clang-tidy cppcheck:cppcheck shell:shellcheck \
 		headers:cc layers:grep sizes:awk; do
-		echo "lint-${lint%:*}|status|600|${lint#*:}|scripts/lint.sh ${lint%:*}"
+		echo "lint-${lint%:*}|status|900|${lint#*:}|scripts/lint.sh ${lint%:*}"
 	done
 	echo "san/build|status|900|make|make -k -j$JOBS B=$B/san SAN=address,undefined all tests"
 	# Not the groups whose questions a sanitizer's own handlers, stacks and shadow memory answer. Its
@@ -133,20 +136,36 @@ explain() { # STATUS SECONDS
 	esac
 }
 
-run_step() { # NAME KIND SECONDS NEEDS COMMAND
-	local name=$1 kind=$2 seconds=$3 needs=$4 command=$5
-	local log=$B/test-log/${name//\//-}.log status=0 began=$SECONDS p f s
-	if [ -n "$needs" ] && ! command -v "$needs" >/dev/null; then
+log_of() { # NAME
+	echo "$B/test-log/${1//\//-}.log"
+}
+
+# Its output goes to the log, status and seconds beside it.
+execute() { # NAME KIND SECONDS NEEDS COMMAND
+	local log status=0 began=$SECONDS
+	log=$(log_of "$1")
+	if [ -n "$4" ] && ! command -v "$4" >/dev/null; then
+		echo "missing 0" >"$log.end"
+		return
+	fi
+	timeout -k 5 "$3" bash -c "$5; exit \$?" >"$log" 2>&1 </dev/null || status=$?
+	echo "$status $((SECONDS - began))" >"$log.end"
+}
+
+tell() { # NAME KIND SECONDS NEEDS COMMAND
+	local name=$1 kind=$2 seconds=$3 needs=$4 command=$5 log status took p f s
+	log=$(log_of "$name")
+	read -r status took <"$log.end"
+	if [ "$status" = missing ]; then
 		printf 'skip %-28s %s is missing: make setup\n' "$name" "$needs"
 		skipped=$((skipped + 1))
 		return
 	fi
-	timeout -k 5 "$seconds" bash -c "$command; exit \$?" >"$log" 2>&1 </dev/null || status=$?
 	read -r p f s < <("count_$kind" "$log" "$status")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	if [ "$f" = 0 ]; then
 		printf 'ok   %-28s %4d passed%s, %d s\n' "$name" "$p" \
-			"$([ "$s" = 0 ] || echo ", $s skipped")" $((SECONDS - began))
+			"$([ "$s" = 0 ] || echo ", $s skipped")" "$took"
 		[ -z "$verbose" ] || sed 's/^/     | /' "$log"
 	else
 		printf 'FAIL %-28s %4d failed: %s\n' "$name" "$f" "$(explain "$status" "$seconds")"
@@ -156,8 +175,52 @@ run_step() { # NAME KIND SECONDS NEEDS COMMAND
 	fi
 }
 
+# Those that may run beside, each after the other, while the machine is half idle.
+beside=() beside_pid=
+
+begin_beside() {
+	local row fields
+	beside_pid=none # once
+	for row in "${rows[@]}"; do
+		[[ ! ${row%%|*} =~ $BESIDE ]] || beside+=("$row")
+	done
+	[ ${#beside[@]} != 0 ] || return 0
+	for row in "${beside[@]}"; do
+		IFS='|' read -ra fields <<<"$row"
+		JOBS=1 execute "${fields[0]}" "${fields[1]}" "${fields[2]}" "${fields[3]}" "${row#*|*|*|*|}"
+	done &
+	beside_pid=$!
+}
+
+# Waits for them, and tells what became of them.
+settle() {
+	local row fields
+	[ ${#beside[@]} != 0 ] || return 0
+	wait "$beside_pid"
+	for row in "${beside[@]}"; do
+		IFS='|' read -ra fields <<<"$row"
+		tell "${fields[0]}" "${fields[1]}" "${fields[2]}" "${fields[3]}" "${row#*|*|*|*|}"
+	done
+	beside=()
+}
+
+run_row() { # ROW
+	local name kind seconds needs command
+	IFS='|' read -r name kind seconds needs command <<<"$1"
+	if [[ $name =~ $LEAVES_ROOM ]]; then
+		[ -n "$beside_pid" ] || begin_beside
+	elif [[ -n $beside_pid && $name =~ $BESIDE ]]; then
+		return # it was told
+	else
+		settle
+	fi
+	execute "$name" "$kind" "$seconds" "$needs" "$command"
+	tell "$name" "$kind" "$seconds" "$needs" "$command"
+}
+
 main() {
-	local name kind seconds needs command source
+	local source row
+	local -a rows=()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-v) verbose=yes ;;
@@ -177,10 +240,13 @@ main() {
 	TMPDIR=$(cd "$B/tmp" && pwd)
 	export TMPDIR
 
-	while IFS='|' read -r name kind seconds needs command; do
-		[[ $name =~ $only ]] || continue
-		run_step "$name" "$kind" "$seconds" "$needs" "$command"
+	while read -r row; do
+		[[ ! ${row%%|*} =~ $only ]] || rows+=("$row")
 	done < <(steps)
+	for row in "${rows[@]}"; do
+		run_row "$row"
+	done
+	settle
 	rm -rf "$B/tmp"
 
 	if [ $((passed + failed)) = 0 ]; then
