@@ -57,6 +57,7 @@ static int pool_start(void **self, const struct sm_setup *setup, struct sm_fault
 		sm_pool_close(p);
 		free(p);
 	} else {
+		p->spares.fresh = 0; /* whoever starts a strategy asks some time later */
 		*self = p;
 	}
 	return err;
@@ -157,7 +158,7 @@ static int find(struct sm_pool *p, struct letter *l, int64_t end_ns, struct sm_p
 	int err;
 
 	for (;;) {
-		if (sm_pool_spare_pop(&p->spares, spare)) {
+		if (sm_pool_spare_take(&p->spares, spare)) {
 			err = sm_pool_await(p, end_ns, fault);
 			if (err)
 				return err;
@@ -173,7 +174,7 @@ static int find(struct sm_pool *p, struct letter *l, int64_t end_ns, struct sm_p
 		if (!err)
 			return 0;
 		if (err != -EPIPE) {
-			sm_pool_spare_unpop(&p->spares, spare);
+			sm_pool_spare_give_back(&p->spares, spare);
 			return sm_fail(fault, SM_STAGE_SEND, -err, "to an idle child");
 		}
 		sm_pool_spare_kill(&p->spares, spare);
@@ -242,7 +243,7 @@ static int pool_spares(void *self, pid_t *pids, int room)
 	int n = 0;
 
 	while (n < room && (uint32_t)n < p->spares.n) {
-		pids[n] = sm_pool_spare(&p->spares, (uint32_t)n)->pid;
+		pids[n] = p->spares.at[n].pid;
 		n++;
 	}
 	return n;

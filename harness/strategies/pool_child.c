@@ -24,6 +24,9 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14; include/uapi/asm-generic/mman-common.h */
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 #define PAGE 4096
 
@@ -34,6 +37,9 @@
 /* What an ordinary request needs of the buffer, and the way to the payload of the stack. */
 #define TOUCH_REQUEST 16384
 #define TOUCH_STACK   16384
+
+/* So far down at most is a stack looked for that the work has used. */
+#define STACK_BYTES (1u << 20)
 
 /* Keeps stdin, stdout, stderr as the server has them, the child's own ends, its control socket. */
 static int close_strangers(const struct sm_pool_cradle *c)
@@ -84,6 +90,23 @@ static int warm_up(const struct sm_payload *payload)
 	}
 	fflush(NULL);
 	return SM_STAGE_NONE;
+}
+
+/*
+ * All of the stack below here. A request calls the work from another depth: what the warm-up has not
+ * written of a page's neighbours would be a fault, in all children of a server or in none, as its
+ * stack happens to begin. Below the mapping the kernel says so, and an older one at once.
+ */
+static void own_stack(void)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char here;
+	uintptr_t at = (uintptr_t)&here & ~(page - 1);
+	const uintptr_t end = at - STACK_BYTES;
+
+	do {
+		at -= page;
+	} while (at > end && madvise((void *)at, page, MADV_POPULATE_WRITE) == 0);
 }
 
 static int take_stdio(struct sm_birth *birth)
@@ -174,6 +197,8 @@ static int get_ready(struct sm_pool_cradle *c, int *err, int *layer)
 	sm_signals_restore(c->birth.sigmask, c->birth.handled);
 	if (c->warm)
 		stage = warm_up(c->payload);
+	if (c->warm)
+		own_stack();
 	if (stage != SM_STAGE_NONE)
 		return stage;
 	*err = take_stdio(&c->birth);

@@ -254,7 +254,7 @@ int sm_pool_await(struct sm_pool *p, int64_t end_ns, struct sm_fault *fault)
 static int hear_all(struct sm_pool *p, int64_t end_ns, struct sm_fault *fault)
 {
 	for (uint32_t i = 0; i < p->spares.n; i++) {
-		struct sm_pool_spare *spare = sm_pool_spare(&p->spares, i);
+		struct sm_pool_spare *spare = &p->spares.at[i];
 		int err = sm_pool_spare_hear(spare, end_ns, fault);
 
 		if (!err)

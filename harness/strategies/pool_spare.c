@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,36 +19,43 @@
 #define END_WAIT_MS 2000
 #define REAP_MS     5
 
-struct sm_pool_spare *sm_pool_spare(struct sm_pool_spares *s, uint32_t i)
-{
-	return &s->at[(s->first + i) % SM_POOL_SIZE_MAX];
-}
-
 void sm_pool_spare_add(struct sm_pool_spares *s, pid_t pid, const int *fds, unsigned int n)
 {
-	struct sm_pool_spare *spare = sm_pool_spare(s, s->n++);
+	struct sm_pool_spare *spare = &s->at[s->n++];
 
+	s->fresh = 1;
 	spare->pid = pid;
 	spare->waits = 0;
 	for (unsigned int i = 0; i < SM_POOL_FDS; i++)
 		spare->fds[i] = i < n ? fds[i] : -1;
 }
 
-int sm_pool_spare_pop(struct sm_pool_spares *s, struct sm_pool_spare *spare)
+static struct sm_pool_spare take_out(struct sm_pool_spares *s, uint32_t i)
+{
+	struct sm_pool_spare spare = s->at[i];
+
+	s->n--;
+	memmove(&s->at[i], &s->at[i + 1], (s->n - i) * sizeof(s->at[0]));
+	return spare;
+}
+
+static uint32_t choose(const struct sm_pool_spares *s)
+{
+	return s->fresh && s->at[s->n - 1].waits ? s->n - 1 : 0;
+}
+
+int sm_pool_spare_take(struct sm_pool_spares *s, struct sm_pool_spare *spare)
 {
 	if (!s->n)
 		return -ENOENT;
-	*spare = s->at[s->first];
-	s->first = (s->first + 1) % SM_POOL_SIZE_MAX;
-	s->n--;
+	*spare = take_out(s, choose(s));
+	s->fresh = 0;
 	return 0;
 }
 
-void sm_pool_spare_unpop(struct sm_pool_spares *s, const struct sm_pool_spare *spare)
+void sm_pool_spare_give_back(struct sm_pool_spares *s, const struct sm_pool_spare *spare)
 {
-	s->first = (s->first + SM_POOL_SIZE_MAX - 1) % SM_POOL_SIZE_MAX;
-	s->at[s->first] = *spare;
-	s->n++;
+	s->at[s->n++] = *spare;
 }
 
 /* Until it has said something, or has ended. */
@@ -205,17 +213,15 @@ void sm_pool_spares_reap(struct sm_pool_spares *s, int timeout_ms)
 
 void sm_pool_spares_drop(struct sm_pool_spares *s, uint32_t i)
 {
-	struct sm_pool_spare spare = *sm_pool_spare(s, i);
+	struct sm_pool_spare spare = take_out(s, i);
 
-	for (s->n--; i < s->n; i++)
-		*sm_pool_spare(s, i) = *sm_pool_spare(s, i + 1);
 	sm_pool_spare_kill(s, &spare);
 }
 
 void sm_pool_spares_sift(struct sm_pool_spares *s)
 {
 	for (uint32_t i = s->n; i-- > 0;) {
-		if (!sm_pool_spare_fit(sm_pool_spare(s, i)))
+		if (!sm_pool_spare_fit(&s->at[i]))
 			sm_pool_spares_drop(s, i);
 	}
 	reap_once(s);
@@ -225,7 +231,7 @@ void sm_pool_spares_end(struct sm_pool_spares *s)
 {
 	struct sm_pool_spare spare;
 
-	while (!sm_pool_spare_pop(s, &spare))
+	while (!sm_pool_spare_take(s, &spare))
 		let_go(s, &spare);
 	sm_pool_spares_reap(s, END_WAIT_MS);
 	for (uint32_t i = 0; i < s->graves; i++) /* stopped, or still at its warm-up */

@@ -80,6 +80,26 @@ static void who_is_lazy_waits_until_none_is_left(void **state)
 	assert_in_range(left_after("size=8 refill=lazy", 9), 0, 7);
 }
 
+/* What it has touched is still in the caches; of the others it is whoever came first. */
+static void the_freshest_comes_first(void **state)
+{
+	pid_t pids[8];
+	struct su s;
+	struct su_run run;
+
+	(void)state;
+	assert_int_equal(su_start_options(&s, "pool", "size=4"), 0);
+	for (int i = 0; i < 6; i++) {
+		su_rest(&s);
+		assert_int_equal(s.ops->spares(s.self, pids, 8), 4);
+		su_good(&s, &run, NULL);
+		assert_int_equal(run.child.pid, pids[i ? 3 : 0]);
+	}
+	su_good(&s, &run, NULL);
+	assert_int_equal(run.child.pid, pids[0]);
+	su_stop(&s);
+}
+
 /* Every idle child fails at its warm-up: start() says so, and leaves nobody. */
 static void a_warm_up_that_fails_is_told_by_start(void **state)
 {
@@ -162,6 +182,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(as_many_wait_as_are_asked_for),
 		cmocka_unit_test(who_is_lazy_waits_until_none_is_left),
+		cmocka_unit_test(the_freshest_comes_first),
 		cmocka_unit_test(a_warm_up_that_fails_is_told_by_start),
 		cmocka_unit_test(more_than_wait_are_served_at_a_time),
 		cmocka_unit_test(the_ledger_knows_who_was_not_told),
