@@ -20,6 +20,8 @@
 #include "../atfork/atfork.h"
 #include "../sandbox/sandbox.h"
 #include "../sys/sys.h"
+#include "ledger.h"
+#include "server.h"
 
 /* Where libc keeps the number of this thread: clone clears it there when the thread ends. */
 static int *find_tid(void)
@@ -31,7 +33,23 @@ static int *find_tid(void)
 	return *tid == gettid() ? tid : NULL;
 }
 
-int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, const char *options)
+/* What sm_hatch_launch() has passed. */
+static int take_passed(struct sm_hatchery *h, const char *where, int *sock)
+{
+	int fds[2];
+	int err = sm_server_take_fds(where, fds, 2);
+
+	if (!err)
+		err = sm_server_take_sandbox(&h->sandbox, where, 2);
+	if (err)
+		return err;
+	*sock = fds[0];
+	h->ledger = sm_ledger_take(fds[1]);
+	return 0;
+}
+
+int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, const char *options,
+		     const char *where, int *sock)
 {
 	struct robust_list_head *head = NULL;
 	size_t bytes = 0;
@@ -39,13 +57,17 @@ int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, co
 
 	memset(h, 0, sizeof(*h));
 	err = sm_warm_read(&h->warm, options, NULL);
+	if (!err)
+		err = take_passed(h, where, sock);
 	if (err)
 		return err;
 	h->payload = payload;
 	h->atfork = sm_atfork_find();
 	err = sm_threads_open(&h->threads);
-	if (err)
+	if (err) {
+		sm_sandbox_unload(h->sandbox);
 		return err;
+	}
 	h->tid = find_tid();
 	if (!syscall(SYS_get_robust_list, 0, &head, &bytes) && bytes == sizeof(*head)) {
 		h->robust = head;
@@ -60,6 +82,7 @@ void sm_hatchery_close(struct sm_hatchery *h)
 {
 	sm_threads_close(&h->threads);
 	sm_warm_end(&h->warm);
+	sm_sandbox_unload(h->sandbox);
 }
 
 /* 0, or -EDEADLK: the child would miss threads that somebody waits for. */

@@ -18,7 +18,8 @@
 
 struct sm_atfork;
 struct sm_sandbox;
-struct sm_server_spec;
+struct sm_ledger;
+struct sm_server;
 
 /* The server's own; opened once, after the payload has loaded. */
 struct sm_hatchery {
@@ -30,15 +31,18 @@ struct sm_hatchery {
 	int *tid;     /* where libc keeps the thread's number; NULL: not found */
 	void *robust; /* head of the list of robust mutexes, and its length; NULL: none */
 	size_t robust_bytes;
-	int old_clone;    /* there is no clone3 */
-	int has_handlers; /* libraries have registered any */
-	/* The caller's to set, once it is open; NULL: none. sm_hatch() fills birth->berth. */
-	const struct sm_sandbox *sandbox;
+	int old_clone;                    /* there is no clone3 */
+	int has_handlers;                 /* libraries have registered any */
+	const struct sm_sandbox *sandbox; /* NULL: none. sm_hatch() fills birth->berth */
 	pid_t *ledger; /* where each child is noted (ledger.h); not by a kernel without clone3 */
 };
 
-/* 0 or -errno. options: sm_setup.options as the server got them, NULL: none. */
-int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, const char *options);
+/*
+ * Takes what sm_hatch_launch() has passed; before the server has threads. options: sm_setup.options
+ * as the server got them, NULL: none. 0 and *sock, the other end of the parent's; or -errno.
+ */
+int sm_hatchery_open(struct sm_hatchery *h, const struct sm_payload *payload, const char *options,
+		     const char *where, int *sock);
 void sm_hatchery_close(struct sm_hatchery *h);
 
 /*
@@ -57,17 +61,16 @@ pid_t sm_hatch(struct sm_hatchery *h, struct sm_birth *birth, int cgroup_fd,
 	       void (*born)(void *arg), void *arg, int *pidfd, struct sm_fault *fault);
 
 /*
- * Parent: what a server with a hatchery gets in its environment: the options; LD_BIND_NOW, or each
- * child would look up anew whatever function it is the first to call (8 page faults of 29 with the
- * payload none); and the preload that sees the libraries' fork handlers (atfork/atfork.h). $SM_ATFORK names the object; without, it
- * lies beside the program or library that this code is in; empty or not found: none, and the
- * libraries' handlers do not run.
+ * Parent: starts a server with a hatchery, which then loads. *sock: a socket pair of this type
+ * (SOCK_STREAM, SOCK_SEQPACKET) to it; whose end of file is the server's death. In its environment it
+ * gets the options; LD_BIND_NOW, or each child would look up anew whatever function it is the first
+ * to call (8 page faults of 29 with the payload none); and the preload that sees the libraries' fork
+ * handlers (atfork/atfork.h). $SM_ATFORK names the object; without, it lies beside the program or
+ * library that this code is in; empty or not found: none, and the libraries' handlers do not run.
+ * 0, or -errno with the fault filled and nothing left behind.
  */
-struct sm_hatch_env {
-	char options[600];
-	char preload[4096];
-};
-void sm_hatch_env(struct sm_hatch_env *env, const struct sm_setup *setup,
-		  struct sm_server_spec *spec);
+int sm_hatch_launch(struct sm_server *server, struct sm_ledger *ledger,
+		    const struct sm_setup *setup, const char *strategy, int type, int *sock,
+		    struct sm_fault *fault);
 
 #endif

@@ -48,39 +48,10 @@ static int milliseconds_left(int64_t end_ns)
 /* Launches a server, which then loads. 0, or -errno with the fault filled. */
 static int launch(struct sm_pool *p, struct sm_fault *fault)
 {
-	struct sm_server_spec spec = { .strategy = "pool", .where = "3,4", .npass = 2 };
-	struct sm_hatch_env *env = malloc(sizeof(*env));
-	int pair[2], ledger, err;
-
-	if (!env)
-		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
-		goto out_env;
-	}
-	err = sm_ledger_open(&p->ledger, &ledger);
-	if (err) {
-		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no ledger for the server");
-		goto out_pair;
-	}
-	spec.pass = (const int[]){ pair[1], ledger };
-	sm_hatch_env(env, &p->setup, &spec);
-	err = sm_server_start(&p->server, &p->setup, &spec, fault);
-	close(ledger);
-	if (err) {
-		sm_ledger_close(&p->ledger);
-		goto out_pair;
-	}
-	p->sock = pair[0];
 	p->loaded = 0;
 	p->asked = 0;
-out_pair:
-	close(pair[1]); /* so that the server's death is an end of file */
-	if (err)
-		close(pair[0]);
-out_env:
-	free(env);
-	return err;
+	return sm_hatch_launch(&p->server, &p->ledger, &p->setup, "pool", SOCK_STREAM, &p->sock,
+			       fault);
 }
 
 /* And with it the child of which it could not tell. */

@@ -14,11 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../sandbox/sandbox.h"
 #include "../wire/frame.h"
 #include "common.h"
 #include "hatch.h"
-#include "ledger.h"
 #include "option.h"
 
 /* Paced: so long nobody has asked before one is made; and the longest that one which is due waits. */
@@ -212,20 +210,14 @@ static int note_code(struct dl_phdr_info *info, size_t size, void *arg)
 /* The options, and what is made once. */
 static int begin(struct nursery *n, const char *where, const struct sm_payload *payload)
 {
-	const struct sm_sandbox *sandbox = NULL;
 	char buf[SM_OPTIONS_BYTES];
 	const char *options = sm_options_take(buf);
 	int err = sm_pool_options(&n->options, options, NULL);
 
 	if (!err)
-		err = sm_server_take_sandbox(&sandbox, where, 2);
-	if (!err)
-		err = sm_hatchery_open(&n->hatchery, payload, options);
-	if (err) {
-		sm_sandbox_unload(sandbox);
+		err = sm_hatchery_open(&n->hatchery, payload, options, where, &n->sock);
+	if (err)
 		return err;
-	}
-	n->hatchery.sandbox = sandbox;
 	dl_iterate_phdr(note_code, n->cradle);
 	n->cradle->payload = payload;
 	n->cradle->warm = n->options.warm;
@@ -238,24 +230,18 @@ static int begin(struct nursery *n, const char *where, const struct sm_payload *
 int sm_pool_serve(const char *where, const struct sm_payload *payload)
 {
 	struct nursery *n = calloc(1, sizeof(*n));
-	int fds[2], err;
+	int err;
 
 	if (!n)
 		return -ENOMEM;
 	n->cradle = calloc(1, sizeof(*n->cradle));
-	err = n->cradle ? sm_server_take_fds(where, fds, 2) : -ENOMEM;
+	err = n->cradle ? begin(n, where, payload) : -ENOMEM;
 	if (err)
 		goto out;
-	n->sock = fds[0];
-	err = begin(n, where, payload);
-	if (err)
-		goto out;
-	n->hatchery.ledger = sm_ledger_take(fds[1]);
 	err = sm_frame_send(n->sock, SM_POOL_READY, NULL, 0, NULL, 0);
 	if (!err)
 		err = work(n);
 	sm_hatchery_close(&n->hatchery);
-	sm_sandbox_unload(n->hatchery.sandbox);
 out:
 	free(n->cradle);
 	free(n);

@@ -63,39 +63,14 @@ static int receive_reply(struct zygote3 *z, struct turn *t, int timeout_ms)
 /* Starts a server, which then loads. 0, or -errno and there is none. */
 static int launch(struct zygote3 *z, struct sm_fault *fault)
 {
-	struct sm_server_spec spec = { .strategy = "zygote3", .where = "3,4", .npass = 2 };
-	struct sm_hatch_env *env = malloc(sizeof(*env));
-	int pair[2], ledger, err;
+	int err = sm_hatch_launch(&z->server, &z->ledger, &z->setup, "zygote3", SOCK_SEQPACKET,
+				  &z->sock, fault);
 
-	if (!env)
-		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		err = sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
-		goto out_env;
-	}
-	err = sm_ledger_open(&z->ledger, &ledger);
-	if (err) {
-		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no ledger for the server");
-		goto out_pair;
-	}
-	spec.pass = (const int[]){ pair[1], ledger };
-	sm_hatch_env(env, &z->setup, &spec);
-	err = sm_server_start(&z->server, &z->setup, &spec, fault);
-	close(ledger);
-	if (err) {
-		sm_ledger_close(&z->ledger);
-		goto out_pair;
-	}
-	z->sock = pair[0];
+	if (err)
+		return err;
 	z->loading = 1;
 	z->patience_ms = -1;
-out_pair:
-	close(pair[1]); /* so that the server's death is an end of file */
-	if (err)
-		close(pair[0]);
-out_env:
-	free(env);
-	return err;
+	return 0;
 }
 
 static void drop_sock(struct zygote3 *z)

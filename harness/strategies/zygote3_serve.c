@@ -12,7 +12,6 @@
 #include "../wire/packet.h"
 #include "common.h"
 #include "hatch.h"
-#include "ledger.h"
 #include "option.h"
 #include "request.h"
 #include "server.h"
@@ -193,29 +192,21 @@ static int spare_interrupt(void)
 
 int sm_zygote3_serve(const char *where, const struct sm_payload *payload)
 {
-	const struct sm_sandbox *sandbox = NULL;
 	struct nest *nest = mmap(NULL, sizeof(*nest), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char options[SM_OPTIONS_BYTES];
-	int fds[2], err;
+	int err;
 
 	if (nest == MAP_FAILED)
 		return -errno;
-	err = sm_server_take_fds(where, fds, 2);
+	err = spare_interrupt();
 	if (!err)
-		err = sm_server_take_sandbox(&sandbox, where, 2);
-	if (!err)
-		err = spare_interrupt();
-	if (!err)
-		err = sm_hatchery_open(&nest->hatchery, payload, sm_options_take(options));
+		err = sm_hatchery_open(&nest->hatchery, payload, sm_options_take(options), where,
+				       &nest->sock);
 	if (!err) {
-		nest->sock = fds[0];
-		nest->hatchery.sandbox = sandbox;
-		nest->hatchery.ledger = sm_ledger_take(fds[1]);
 		err = serve(nest);
 		sm_hatchery_close(&nest->hatchery);
 	}
-	sm_sandbox_unload(sandbox);
 	munmap(nest, sizeof(*nest));
 	return err;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hatch_env.c - what a server with a hatchery gets in its environment; see hatch.h.
+ * hatch_launch.c - a server with a hatchery is started, and what it gets; see hatch.h.
  */
 #include "hatch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common.h"
+#include "ledger.h"
 #include "option.h"
 #include "server.h"
 
@@ -68,8 +71,13 @@ static const char *preload_of(const char *const *envp)
 	return NULL;
 }
 
-void sm_hatch_env(struct sm_hatch_env *env, const struct sm_setup *setup,
-		  struct sm_server_spec *spec)
+/* Must live as long as the specification that points there. */
+struct more_env {
+	char options[600];
+	char preload[4096];
+};
+
+static void add_env(struct more_env *env, const struct sm_setup *setup, struct sm_server_spec *spec)
 {
 	const char *options = sm_setup_options(setup), *given = getenv("SM_ATFORK");
 	const char *more = preload_of(setup->envp);
@@ -91,4 +99,48 @@ void sm_hatch_env(struct sm_hatch_env *env, const struct sm_setup *setup,
 		     more ? ":" : "", given) >= (int)sizeof(env->preload))
 		return;
 	spec->env[n] = env->preload;
+}
+
+/* pass: what becomes the server's descriptors 3 and 4. */
+static int start(struct sm_server *server, const struct sm_setup *setup, const char *strategy,
+		 const int pass[2], struct sm_fault *fault)
+{
+	struct sm_server_spec spec = {
+		.strategy = strategy, .where = "3,4", .pass = pass, .npass = 2
+	};
+	struct more_env *env = malloc(sizeof(*env));
+	int err;
+
+	if (!env)
+		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
+	add_env(env, setup, &spec);
+	err = sm_server_start(server, setup, &spec, fault);
+	free(env);
+	return err;
+}
+
+int sm_hatch_launch(struct sm_server *server, struct sm_ledger *ledger,
+		    const struct sm_setup *setup, const char *strategy, int type, int *sock,
+		    struct sm_fault *fault)
+{
+	int pair[2], page, err;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
+		return sm_fail(fault, SM_STAGE_PIPE, errno, "no socket pair for the server");
+	err = sm_ledger_open(ledger, &page);
+	if (err) {
+		err = sm_fail(fault, SM_STAGE_PIPE, -err, "no ledger for the server");
+		goto out;
+	}
+	err = start(server, setup, strategy, (const int[]){ pair[1], page }, fault);
+	close(page);
+	if (err)
+		sm_ledger_close(ledger);
+	else
+		*sock = pair[0];
+out:
+	close(pair[1]); /* so that the server's death is an end of file */
+	if (err)
+		close(pair[0]);
+	return err;
 }
