@@ -89,9 +89,8 @@ def _warm_over_recycle(run: Run) -> Estimate | None:
     return paired(pool.blocks, same.blocks, lambda a, b: a - 1.5 * b) if pool and same else None
 
 
-def _faults(run: Run) -> Found | None:
+def _faults(case: Case | None) -> Found | None:
     """Of all samples; those of a child made ahead count from its hand-over."""
-    case = _warm(run)
     f = case.raw.get("faults") if case else None
     if not f:
         return None
@@ -172,7 +171,10 @@ FIGURES = (
     Figure("python ready: warm pool", "≤ 25 µs", POOL_PYTHON, _span(_warm, "ready"), 25 * US),
     Figure("python worked: warm pool − 1.5 × recycle", "≤ 25 µs", f"{POOL_PYTHON}; recycle",
            _warm_over_recycle, 25 * US),
-    Figure("python worked: warm pool, page faults since hand-out", "none", POOL_PYTHON, _faults),
+    Figure("python worked: warm pool, page faults since hand-out", "none", POOL_PYTHON,
+           lambda r: _faults(_warm(r))),
+    Figure("python worked, a sum: warm pool, page faults since hand-out", "none",
+           f"startup: section {SMALL}", lambda r: _faults(_of(r, "pool", "none", True, {}))),
     Figure("python worked: zygote ÷ warm pool", "≥ 8 ×", f"{POOL_PYTHON}; zygote",
            lambda r: _over(_metric(_startup(r, "zygote"), "worked"), _metric(_warm(r), "worked")),
            low=8, show=in_times),

@@ -36,8 +36,8 @@ def test_all_are_met(whole: runfile.Run) -> None:
     assert {c.verdict for c in made} == {MET, RECORDED}
     assert sum(c.verdict == RECORDED for c in made) == 4
     assert [c.value for c in made] == [
-        "15.0 µs", "16.0 µs", "-30.0 µs", "0 (median), 0 (most)", "19.3 ×", "2690 ×", "2690 ×",
-        "11.0 MB", "9.00 MB", "1.01 ×", "1.02 ×", "0.700 ×", "0.750 ×", "700 µs", "35.0 µs",
+        "15.0 µs", "16.0 µs", "-30.0 µs", "0 (median), 0 (most)", "0 (median), 0 (most)",
+        "19.3 ×", "2690 ×", "2690 ×", "11.0 MB", "9.00 MB", "1.01 ×", "1.02 ×", "0.700 ×", "0.750 ×", "700 µs", "35.0 µs",
         "0 lost, 0 zombies, RSS + 90.0 kB", "0 lost, 0 zombies, RSS + 90.0 kB"]
     assert made[0].interval == "[14.4, 15.6]" and made[0].n == "12"
     assert made[2].interval == "[-31.2, -28.8]"  # 150 - 1.5 × 120, in every block alike
