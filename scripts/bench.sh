@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly B=${B:-build}
-readonly SCENARIOS=(startup throughput memory isolation scale)
+readonly SCENARIOS=(startup small throughput memory isolation scale)
 export B
 
 die() { # STATUS MESSAGE

@@ -20,8 +20,6 @@ from runfile import Case, Metric, Run
 from stats import Estimate, ratio
 
 HEADLINE_SCENARIOS = ("startup", "try")
-#: Python with a smaller work than in throughput and memory: no row of a table that has all three.
-SMALL = "python-sum"
 #: Scenarios whose cases are points of a curve or a table of their own.
 SWEEPS = ("scale", "sandbox", "accel", "model")
 PREFERRED_ATTACKER = "same"
@@ -119,7 +117,7 @@ def _payload_rank(payload: str) -> tuple[int, str]:
 
 def groups(run: Run) -> list[Group]:
     """The headline tables: startup and try; a run without them: whatever latency it has."""
-    cases = [c for c in run.of_kind("latency") if not c.is_meter and c.section != SMALL]
+    cases = [c for c in run.of_kind("latency") if not c.is_meter]
     headline = [c for c in cases if c.scenario in HEADLINE_SCENARIOS]
     other = [c for c in cases if c.scenario not in SWEEPS]
     found: dict[tuple[str, str, str], list[Case]] = {}

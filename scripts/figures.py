@@ -12,7 +12,7 @@ from typing import Any
 
 import sandboxes
 import units
-from derive import SMALL, memory_rows, over_floor
+from derive import memory_rows, over_floor
 from runfile import Case, Metric, Run
 from stats import Estimate, difference, paired, ratio
 from verdict import (INFINITE, MET, NOT_MET, OPEN, RECORDED, Claim, Found, claim, in_time, in_times,
@@ -46,17 +46,18 @@ class Figure:
 
 def _startup(run: Run, strategy: str, sandbox: str = "none", **params: str) -> Case | None:
     """The plain python case of a strategy; of several, the one with the fewest parameters."""
-    return _of(run, strategy, sandbox, False, params)
+    return _of(run, "startup", strategy, sandbox, params)
 
 
-def _small(run: Run, strategy: str, **params: str) -> Metric | None:
-    return _metric(_of(run, strategy, "none", True, params), "worked")
+def _small(run: Run, strategy: str) -> Case | None:
+    return _of(run, "small", strategy, "none", {})
 
 
-def _of(run: Run, strategy: str, sandbox: str, small: bool, params: dict[str, str]) -> Case | None:
-    found = [c for c in run.of_kind("latency") if c.scenario == "startup"
+def _of(run: Run, scenario: str, strategy: str, sandbox: str,
+        params: dict[str, str]) -> Case | None:
+    found = [c for c in run.of_kind("latency") if c.scenario == scenario
              and (c.strategy, c.payload, c.sandbox) == (strategy, "python", sandbox)
-             and (c.section == SMALL) == small and params.items() <= c.params.items()]
+             and params.items() <= c.params.items()]
     return min(found, key=lambda c: len(c.params), default=None)
 
 
@@ -174,12 +175,13 @@ FIGURES = (
     Figure("python worked: warm pool, page faults since hand-out", "none", POOL_PYTHON,
            lambda r: _faults(_warm(r))),
     Figure("python worked, a sum: warm pool, page faults since hand-out", "none",
-           f"startup: section {SMALL}", lambda r: _faults(_of(r, "pool", "none", True, {}))),
+           "small: pool", lambda r: _faults(_small(r, "pool"))),
     Figure("python worked: zygote ÷ warm pool", "≥ 8 ×", f"{POOL_PYTHON}; zygote",
            lambda r: _over(_metric(_startup(r, "zygote"), "worked"), _metric(_warm(r), "worked")),
            low=8, show=in_times),
-    Figure("python worked, a sum: popen ÷ warm pool", "≥ 1000 ×", f"startup: section {SMALL}",
-           lambda r: _over(_small(r, "popen"), _small(r, "pool")), low=1000, show=in_times),
+    Figure("python worked, a sum: popen ÷ warm pool", "≥ 1000 ×", "small: popen, pool",
+           lambda r: _over(_metric(_small(r, "popen"), "worked"),
+                           _metric(_small(r, "pool"), "worked")), low=1000, show=in_times),
     Figure("the same with the larger work", "–", f"{POOL_PYTHON}; popen",
            lambda r: _over(_metric(_startup(r, "popen"), "worked"), _metric(_warm(r), "worked")),
            show=in_times),

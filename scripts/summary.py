@@ -24,7 +24,7 @@ UNSAFE, UNSAFE_SHORT = " <- unsafe", " !"
 #: A table whose slowest time is so many times its fastest has no unit of its own.
 APART = 5000
 #: Claims are told of runs that have one of these: of another's calibration alone they are not.
-SCENARIOS_OF_CLAIMS = ("startup", "throughput", "sandbox", "soak")
+SCENARIOS_OF_CLAIMS = ("startup", "small", "throughput", "sandbox", "soak")
 #: The least width of each column; one that holds more is wider.
 WIDTHS = (12, 18, 18, 6, 6, 7, 6, 10, 6)
 HEAD = (("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", "reach"),

@@ -408,10 +408,9 @@ def everything() -> dict[str, Any]:
     more = [latency("startup", s, "python", t) for s, t in MORE_PYTHON.items()]
     more += [latency("startup", "pool", "python", t, params={"warm": w}, faults=FAULTS[w])
              for w, t in POOLS.items()]
-    small = {"section": "python-sum"}
-    more += [latency("startup", "popen", "python", PYTHON["popen"], params=small, **small),
-             latency("startup", "pool", "python", POOLS["yes"], params={"warm": "yes", **small},
-                     faults=FAULTS["yes"], **small)]
+    more += [latency("small", "popen", "python", PYTHON["popen"]),
+             latency("small", "pool", "python", POOLS["yes"], params={"warm": "yes"},
+                     faults=FAULTS["yes"])]
     for s, (entered, ready, worked, reaped) in MORE_PYTHON.items():
         none = entered / 20, entered / 20, entered / 20 + 500, entered / 10
         more.append(latency("startup", s, "none", none))

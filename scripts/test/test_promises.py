@@ -83,7 +83,7 @@ BROKEN = {  # what must be told when the run says otherwise
     "python worked: warm pool, page faults since hand-out": one_fault,
     "python worked: zygote ÷ warm pool": late("startup/zygote/python", "worked", 0.4),
     "python worked, a sum: popen ÷ warm pool":
-        late("startup/popen/python/section=python-sum", "worked", 0.3),
+        late("small/popen/python", "worked", 0.3),
     "python ready: zygote3 ÷ zygote": late("startup/zygote3/python", "ready", 1.1),
     "python entered: zygote3 ÷ floor": late("startup/zygote3/python", "entered", 1.1),
     "none children/CPU·s: zygote3 ÷ raw, 1 in flight": slow_load,
