@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,24 +18,13 @@
 #include "foreign.h"
 #include "hostproc.h"
 #include "whereabouts.h"
+#include "suggest.h"
 
 #define VERSION_MS 5000
 
-__attribute__((format(printf, 2, 3))) static int refuse(struct sm_error *error, const char *format,
-							...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
-	va_end(args);
-	return SM_EXIT_USAGE;
-}
-
 static int no_memory(struct sm_error *error)
 {
-	refuse(error, "out of memory");
-	return SM_EXIT_UNABLE;
+	return sm_refuse(error, SM_EXIT_UNABLE, "out of memory");
 }
 
 bool sm_baseline_wanted(const struct sm_options *o)
@@ -80,11 +68,11 @@ static int take_version(struct sm_base_side *side, const char *path, struct sm_a
 	int err = ask_version(path, text, sizeof(text));
 
 	if (err)
-		return refuse(error, "--baseline %.300s cannot be executed: %s", path,
-			      strerror(-err));
+		return sm_refuse(error, SM_EXIT_USAGE, "--baseline %.300s cannot be executed: %s",
+				 path, strerror(-err));
 	if (strncmp(text, name, sizeof(name) - 1) != 0)
-		return refuse(
-			error,
+		return sm_refuse(
+			error, SM_EXIT_USAGE,
 			"--baseline %.300s is no spawnmark: with --version it does not say so",
 			path);
 	text[strcspn(text, "\n")] = '\0';
@@ -104,8 +92,8 @@ static int take_program(struct sm_base_side *side, const char *binary, struct sm
 	snprintf(path, sizeof(path), "%.4000s%s", binary,
 		 stat(binary, &st) == 0 && S_ISDIR(st.st_mode) ? "/spawnmark" : "");
 	if (!realpath(path, bin))
-		return refuse(
-			error,
+		return sm_refuse(
+			error, SM_EXIT_USAGE,
 			"--baseline %.300s: %s; expected another build/spawnmark, or its folder",
 			path, strerror(errno));
 	side->record.command = sm_arena_copy(arena, bin);
@@ -120,8 +108,9 @@ static int take_program(struct sm_base_side *side, const char *binary, struct sm
 	if (!side->record.command || !side->plan.build || !side->plan.payloads || !side->host)
 		return no_memory(error);
 	if (access(side->host, X_OK))
-		return refuse(error, "--baseline %.300s: %.300s: %s; build it with `make`", binary,
-			      side->host, strerror(errno));
+		return sm_refuse(error, SM_EXIT_USAGE,
+				 "--baseline %.300s: %.300s: %s; build it with `make`", binary,
+				 side->host, strerror(errno));
 	return SM_EXIT_GOOD;
 }
 
@@ -158,8 +147,8 @@ static int meet_hosts(struct sm_base_side *side, const struct sm_options *o, str
 		while (k < o->nhost && !same_name(o->base_host[i], o->host[k]))
 			k++;
 		if (k == o->nhost)
-			return refuse(
-				error,
+			return sm_refuse(
+				error, SM_EXIT_USAGE,
 				"--baseline-host '%.200s' has no --host of the same name beside "
 				"it",
 				o->base_host[i]);
@@ -210,17 +199,18 @@ static int meet(struct sm_rig *rig, const char *strategy, char **host_argv, stru
 	int err = sm_foreign_ask(&f, rig, &traits, &fault);
 
 	if (rig->interrupted) {
-		refuse(error, "interrupted");
-		return SM_EXIT_INCONCLUSIVE;
+		return sm_refuse(error, SM_EXIT_INCONCLUSIVE, "interrupted");
 	}
 	if (err)
-		return refuse(error, "--baseline: %.200s does not answer as %s: %.200s", f.path,
-			      strategy, sm_foreign_line(arena, fault.text, sizeof(fault.text)));
+		return sm_refuse(error, SM_EXIT_USAGE,
+				 "--baseline: %.200s does not answer as %s: %.200s", f.path,
+				 strategy, sm_foreign_line(arena, fault.text, sizeof(fault.text)));
 	if (traits.protocol != SM_PROTOCOL)
-		return refuse(error,
-			      "--baseline: %.200s speaks protocol %u, and this program %u: the two "
-			      "builds cannot be paired in one run; compare two runs",
-			      f.path, traits.protocol, SM_PROTOCOL);
+		return sm_refuse(
+			error, SM_EXIT_USAGE,
+			"--baseline: %.200s speaks protocol %u, and this program %u: the two "
+			"builds cannot be paired in one run; compare two runs",
+			f.path, traits.protocol, SM_PROTOCOL);
 	return SM_EXIT_GOOD;
 }
 
@@ -243,8 +233,7 @@ int sm_baseline_meet(const struct sm_base_side *side, const struct sm_plan *plan
 	if (!side->host)
 		return code;
 	if (sm_rig_open(&rig)) {
-		refuse(error, "cannot prepare to start processes");
-		return SM_EXIT_UNABLE;
+		return sm_refuse(error, SM_EXIT_UNABLE, "cannot prepare to start processes");
 	}
 	/* This one is in every build, and so tells whether they understand each other at all. */
 	if (sm_rig_take_signals(&rig) == 0)

@@ -12,17 +12,6 @@
 
 static const char *const levels[] = { "must", "should", "record", NULL };
 
-__attribute__((format(printf, 2, 3))) static int bad(struct sm_error *error, const char *format,
-						     ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
 /* ---- targets ---- */
 
 static const char *target_words(const void *set, int i)
@@ -48,7 +37,8 @@ static int add_host(struct sm_conform_run *run, const char *text, struct sm_erro
 	if (err)
 		return err;
 	if (find_target(run, f->ops.name, strlen(f->ops.name)))
-		return bad(error, "--host '%s' is the name of another strategy", f->ops.name);
+		return sm_refuse(error, -EINVAL, "--host '%s' is the name of another strategy",
+				 f->ops.name);
 	run->targets[run->ntargets++] = (struct sm_target){
 		.name = f->ops.name, .summary = f->ops.summary, .command = f->command, .foreign = f
 	};
@@ -66,8 +56,8 @@ static int keep_named(struct sm_conform_run *run, bool *keep, struct sm_error *e
 
 		snprintf(word, sizeof(word), "%.*s", (int)n, at);
 		if (n && !t)
-			return bad(error, "no strategy '%s'%s", word,
-				   sm_hint(hint, sizeof(hint), word, target_words, run));
+			return sm_refuse(error, -EINVAL, "no strategy '%s'%s", word,
+					 sm_hint(hint, sizeof(hint), word, target_words, run));
 		if (t)
 			keep[t - run->targets] = true;
 		at += n + (at[n] == ',');
@@ -102,7 +92,8 @@ static int select_targets(struct sm_conform_run *run, struct sm_error *error)
 			run->targets[n++] = run->targets[i];
 	run->ntargets = n;
 	if (!err && !n)
-		return bad(error, "--strategy '%s' names none", run->opt->strategies);
+		return sm_refuse(error, -EINVAL, "--strategy '%s' names none",
+				 run->opt->strategies);
 	return err;
 }
 
@@ -125,8 +116,8 @@ static int check_groups(const struct sm_conform_run *run, struct sm_error *error
 		while (i < run->suite->ngroups && strcmp(run->suite->groups[i]->name, *g) != 0)
 			i++;
 		if (i == run->suite->ngroups)
-			return bad(error, "no group '%.60s'%s", *g,
-				   sm_hint(hint, sizeof(hint), *g, group_words, run->suite));
+			return sm_refuse(error, -EINVAL, "no group '%.60s'%s", *g,
+					 sm_hint(hint, sizeof(hint), *g, group_words, run->suite));
 	}
 	return 0;
 }
@@ -141,8 +132,8 @@ static int weakest_level(const struct sm_conform_run *run, int *level, struct sm
 	for (*level = 0; levels[*level]; ++*level)
 		if (!strcasecmp(levels[*level], run->opt->level))
 			return 0;
-	return bad(error, "no level '%.60s'%s", run->opt->level,
-		   sm_hint(hint, sizeof(hint), run->opt->level, sm_words_array, levels));
+	return sm_refuse(error, -EINVAL, "no level '%.60s'%s", run->opt->level,
+			 sm_hint(hint, sizeof(hint), run->opt->level, sm_words_array, levels));
 }
 
 static bool in_groups(const struct sm_conform_run *run, const char *name)
@@ -172,11 +163,13 @@ static int nothing_left(const struct sm_conform_run *run, unsigned int total,
 	char ids[300];
 
 	if (run->opt->only)
-		return bad(error, "--only '%.100s' matches none of %u checks%s; ids look like %s",
-			   run->opt->only, total,
-			   run->opt->level || run->opt->groups ? " of that level and group" : "",
-			   sm_join(ids, sizeof(ids), id_words, run->suite));
-	return bad(error, "no check is of that level and group");
+		return sm_refuse(error, -EINVAL,
+				 "--only '%.100s' matches none of %u checks%s; ids look like %s",
+				 run->opt->only, total,
+				 run->opt->level || run->opt->groups ? " of that level and group"
+								     : "",
+				 sm_join(ids, sizeof(ids), id_words, run->suite));
+	return sm_refuse(error, -EINVAL, "no check is of that level and group");
 }
 
 static void select_group(struct sm_conform_run *run, const struct sm_check_group *group,
@@ -216,8 +209,9 @@ static int select_rows(struct sm_conform_run *run, struct sm_error *error)
 	err = only ? regcomp(&regex, only, REG_EXTENDED | REG_NOSUB) : 0;
 	if (err) {
 		regerror(err, &regex, why, sizeof(why));
-		return bad(error, "--only '%.100s' is no extended regular expression: %s", only,
-			   why);
+		return sm_refuse(error, -EINVAL,
+				 "--only '%.100s' is no extended regular expression: %s", only,
+				 why);
 	}
 	for (unsigned int i = 0; i < suite->ngroups; i++)
 		if (in_groups(run, suite->groups[i]->name))

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,19 +14,9 @@
 #include "../sys/sys.h"
 #include "hostproc.h"
 #include "planner.h"
+#include "suggest.h"
 
 #define HELLO_MS 10000
-
-__attribute__((format(printf, 2, 3))) static int bad(struct sm_error *error, const char *format,
-						     ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static bool is_name(const char *name, size_t n)
 {
@@ -44,10 +33,11 @@ static int split(struct sm_foreign *f, struct sm_arena *arena, struct sm_error *
 	int err = wordexp(f->command, &words, WRDE_NOCMD);
 
 	if (err)
-		return bad(error,
-			   "--host %s: '%.200s' is not one command with arguments; quote what a "
-			   "shell would act on",
-			   name, f->command);
+		return sm_refuse(
+			error, -EINVAL,
+			"--host %s: '%.200s' is not one command with arguments; quote what a "
+			"shell would act on",
+			name, f->command);
 	f->argv = sm_arena_alloc(arena, words.we_wordc + 1, sizeof(*f->argv));
 	for (size_t i = 0; f->argv && i < words.we_wordc; i++) {
 		f->argv[i] = sm_arena_copy(arena, words.we_wordv[i]);
@@ -58,10 +48,11 @@ static int split(struct sm_foreign *f, struct sm_arena *arena, struct sm_error *
 	if (!f->argv)
 		return -ENOMEM;
 	if (!f->argv[0] || !*f->argv[0])
-		return bad(error, "--host %s: no command", name);
+		return sm_refuse(error, -EINVAL, "--host %s: no command", name);
 	f->path = strchr(f->argv[0], '/') ? f->argv[0] : sm_on_path(arena, f->argv[0]);
 	if (!f->path)
-		return bad(error, "--host %s: '%.200s' is not on PATH", name, f->argv[0]);
+		return sm_refuse(error, -EINVAL, "--host %s: '%.200s' is not on PATH", name,
+				 f->argv[0]);
 	return 0;
 }
 
@@ -72,10 +63,11 @@ int sm_foreign_parse(struct sm_foreign *f, struct sm_arena *arena, const char *t
 	size_t n = equals ? (size_t)(equals - text) : 0;
 
 	if (!equals || !is_name(text, n) || !equals[1])
-		return bad(error,
-			   "--host '%.200s' is not valid; expected NAME=COMMAND, NAME of up to 31 "
-			   "letters, digits, '.', '_' and '-'",
-			   text);
+		return sm_refuse(
+			error, -EINVAL,
+			"--host '%.200s' is not valid; expected NAME=COMMAND, NAME of up to 31 "
+			"letters, digits, '.', '_' and '-'",
+			text);
 	memset(f, 0, sizeof(*f));
 	f->ops.size = sizeof(f->ops);
 	f->ops.name = sm_arena_printf(arena, "%.*s", (int)n, text);
@@ -153,12 +145,13 @@ int sm_foreign_ask(struct sm_foreign *f, struct sm_rig *rig, struct sm_msg_trait
 static int judge(const struct sm_foreign *f, struct sm_error *error)
 {
 	if (f->ops.traits & SM_METER)
-		return bad(error,
-			   "--host %s: it has the trait METER, which built-in ones have alone",
-			   f->ops.name);
+		return sm_refuse(
+			error, -EINVAL,
+			"--host %s: it has the trait METER, which built-in ones have alone",
+			f->ops.name);
 	if (f->ops.traits & SM_PARENT_LOADS)
-		return bad(
-			error,
+		return sm_refuse(
+			error, -EINVAL,
 			"--host %s: it has the trait PARENT_LOADS: a host that is its own payload "
 			"is a payload (payload = ./program), not a --host",
 			f->ops.name);
@@ -189,14 +182,14 @@ int sm_foreign_hello(struct sm_foreign *f, struct sm_rig *rig, struct sm_arena *
 	if (rig->interrupted)
 		return -EINTR;
 	if (!err && traits.protocol != SM_PROTOCOL)
-		return bad(
-			error,
+		return sm_refuse(
+			error, -EINVAL,
 			"--host %s: it speaks protocol %u, and this program %u; build it with the "
 			"library of the same version",
 			f->ops.name, traits.protocol, SM_PROTOCOL);
 	if (err) {
-		bad(error, "--host %s: %s", f->ops.name,
-		    sm_foreign_line(arena, fault.text, sizeof(fault.text)));
+		sm_refuse(error, -EINVAL, "--host %s: %s", f->ops.name,
+			  sm_foreign_line(arena, fault.text, sizeof(fault.text)));
 		return err < 0 ? err : -EPROTO;
 	}
 	f->ops.traits = traits.traits;
@@ -223,8 +216,9 @@ static int parse_all(struct sm_foreign *list, int n, struct sm_arena *arena,
 		if (err)
 			return err;
 		if (is_taken(list, i, list[i].ops.name))
-			return bad(error, "--host '%s' is the name of another strategy",
-				   list[i].ops.name);
+			return sm_refuse(error, -EINVAL,
+					 "--host '%s' is the name of another strategy",
+					 list[i].ops.name);
 	}
 	return 0;
 }
@@ -235,7 +229,7 @@ static int hello_all(struct sm_foreign *list, int n, struct sm_arena *arena, str
 	int err = sm_rig_open(&rig);
 
 	if (err) {
-		bad(error, "cannot prepare to start processes: %s", strerror(-err));
+		sm_refuse(error, -EINVAL, "cannot prepare to start processes: %s", strerror(-err));
 		return SM_EXIT_UNABLE;
 	}
 	err = sm_rig_take_signals(&rig);
@@ -244,7 +238,7 @@ static int hello_all(struct sm_foreign *list, int n, struct sm_arena *arena, str
 	sm_rig_leave_signals(&rig);
 	sm_rig_close(&rig);
 	if (err && !error->text[0])
-		bad(error, "%s", err == -EINTR ? "interrupted" : strerror(-err));
+		sm_refuse(error, -EINVAL, "%s", err == -EINTR ? "interrupted" : strerror(-err));
 	if (err == -EINTR)
 		return SM_EXIT_INCONCLUSIVE;
 	return err ? SM_EXIT_USAGE : SM_EXIT_GOOD;
@@ -261,7 +255,7 @@ int sm_foreign_meet(struct sm_foreign **list, int *n, struct sm_arena *arena,
 	*list = sm_arena_alloc(arena, (size_t)*n + 1, sizeof(**list));
 	err = *list ? parse_all(*list, *n, arena, hosts, error) : -ENOMEM;
 	if (err && !error->text[0])
-		bad(error, "%s", strerror(-err));
+		sm_refuse(error, -EINVAL, "%s", strerror(-err));
 	if (err || !*n)
 		return err ? SM_EXIT_USAGE : SM_EXIT_GOOD;
 	return hello_all(*list, *n, arena, error);

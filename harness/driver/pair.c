@@ -6,22 +6,11 @@
  * neighbours in every block, so that it falls on both alike.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "planner.h"
-
-__attribute__((format(printf, 2, 3))) static int refuse(struct sm_error *error, const char *format,
-							...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
-	va_end(args);
-	return -EINVAL;
-}
+#include "suggest.h"
 
 static const struct sm_case *find(const struct sm_plan *base, int ordinal)
 {
@@ -36,21 +25,23 @@ static int check_partners(const struct sm_case *c, const struct sm_case *b, stru
 {
 	if (!b || b->iscenario != c->iscenario || b->is_floor != c->is_floor ||
 	    strcmp(b->section, c->section) != 0)
-		return refuse(error,
-			      "--baseline: %s has no partner: sweeps must have as many values on "
-			      "both sides",
-			      c->name);
+		return sm_refuse(
+			error, -EINVAL,
+			"--baseline: %s has no partner: sweeps must have as many values on "
+			"both sides",
+			c->name);
 	if (c->kind == SM_KIND_ISOLATION)
-		return refuse(
-			error,
+		return sm_refuse(
+			error, -EINVAL,
 			"--baseline: %s: kind = isolation has no pairs: it asks yes or no, and "
 			"answers in a run of its own",
 			c->name);
 	if (b->kind != c->kind)
-		return refuse(error, "--baseline: %s is of another kind on the base side", c->name);
+		return sm_refuse(error, -EINVAL,
+				 "--baseline: %s is of another kind on the base side", c->name);
 	if (b->blocks != c->blocks)
-		return refuse(
-			error,
+		return sm_refuse(
+			error, -EINVAL,
 			"--baseline: %s has %d blocks, and %d on the base side; a pair has as "
 			"many on both",
 			c->name, c->blocks, b->blocks);
@@ -78,10 +69,10 @@ static int join(struct sm_plan *plan, const struct sm_plan *base, struct sm_erro
 	int err = both ? 0 : -ENOMEM;
 
 	if (!err && base->ncases != plan->nall)
-		return refuse(error,
-			      "--baseline: the base side has %d cases, and the other %d: sweeps "
-			      "must have as many values on both sides",
-			      base->ncases, plan->nall);
+		return sm_refuse(error, -EINVAL,
+				 "--baseline: the base side has %d cases, and the other %d: sweeps "
+				 "must have as many values on both sides",
+				 base->ncases, plan->nall);
 	if (!err) {
 		memcpy(both, plan->cases, (size_t)plan->ncases * sizeof(*both));
 		plan->cases = both;

@@ -29,6 +29,16 @@ int sm_bad(struct sm_error *error, struct sm_origin at, const char *format, ...)
 	return -EINVAL;
 }
 
+int sm_refuse(struct sm_error *error, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return code;
+}
+
 static int least(int a, int b, int c)
 {
 	if (b < a)

@@ -19,6 +19,10 @@ struct sm_origin {
 __attribute__((format(printf, 3, 4))) int sm_bad(struct sm_error *error, struct sm_origin at,
 						 const char *format, ...);
 
+/* The same of what was written nowhere: fills error with the text alone, and returns code. */
+__attribute__((format(printf, 3, 4))) int sm_refuse(struct sm_error *error, int code,
+						    const char *format, ...);
+
 /* A set of words, by index: NULL past the end. */
 typedef const char *sm_words(const void *set, int i);
 
