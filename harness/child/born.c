@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "../sandbox/sandbox.h"
@@ -82,7 +81,7 @@ static int close_others(const struct sm_birth *birth, int cgroup)
 static int install(const struct sm_birth *birth, int *cgroup)
 {
 	const int fds[3] = { birth->in, birth->out, birth->err };
-	int err = sm_berth_stand_aside(birth->berth, birth->places);
+	int err = birth->berth ? sm_berth_stand_aside(birth->berth, birth->places) : 0;
 
 	if (err)
 		return err;
@@ -166,7 +165,7 @@ static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 
 	if (!err && !birth->berth)
 		err = close_them(birth, cgroup, t);
-	if (!err && !sm_berth_has_root(birth->berth))
+	if (!err && !(birth->berth && sm_berth_has_root(birth->berth)))
 		err = change_directory(birth, t);
 	if (err)
 		return err;
@@ -184,6 +183,16 @@ static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 	return 0;
 }
 
+/* SM_JOB of the environment, or NULL: getenv(3) without its strlen(3), see sm_after(). */
+static const char *job_of(char *const *envp)
+{
+	const char *job = NULL;
+
+	for (; envp && *envp && !job; envp++)
+		job = sm_after(*envp, "SM_JOB=");
+	return job;
+}
+
 /* With its stdio in place. Returns the exit status. */
 static int run_order(const struct sm_payload *payload, struct sm_record *rec,
 		     const struct sm_counters *since)
@@ -191,7 +200,7 @@ static int run_order(const struct sm_payload *payload, struct sm_record *rec,
 	const char *job;
 	int status;
 
-	job = getenv("SM_JOB");
+	job = job_of(environ);
 	status = sm_order_run(job ? job : "child", payload, rec, since);
 	if (status >= 0)
 		return status;

@@ -5,7 +5,6 @@
 #include "orders.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -111,16 +110,15 @@ const struct sm_order sm_orders[] = {
 	{ NULL, NULL },
 };
 
-const struct sm_order *sm_order(const char *word)
+const struct sm_order *sm_order(const char *word, const char **detail)
 {
-	size_t n = 0;
-
-	while (word[n] && word[n] != '=') /* strcspn(3) is far from all else that a clone calls */
-		n++;
-
 	for (const struct sm_order *o = sm_orders; o->name; o++) {
-		if (!strncmp(o->name, word, n) && !o->name[n])
-			return o;
+		const char *rest = sm_after(word, o->name);
+
+		if (!rest || (*rest && *rest != '='))
+			continue;
+		*detail = *rest ? rest + 1 : NULL;
+		return o;
 	}
 	return NULL;
 }
@@ -130,11 +128,11 @@ int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_re
 {
 	struct sm_order_ctx ctx = { .payload = payload, .rec = rec, .since = since };
 	const struct sm_order *order = NULL;
+	const char *rest = sm_after(job, "child");
 
-	if (!strcmp(job, "child"))
-		order = sm_order("run");
-	else if (!strncmp(job, "child/", 6))
-		order = sm_order(job + 6);
-	ctx.detail = strchr(job, '=') ? strchr(job, '=') + 1 : NULL;
+	if (rest && !*rest)
+		order = sm_order("run", &ctx.detail);
+	else if (rest && *rest == '/')
+		order = sm_order(rest + 1, &ctx.detail);
 	return order ? order->run(&ctx) : -EINVAL;
 }

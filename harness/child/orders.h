@@ -16,6 +16,8 @@
 #ifndef SM_ORDERS_H
 #define SM_ORDERS_H
 
+#include <stddef.h>
+
 #include "../spawnmark.h"
 
 struct sm_counters;
@@ -51,8 +53,25 @@ int sm_order_run(const char *job, const struct sm_payload *payload, struct sm_re
 
 /* The orders, sorted by name, and a row without a name behind. */
 extern const struct sm_order sm_orders[];
-/* The order that a word like "run" or "probe=ID" begins with. NULL: no such order. */
-const struct sm_order *sm_order(const char *word);
+/*
+ * The order that a word like "run" or "probe=ID" begins with; *detail: what stands behind its "=", or
+ * NULL. NULL: no such order, and *detail is as it was.
+ */
+const struct sm_order *sm_order(const char *word, const char **detail);
+
+/*
+ * What follows word at the beginning of text, NULL where text does not begin with it. A clone calls no
+ * str*(3) for that: each is on a page of libc that nothing else has touched in it, and its first touch
+ * is a page fault.
+ */
+static inline const char *sm_after(const char *text, const char *word)
+{
+	while (*word && *text == *word) {
+		text++;
+		word++;
+	}
+	return *word ? NULL : text;
+}
 
 /* Fills what every record has (magic, size, pids). */
 void sm_record_stamp(struct sm_record *rec);

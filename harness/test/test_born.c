@@ -275,13 +275,22 @@ static void test_role_refuses(void **state)
 
 static void test_orders(void **state)
 {
+	const char *detail = NULL;
+
 	(void)state;
-	assert_non_null(sm_order("run"));
-	assert_non_null(sm_order("hold"));
-	assert_null(sm_order(""));
-	assert_null(sm_order("no such order"));
+	assert_null(sm_order("", &detail));
+	assert_null(sm_order("no such order", &detail));
+	assert_null(sm_order("ru", &detail));
+	assert_null(sm_order("runs", &detail));
+	assert_null(detail);
 	for (const struct sm_order *o = sm_orders; o->name; o++) {
-		assert_ptr_equal(sm_order(o->name), o);
+		char word[40];
+
+		snprintf(word, sizeof(word), "%s=12", o->name);
+		assert_ptr_equal(sm_order(word, &detail), o);
+		assert_string_equal(detail, "12");
+		assert_ptr_equal(sm_order(o->name, &detail), o);
+		assert_null(detail);
 		if (o[1].name)
 			assert_true(strcmp(o->name, o[1].name) < 0);
 	}
