@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include "meter.h"
 
 #define KILL_ROUNDS 50
+/* Runs of one number, each in a pid namespace of its own. */
+#define CLAIM_ROUNDS 64
 
 const char *sm_accounting_name(enum sm_accounting accounting)
 {
@@ -77,33 +80,91 @@ static bool counts(const struct sm_cgroup *cg, const char *controller)
 	return status == 0 && sm_cgroup_cpu(cg, &cpu) == 0;
 }
 
-/* Groups of runs that were killed: empty, their numbers no process any more. */
+/*
+ * A descriptor that holds the lock of a run's group, or -1: it is gone, or its run lives. A number of
+ * a process would not do: in another pid namespace it is nobody's, or somebody else's.
+ */
+static int lock(const char *dir)
+{
+	struct stat held, there;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && stat(dir, &there) == 0 &&
+	    held.st_ino == there.st_ino && held.st_dev == there.st_dev)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The group of a run that was killed. */
+static void remove_group(const char *path)
+{
+	struct dirent *e;
+	int fd = lock(path);
+	DIR *d = fd < 0 ? NULL : opendir(path);
+
+	while (d && (e = readdir(d)))
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	if (d)
+		closedir(d);
+	if (fd < 0)
+		return;
+	rmdir(path);
+	close(fd);
+}
+
+/* Groups of runs that were killed: empty, unlocked, and their numbers no process any more. */
 static void tidy(const char *base)
 {
 	char dir[512], path[1200];
 	const char *leaf = strrchr(base, '/');
-	struct dirent *e, *f;
-	DIR *d, *inner;
+	struct dirent *e;
+	DIR *d;
 
 	snprintf(dir, sizeof(dir), "%.*s", (int)(leaf - base), base);
 	d = opendir(dir);
 	while (d && (e = readdir(d))) {
 		int pid = 0, end = 0;
 
-		if (sscanf(e->d_name, "spawnmark-%d%n", &pid, &end) != 1 || e->d_name[end] ||
-		    pid < 2 || kill(pid, 0) == 0 || errno != ESRCH)
+		if (sscanf(e->d_name, "spawnmark-%d%n", &pid, &end) != 1 ||
+		    (e->d_name[end] && e->d_name[end] != '.') || pid < 2 || kill(pid, 0) == 0 ||
+		    errno != ESRCH)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		inner = opendir(path);
-		while (inner && (f = readdir(inner)))
-			if (f->d_type == DT_DIR && f->d_name[0] != '.')
-				unlinkat(dirfd(inner), f->d_name, AT_REMOVEDIR);
-		if (inner)
-			closedir(inner);
-		rmdir(path);
+		remove_group(path);
 	}
 	if (d)
 		closedir(d);
+}
+
+/* Makes and locks a group below own. Another run of the same number has another pid namespace. */
+static bool claim(struct sm_cgroup_base *base, const char *own)
+{
+	for (int i = 0; i < CLAIM_ROUNDS; i++) {
+		int n = snprintf(base->dir, sizeof(base->dir), "%s/spawnmark-%d", own,
+				 (int)getpid());
+
+		if (i)
+			snprintf(base->dir + n, sizeof(base->dir) - (size_t)n, ".%d", i);
+		if (mkdir(base->dir, 0755) < 0 && errno != EEXIST)
+			return false;
+		base->lock = lock(base->dir);
+		if (base->lock >= 0)
+			return true;
+	}
+	return false;
+}
+
+static void unclaim(struct sm_cgroup_base *base)
+{
+	if (base->lock < 0)
+		return;
+	rmdir(base->dir);
+	close(base->lock);
+	base->lock = -1;
 }
 
 static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting,
@@ -113,27 +174,25 @@ static bool try_base(struct sm_cgroup_base *base, enum sm_accounting accounting,
 	struct sm_cgroup cg;
 	bool good;
 
-	if (sm_cgroup_own(controller, own, sizeof(own)))
+	if (sm_cgroup_own(controller, own, sizeof(own)) || !claim(base, own))
 		return false;
-	snprintf(base->dir, sizeof(base->dir), "%s/spawnmark-%d", own, (int)getpid());
 	base->accounting = accounting;
-	if (mkdir(base->dir, 0755) < 0 && errno != EEXIST)
-		return false;
 	if (sm_cgroup_make(base, &cg)) {
-		rmdir(base->dir);
+		unclaim(base);
 		return false;
 	}
 	tidy(base->dir);
 	good = counts(&cg, controller);
 	sm_cgroup_remove(&cg);
 	if (!good)
-		rmdir(base->dir);
+		unclaim(base);
 	return good;
 }
 
 void sm_cgroup_base_open(struct sm_cgroup_base *base)
 {
 	memset(base, 0, sizeof(*base));
+	base->lock = -1;
 	if (try_base(base, SM_ACCT_CGROUP2, "") || try_base(base, SM_ACCT_CGROUP1, "cpuacct"))
 		return;
 	base->accounting = SM_ACCT_RUSAGE;
@@ -142,8 +201,7 @@ void sm_cgroup_base_open(struct sm_cgroup_base *base)
 
 void sm_cgroup_base_close(struct sm_cgroup_base *base)
 {
-	if (base->dir[0])
-		rmdir(base->dir);
+	unclaim(base);
 	base->dir[0] = 0;
 }
 

@@ -20,6 +20,7 @@ struct sm_cgroup_base {
 	enum sm_accounting accounting;
 	char dir[512]; /* "" where accounting is SM_ACCT_RUSAGE */
 	int next;      /* number of the next group */
+	int lock;      /* on dir, as long as the run lives; -1: none */
 };
 
 struct sm_cgroup {
@@ -29,7 +30,8 @@ struct sm_cgroup {
 
 /*
  * Makes the base group below the caller's own and proves that it counts: the file system is what
- * it should be (statfs), a member reads itself back. Never fails: falls back to rusage.
+ * it should be (statfs), a member reads itself back. Never fails: falls back to rusage. Removes
+ * groups that runs have left behind which were killed: those that nobody has locked.
  */
 void sm_cgroup_base_open(struct sm_cgroup_base *base);
 void sm_cgroup_base_close(struct sm_cgroup_base *base);

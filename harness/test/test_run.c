@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -114,6 +115,75 @@ static void test_group_kills_its_members(void **state)
 	sm_cgroup_base_close(&base);
 	close(ready[0]);
 	close(ready[1]);
+}
+
+/* Opens another base and closes it. As a run would in a container that shares the control groups. */
+static int opens_another(const char *not_this)
+{
+	struct sm_cgroup_base other;
+	int same;
+
+	sm_cgroup_base_open(&other);
+	same = strcmp(other.dir, not_this) == 0;
+	sm_cgroup_base_close(&other);
+	return same || other.accounting == SM_ACCT_RUSAGE;
+}
+
+/* In another pid namespace the number of this run is nobody's, and its own may be this run's. */
+static void test_group_outlives_runs_elsewhere(void **state)
+{
+	struct sm_cgroup_base base;
+	struct sm_cgroup cg;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	sm_cgroup_base_open(&base);
+	if (base.accounting == SM_ACCT_RUSAGE || geteuid() != 0) {
+		sm_cgroup_base_close(&base);
+		skip();
+	}
+	pid = fork();
+	if (pid == 0) {
+		pid_t inside = unshare(CLONE_NEWPID) ? -1 : fork();
+
+		if (inside == 0)
+			_exit(opens_another(base.dir));
+		_exit(inside < 0 || waitpid(inside, &status, 0) != inside || status != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(sm_cgroup_make(&base, &cg), 0);
+	assert_int_equal(sm_cgroup_remove(&cg), 0);
+	assert_int_equal(opens_another(base.dir), 0); /* of the same number, as there */
+	assert_int_equal(access(base.dir, F_OK), 0);
+	sm_cgroup_base_close(&base);
+}
+
+/* What a killed run has left goes with the next. */
+static void test_group_of_the_dead_is_removed(void **state)
+{
+	struct sm_cgroup_base base;
+	char dead[600], inner[640];
+	pid_t pid;
+
+	(void)state;
+	sm_cgroup_base_open(&base);
+	if (base.accounting == SM_ACCT_RUSAGE)
+		skip();
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(dead, sizeof(dead), "%.*s/spawnmark-%d", (int)(strrchr(base.dir, '/') - base.dir),
+		 base.dir, (int)pid);
+	snprintf(inner, sizeof(inner), "%s/0", dead);
+	sm_cgroup_base_close(&base);
+	assert_int_equal(mkdir(dead, 0755), 0);
+	assert_int_equal(mkdir(inner, 0755), 0);
+	sm_cgroup_base_open(&base);
+	assert_int_equal(access(dead, F_OK), -1);
+	sm_cgroup_base_close(&base);
 }
 
 /* The sum's line comes first and counts nothing: its numbers are those of the CPUs below. */
@@ -577,6 +647,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_group_counts_cpu),
 		cmocka_unit_test(test_group_kills_its_members),
+		cmocka_unit_test(test_group_outlives_runs_elsewhere),
+		cmocka_unit_test(test_group_of_the_dead_is_removed),
 		cmocka_unit_test(test_machine_time),
 		cmocka_unit_test(test_machine_is_not_busier_than_its_cpus),
 		cmocka_unit_test(test_good_run),
