@@ -146,7 +146,7 @@ conformance: all ## ask every check of every strategy, draw the matrix (CONFORM=
 soak: all ## 100 000 spawns of each strategy, a million of zygote3 and pool: nothing grows
 	$(Q)$(B)/spawnmark run soak
 
-capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (five minutes)
+capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (eight minutes)
 	$(Q)$(B)/spawnmark run capacity
 
 selfcheck: all ## how often verdicts are wrong here: itself, planted slow-downs, load (35 minutes; MINUTES=)

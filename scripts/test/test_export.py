@@ -100,8 +100,10 @@ def exactly(value: float) -> Decimal:
 
 
 def test_series_are_named_as_the_benchmarks_of_the_run(reference: runfile.Run) -> None:
-    assert {b["name"] for b in reference.raw["benchmarks"]} == {
-        one.name for one in everything(reference)}
+    told = {b["name"] for b in reference.raw["benchmarks"]}
+    own = {one.name: one.raw["blocks"] for one in everything(reference)}
+    # Tools that read google-benchmark's form divide by the figures: no rows of what was 0.
+    assert told == {name for name, blocks in own.items() if 0 not in blocks}
 
 
 def test_hyperfine_keeps_every_digit(reference: runfile.Run) -> None:
@@ -278,14 +280,15 @@ def test_histogram_of_samples_is_exact(n: int) -> None:
 
 def test_histogram_of_quantiles_says_so(reference: runfile.Run) -> None:
     case = reference.by_name["startup/popen/none"]
+    n = case.raw["metrics"]["ready"]["n"]
     told = run_script(REFERENCE, "--format", "hgrm", "--only", "^startup/popen/none$")
     assert told.returncode == 0
-    assert "from 200 quantiles in run.json of 240 samples" in told.stdout.splitlines()[0]
+    assert f"from 200 quantiles in run.json of {n} samples" in told.stdout.splitlines()[0]
     rows, foot = histogram(told.stdout)
     known = {exactly(v) for v in case.ecdf("ready")}
     assert all(shifted(value, 3) in known for value, _, _ in rows)
-    assert all(count >= level * 240 - 1e-6 for _, level, count in rows)
-    assert rows[0][2] == 1 and rows[-1][2] == 240
+    assert all(count >= level * n - 1e-6 for _, level, count in rows)
+    assert rows[0][2] == 1 and rows[-1][2] == n
     assert shifted(foot["Mean"], 3) == exactly(case.raw["metrics"]["ready"]["mean"])
     assert shifted(foot["Max"], 3) == exactly(case.raw["metrics"]["ready"]["max"])
 
