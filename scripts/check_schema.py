@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """check_schema.py FILE…: does each run.json obey harness/driver/run.schema.json?
 
-Exit 0: all do. 1: one does not (each fault is a line). 2: a file cannot be read.
+Exit 0: all do. 1: one does not (each fault is a line). 2: a file cannot be read, or is of a newer
+spawnmark.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import runfile
 def check_file(path: Path) -> int:
     """0, 1 or 2, as the program's exit."""
     try:
-        faults = runfile.check(runfile.read_json(path), str(path))
+        raw = runfile.read_json(path)
+        runfile.refuse_newer(raw, path)
+        faults = runfile.check(raw, str(path))
     except runfile.RunError as err:
-        print(err, file=sys.stderr)
+        print(f"check_schema.py: {err}", file=sys.stderr)
         return 2
     for fault in faults:
         print(fault)

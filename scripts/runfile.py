@@ -248,7 +248,7 @@ def refuse(faults: list[str]) -> None:
         raise RunError(faults[0] + more)
 
 
-def _refuse_newer(raw: Any, path: Path) -> None:
+def refuse_newer(raw: Any, path: Path) -> None:
     """Before the schema speaks, to which a newer file is one fault after the other."""
     try:
         match = SCHEMA_NAME.fullmatch(raw["context"]["spawnmark"]["schema"])
@@ -280,7 +280,7 @@ def load(place: Path, rows: bool = True) -> Run:
     """
     path = _found(place.resolve())
     raw = read_json(path)
-    _refuse_newer(raw, path)
+    refuse_newer(raw, path)
     if not rows and isinstance(raw, dict):
         raw["benchmarks"] = []
     refuse(check(_read_here(raw), str(path)))

@@ -92,6 +92,16 @@ def test_a_newer_file_is_one_clear_line(old: Path, script: str) -> None:
         assert word in line
 
 
+def test_the_checker_of_schemas_says_so_too(old: Path) -> None:
+    """One line, not a fault for everything that it has not heard of."""
+    newer(old, traces=[])
+    told = subprocess.run([sys.executable, str(SCRIPTS / "check_schema.py"), str(old / "run.json")],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 2 and told.stdout == ""
+    [line] = told.stderr.splitlines()
+    assert line.startswith("check_schema.py: ") and "schema spawnmark/9 is newer" in line
+
+
 def test_what_is_no_run_is_told_by_the_schema(old: Path) -> None:
     """No version is no newer version."""
     (old / "run.json").write_text('{"context": {}}')
