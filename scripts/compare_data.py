@@ -41,7 +41,8 @@ def _result(c: Compared) -> dict[str, Any]:
 
 def document(comparison: Comparison) -> dict[str, Any]:
     """Everything, whether or not it is worth telling a person."""
-    against = [{"run": _run(a.label, a.run), "plan": [asdict(d) for d in a.plan],
+    against = [{"run": _run(a.label, a.run), "same_run": a.same,
+                "plan": [asdict(d) for d in a.plan],
                 "changes": [asdict(c) for c in a.changes],
                 "cases_of_base_alone": a.alone[0], "cases_of_new_alone": a.alone[1],
                 "results": [_result(c) for c in comparison.cells if c.new_run == i]}

@@ -151,6 +151,10 @@ def answer(comparison: Comparison) -> str:
         if comparison.worse:
             parts.append(_worse(comparison))
         return f"REGRESSION: {'; '.join(parts)}."
+    if comparison.same:
+        return (f"THE SAME RUN: {', '.join(a.label for a in comparison.against)} and "
+                f"{comparison.base_label} have one content; it was measured once, so there is "
+                "nothing to tell apart.")
     if not comparison.decided:
         return "UNDECIDED: no ready or worked in common; --fail-on says what else is to decide." \
             if comparison.exit else "No cell is worse; there are no figures to decide."
@@ -185,7 +189,8 @@ def sides(comparison: Comparison) -> list[str]:
     if not comparison.paired:
         new = ["new: "] if len(comparison.against) == 1 else [""] * len(comparison.against)
         return [about(f"base: {comparison.base_label}", comparison.base),
-                *(about(f"{n}{a.label}", a.run) for n, a in zip(new, comparison.against))]
+                *(about(f"{n}{a.label}", a.run) + (", the same run as the base" if a.same else "")
+                  for n, a in zip(new, comparison.against))]
     told = comparison.base.baseline or {}
     extra = [f"{k} {' '.join(told[k])}" for k in ("set", "env", "hosts") if told.get(k)]
     return [about("new", comparison.base),
@@ -254,7 +259,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"5 %), and by more than the margin; {EQUIVALENT}: the whole interval within the margin; "
         f"{INCONCLUSIVE}, +k: about k more blocks on each side would settle it.",
         _margins(comparison)]
-    return lines if comparison.paired else [*lines, BETWEEN_RUNS]
+    return lines if comparison.paired or comparison.same else [*lines, BETWEEN_RUNS]
 
 
 def told_line(comparison: Comparison) -> str:

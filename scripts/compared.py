@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from margins import Margins
 from runfile import METRICS, Case, Run
 from stats import LEVEL, Blocks
-from verdicts import FASTER, SLOWER, Spread, Verdict, holm_levels, judge, measure
+from verdicts import FASTER, SLOWER, Spread, Verdict, holm_levels, judge, measure, of_itself
 
 #: The declared primary cells: startup latency of every strategy, for each payload of the headline.
 PRIMARY_SECTIONS = (("startup", "none"), ("startup", "python"), ("try", "python"), ("try", "none"))
@@ -159,11 +159,13 @@ class Settings:
     margins: Margins
     paired: bool
     seed: int
+    same: bool = False  # both sides are one run: nothing was measured twice, nothing is inferred
 
 
 def _compare(base: Quantity, new: Quantity, case: Case, at: int, primary: bool,
              settings: Settings) -> Compared:
-    spread = measure(base.blocks, new.blocks, paired=settings.paired, seed=settings.seed)
+    spread = of_itself(base.blocks) if settings.same else \
+        measure(base.blocks, new.blocks, paired=settings.paired, seed=settings.seed)
     if not base.blocks or not new.blocks:  # values alone
         spread = replace(spread, ratio=new.value / base.value if base.value else None)
     margin = settings.margins.of(new.metric.partition(" ")[0])

@@ -36,6 +36,7 @@ class Against:
     plan: list[PlanDifference]
     changes: list[Change]
     alone: tuple[list[str], list[str]]  # cases of the base alone, of the new one alone
+    same: bool = False  # it is the base itself, or a copy
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Comparison:
     @property
     def unlike(self) -> list[PlanDifference]:
         return [d for a in self.against for d in plans.unlike(a.plan)]
+
+    @property
+    def same(self) -> bool:
+        """Nothing but the base, again."""
+        return all(a.same for a in self.against)
 
     @cached_property
     def family(self) -> list[Compared]:
@@ -83,6 +89,8 @@ class Comparison:
     def exit(self) -> int:
         if self.found(Found.BAD) or self.worse:
             return REGRESSION
+        if self.same:
+            return GOOD
         if not self.decided:  # no figure at all: cells are what was compared
             return UNDECIDED if any(c.judged for c in self.cells) else GOOD
         return UNDECIDED if self.found(Found.UNKNOWN) else GOOD
@@ -148,7 +156,8 @@ def of_runs(runs: list[Run], margins: Margins, rules: list[Rule], seed: int) -> 
             raise RunError(f"{run.folder}: no case in common with {base.folder}")
         told.append(Against(run, names[at + 1], plans.differences(base, run),
                             changes.changes(base, run, pairs),
-                            (_names(base.cases, run.cases), _names(run.cases, base.cases))))
-        cells += compare(pairs, at, Settings(margins, False, seed))
+                            (_names(base.cases, run.cases), _names(run.cases, base.cases)),
+                            run.raw == base.raw))
+        cells += compare(pairs, at, Settings(margins, False, seed, told[-1].same))
     return Comparison(base, names[0], told, False, seed, margins, rules,
                       fingerprint.differences(runs), _judge(cells, rules))

@@ -146,6 +146,12 @@ def measure(base: Blocks, new: Blocks, *, paired: bool, seed: int = 1) -> Spread
     return (_paired if paired else _separate)(_usable(base), _usable(new), seed)
 
 
+def of_itself(blocks: Blocks) -> Spread:
+    """Of blocks and the very same ones again, however few: 1, without an error."""
+    n = len(_usable(blocks))
+    return Spread(1.0, 0.0, max(n - 1, 1), n, n)
+
+
 def _word(ratio: float, interval: tuple[float, float], differs: bool, margin: float) -> str:
     if interval[0] >= 1 / (1 + margin) and interval[1] <= 1 + margin:
         return EQUIVALENT

@@ -21,7 +21,7 @@ RUN = "RUN"
 #: What reads a run.json: its arguments, and how it ends on a good one that lacks nothing it needs.
 READERS: dict[str, tuple[list[str], int]] = {
     "report.py": (["--no-plots", RUN], 0),
-    "compare.py": ([RUN, RUN, "--all"], 4),
+    "compare.py": ([RUN, RUN, "--all"], 0),
     "export.py": (["--format", "csv", RUN], 0),
     "advise.py": (["--rss", "100M", "--import", "1s", RUN], 3),
 }
