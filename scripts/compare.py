@@ -5,9 +5,9 @@
 Each is a results folder, or its run.json (packed or not). One run of pairs (`spawnmark run
 --baseline`) is compared within itself.
 
-Exit 0: no regression, or one run given twice; 1: a primary figure is slower, a check, a secret or a case is worse, or
---fail-on found a loss; 2: bad arguments or files, or unlike plans; 4: what was asked is
-inconclusive.
+Exit 0: no regression, or one run given twice; 1: a primary figure is slower, a check, a secret or a
+case is worse, or --fail-on found a loss; 2: bad arguments or files, or unlike plans; 4: what was
+asked is inconclusive.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ def _result(c: Compared) -> dict[str, Any]:
             "ratio": v.ratio, "low": v.low, "high": v.high, "p": v.p,
             "tested_level": v.tested if c.family else None, "n_base": v.n_base, "n_new": v.n_new,
             "margin": c.margin, "verdict": v.word if c.judged else None,
-            "more_blocks": v.more_blocks if c.judged else None}
+            "more_blocks": v.more_blocks if c.judged else None,
+            "noise": asdict(v.noise) if v.noise else None}
 
 
 def document(comparison: Comparison) -> dict[str, Any]:

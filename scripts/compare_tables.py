@@ -10,12 +10,17 @@ import units
 from compared import Compared
 from comparison import BETWEEN_RUNS, GOOD, REGRESSION, Against, Comparison
 from failon import Found
+from loaded import CROWD, SHARED
 from runfile import Run
 from verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 #: A figure without a verdict is told when it differs by more.
 WORTH_TELLING = 0.05
 NAMED = 3  # of a list in a sentence
+NOISE = (f"{INCONCLUSIVE}, noise k/n: k of n blocks, more than half, were over a bound of noise "
+         f"(the run's own, or more than {CROWD:g} tasks of others ready to run per CPU); only what "
+         f"differs by more than a factor of {SHARED:g} is told then. `spawnmark doctor` names what "
+         "makes a machine noisy.")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ def word(c: Compared) -> str:
     v = c.verdict
     if v.word != INCONCLUSIVE:
         return v.word
+    if v.noise:
+        return f"{v.word}, noise {v.noise.over}/{v.noise.blocks}"
     return f"{v.word}, +{v.more_blocks}" if v.more_blocks else v.word
 
 
@@ -163,8 +170,20 @@ def answer(comparison: Comparison) -> str:
         named = _named(comparison, sorted(gains, key=_severity)[::-1])
         faster = f"; faster: {named}" if gains else ""
         return f"No regression in the {_asked(comparison)}{faster}."
-    return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be slower or not: there "
-            f"are too few blocks to tell{_enough(unknown)}.")
+    return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be slower or not: "
+            f"{_why(unknown)}.")
+
+
+def _why(unknown: list[Compared]) -> str:
+    """Noise, which is mended first, and few blocks."""
+    loaded = [c for c in unknown if c.verdict.noise]
+    few = [c for c in unknown if not c.verdict.noise]
+    said = [f"most blocks of {len(loaded)} were disturbed by other work on the machine; "
+            "`spawnmark doctor` names it, and the command that would help"] if loaded else []
+    if few:
+        of = f" of {len(few)}" if loaded else ""
+        said.append(f"there are too few blocks{of} to tell{_enough(few)}")
+    return "; ".join(said)
 
 
 def _enough(unknown: list[Compared]) -> str:
@@ -259,6 +278,8 @@ def notes(comparison: Comparison) -> list[str]:
         f"5 %), and by more than the margin; {EQUIVALENT}: the whole interval within the margin; "
         f"{INCONCLUSIVE}, +k: about k more blocks on each side would settle it.",
         _margins(comparison)]
+    if any(c.verdict.noise for c in comparison.cells):
+        lines.append(NOISE)
     return lines if comparison.paired or comparison.same else [*lines, BETWEEN_RUNS]
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from loaded import held, noise
 from margins import Margins
 from runfile import METRICS, Case, Run
 from stats import LEVEL, Blocks
-from verdicts import FASTER, SLOWER, Spread, Verdict, holm_levels, judge, measure, of_itself
+from verdicts import FASTER, SLOWER, Spread, Verdict, Noise, holm_levels, judge, measure, of_itself
 
 #: The declared primary cells: startup latency of every strategy, for each payload of the headline.
 PRIMARY_SECTIONS = (("startup", "none"), ("startup", "python"), ("try", "python"), ("try", "none"))
@@ -52,6 +53,7 @@ class Compared:
     margin: float
     spread: Spread
     verdict: Verdict
+    disturbed: Noise | None = None
     family: bool = False
 
     @property
@@ -65,13 +67,14 @@ class Compared:
 
     def tested(self, level: float) -> Compared:
         """As one of a family."""
-        verdict = _judged(self.spread, self.margin, level, self.more_is_better)
+        verdict = _judged(self.spread, self.margin, level, self.more_is_better, self.disturbed)
         return replace(self, verdict=verdict, family=True)
 
 
-def _judged(spread: Spread, margin: float, tested: float, more_is_better: bool) -> Verdict:
+def _judged(spread: Spread, margin: float, tested: float, more_is_better: bool,
+            disturbed: Noise | None) -> Verdict:
     """In words of the metric: more children per CPU-second are faster."""
-    verdict = judge(spread, margin, tested=tested)
+    verdict = held(judge(spread, margin, tested=tested), disturbed)
     word = FLIPPED.get(verdict.word, verdict.word) if more_is_better else verdict.word
     return replace(verdict, word=word)
 
@@ -159,11 +162,12 @@ class Settings:
     margins: Margins
     paired: bool
     seed: int
+    cpus: tuple[int, int]  # of the machines of base and new
     same: bool = False  # both sides are one run: nothing was measured twice, nothing is inferred
 
 
 def _compare(base: Quantity, new: Quantity, case: Case, at: int, primary: bool,
-             settings: Settings) -> Compared:
+             settings: Settings, disturbed: Noise | None) -> Compared:
     spread = of_itself(base.blocks) if settings.same else \
         measure(base.blocks, new.blocks, paired=settings.paired, seed=settings.seed)
     if not base.blocks or not new.blocks:  # values alone
@@ -171,7 +175,7 @@ def _compare(base: Quantity, new: Quantity, case: Case, at: int, primary: bool,
     margin = settings.margins.of(new.metric.partition(" ")[0])
     return Compared(case.name, at, new.metric, new.unit, base.value, new.value, primary,
                     new.judged, new.more_is_better, margin, spread,
-                    _judged(spread, margin, LEVEL, new.more_is_better))
+                    _judged(spread, margin, LEVEL, new.more_is_better, disturbed), disturbed)
 
 
 def compare(pairs: list[tuple[Case, Case]], at: int, settings: Settings) -> list[Compared]:
@@ -180,10 +184,12 @@ def compare(pairs: list[tuple[Case, Case]], at: int, settings: Settings) -> list
     made = []
     for base, new in pairs:
         mine = quantities(base)
+        disturbed = None if settings.same else \
+            noise(base.raw, new.raw, settings.cpus, settings.paired)
         for name, quantity in quantities(new).items():
             if name in mine:
                 primary = new.name in chosen and name in PRIMARY_METRICS
-                made.append(_compare(mine[name], quantity, new, at, primary, settings))
+                made.append(_compare(mine[name], quantity, new, at, primary, settings, disturbed))
     return made
 
 

@@ -136,7 +136,7 @@ def of_pairs(run: Run, margins: Margins, rules: list[Rule], seed: int) -> Compar
     pairs = pairs_of_run(run)
     if not pairs:
         raise RunError(f"{run.folder}: a run of pairs without one whole pair")
-    cells = compare(pairs, 0, Settings(margins, True, seed))
+    cells = compare(pairs, 0, Settings(margins, True, seed, (run.cpus, run.cpus)))
     told = Against(run, "new", [], changes.changes(run, run, pairs), ([], []))
     return Comparison(run, "base", [told], True, seed, margins, rules, [], _judge(cells, rules))
 
@@ -158,6 +158,7 @@ def of_runs(runs: list[Run], margins: Margins, rules: list[Rule], seed: int) -> 
                             changes.changes(base, run, pairs),
                             (_names(base.cases, run.cases), _names(run.cases, base.cases)),
                             run.raw == base.raw))
-        cells += compare(pairs, at, Settings(margins, False, seed, told[-1].same))
+        cells += compare(pairs, at, Settings(margins, False, seed, (base.cpus, run.cpus),
+                                               told[-1].same))
     return Comparison(base, names[0], told, False, seed, margins, rules,
                       fingerprint.differences(runs), _judge(cells, rules))

@@ -77,7 +77,7 @@ def asked(rule: Rule, cells: list[Compared]) -> list[int]:
 def find(cell: Compared, bound: float) -> Found:
     """Whether the cell has lost more than bound: not if its whole interval lies below."""
     ratio, low, high = cell.loss
-    if ratio is None or low is None or high is None:
+    if ratio is None or low is None or high is None or cell.verdict.noise:
         return Found.UNKNOWN
     if cell.verdict.differs and ratio > 1 + bound:
         return Found.BAD

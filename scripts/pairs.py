@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loaded import held, noise
 from margins import margins
 from runfile import METRICS, Run
 from several import estimate_of
@@ -38,11 +39,12 @@ def pairs(run: Run) -> list[Pair]:
         base = run.by_name.get(case.name + SUFFIX)
         if base is None or case.side == "base":
             continue
+        disturbed = noise(base.raw, case.raw, (run.cpus, run.cpus), True)
         for name in SHOWN:
             old, new = base.metric(name), case.metric(name)
             if old and new:
-                found.append(Pair(case.name, name, old.p50, new.p50, compare_blocks(
-                    old.blocks, new.blocks, paired=True, margin=bound.of(name))))
+                found.append(Pair(case.name, name, old.p50, new.p50, held(compare_blocks(
+                    old.blocks, new.blocks, paired=True, margin=bound.of(name)), disturbed)))
     return found
 
 

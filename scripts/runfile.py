@@ -183,6 +183,11 @@ class Run:
         return {sandbox: list(who) for sandbox, who in found.items()}
 
     @property
+    def cpus(self) -> int:
+        """Of the machine."""
+        return self.raw["context"]["num_cpus"]
+
+    @property
     def machine(self) -> str:
         """'vm, Linux 6.18.44'."""
         return f"{self.raw['context']['host_name']}, Linux {self.environment['kernel']}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 MET, NOT_MET, TOO_FEW, RECORDED = "met", "not met", "too few", "recorded"
 LEVEL = 0.95
 FALSE_AT_MOST, FALSE_BOUND = 0.05, 0.09
-FOUND_AT_LEAST, COVERED_AT_LEAST = 0.95, 0.90
+FOUND_AT_LEAST, COVERED_AT_LEAST, TURNED_AT_LEAST = 0.95, 0.90, 0.90
 #: So many comparisons before a claim is judged, unless it has failed for certain.
 NEEDED_AA, NEEDED_PLANTED, NEEDED_LOAD = 200, 50, 60
 #: Fewer comparisons tell no floor that others should rely on.
@@ -104,6 +104,20 @@ def is_wrong(trial: Trial) -> bool:
     return trial.verdict.word in ((FASTER, SLOWER) if trial.size == 0 else (FASTER, EQUIVALENT))
 
 
+def _is_inconclusive(trial: Trial) -> bool:
+    return trial.verdict.word == INCONCLUSIVE
+
+
+def is_held(trial: Trial) -> bool:
+    """Inconclusive because most of its blocks were disturbed."""
+    return trial.verdict.noise is not None
+
+
+def is_right(trial: Trial) -> bool:
+    """A word that is true; inconclusive is none."""
+    return trial.verdict.word != INCONCLUSIVE and not is_wrong(trial)
+
+
 def _of(trials: Iterable[Trial], metric: str = PRIMARY) -> list[Trial]:
     return [t for t in trials if t.metric == metric]
 
@@ -175,11 +189,20 @@ def claims(e: Evidence) -> list[Claim]:
                  share(five, lambda t: t.verdict.word == SLOWER), FOUND_AT_LEAST, NEEDED_PLANTED),
         at_least("planted 2, 5, 10 %: the interval covers the truth in at least 90 %",
                  share(e.planted, lambda t: t.covers), COVERED_AT_LEAST, NEEDED_PLANTED)]
-    text = "under load: at most 5 % of verdicts wrong, upper bound 9 %"
+    return [*made, *_under_load(e)]
+
+
+def _under_load(e: Evidence) -> list[Claim]:
+    """Inconclusive, not wrong: two claims."""
+    wrong = "under load: at most 5 % of verdicts wrong, upper bound 9 %"
+    turned = "under load: at least 90 % inconclusive"
     if e.load is None:
-        return [*made, Claim(text, f"skipped: {e.no_load}", RECORDED)]
-    return [*made, at_most(text, share(_of(e.load), is_wrong), FALSE_AT_MOST, FALSE_BOUND,
-                           NEEDED_LOAD)]
+        return [Claim(text, f"skipped: {e.no_load}", RECORDED) for text in (wrong, turned)]
+    some = _of(e.load)
+    inconclusive = at_least(turned, share(some, _is_inconclusive), TURNED_AT_LEAST, NEEDED_LOAD)
+    more = f"; {sum(map(is_held, some))} for noise, {sum(map(is_right, some))} decided and right"
+    return [at_most(wrong, share(some, is_wrong), FALSE_AT_MOST, FALSE_BOUND, NEEDED_LOAD),
+            replace(inconclusive, seen=inconclusive.seen + more)]
 
 
 def load(e: Evidence) -> dict[str, Any]:
@@ -187,7 +210,8 @@ def load(e: Evidence) -> dict[str, Any]:
         return {"skipped": e.no_load}
     some = _of(e.load)
     return {"wrong": share(some, is_wrong).json(), "words": words(some),
-            "inconclusive": share(some, lambda t: t.verdict.word == INCONCLUSIVE).json(),
+            "inconclusive": share(some, _is_inconclusive).json(),
+            "held": share(some, is_held).json(), "right": share(some, is_right).json(),
             "aa": words(t for t in some if t.size == 0),
             "planted": words(t for t in some if t.size > 0)}
 
@@ -196,7 +220,7 @@ def trial_json(t: Trial) -> dict[str, Any]:
     v = t.verdict
     return {"run": t.run, "case": t.case, "metric": t.metric, "size": t.size,
             "delay_ns": t.delay_ns, "truth": t.truth, "ratio": v.ratio, "low": v.low,
-            "high": v.high, "pairs": v.n_new, "word": v.word}
+            "high": v.high, "pairs": v.n_new, "word": v.word, "held": is_held(t)}
 
 
 def figures(e: Evidence) -> dict[str, Any]:
@@ -204,6 +228,7 @@ def figures(e: Evidence) -> dict[str, Any]:
     known = len(_of(e.aa)) >= NEEDED_FLOOR
     return {"floor": floor(e.aa) if known else {}, "aa": itself(e.aa), "python": itself(e.python),
             "between": itself(e.between), "injected": planted(e.planted), "load": load(e),
+            "held": share([*_of(e.main), *_of(e.python)], is_held).json(),
             "claims": [asdict(c) for c in claims(e)],
             "comparisons": {"aa": [trial_json(t) for t in _of(e.aa)],
                             "python": [trial_json(t) for t in _of(e.python)],

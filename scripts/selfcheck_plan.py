@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import verdicts
+from loaded import held, noise
 from stats import Blocks
 
 #: What may be compared, and what is: the words of a verdict are about this one.
@@ -141,7 +142,7 @@ def trials(raw: Mapping[str, Any], run: int, planned: Delays) -> list[Trial]:
     The truth is 1 + delay ÷ p50, the p50 of the other base cases of the same mini-run: they tell
     how fast the machine was at the time, and are not what the verdict was made from.
     """
-    made, level = [], levels(raw)
+    made, level, cpus = [], levels(raw), raw["context"]["num_cpus"]
     for base, new in sides(raw):
         payload, strategy = new["payload"], new["strategy"]
         ns = _ns(str(new["params"].get("delay", "0")))
@@ -149,9 +150,10 @@ def trials(raw: Mapping[str, Any], run: int, planned: Delays) -> list[Trial]:
         known = level.get((strategy, payload), {})
         others = [v for name, v in known.items() if name != base["name"]] or list(known.values())
         truth = 1 + ns / median(others) if others else 1.0
+        disturbed = noise(base, new, (cpus, cpus), True)
         for metric in METRICS if ns == 0 else (PRIMARY,):
-            verdict = verdicts.compare_blocks(blocks(base, metric), blocks(new, metric),
-                                              paired=True, margin=MARGIN)
+            verdict = held(verdicts.compare_blocks(blocks(base, metric), blocks(new, metric),
+                                                   paired=True, margin=MARGIN), disturbed)
             if verdict.ratio is not None:
                 made.append(Trial(run, new["name"], payload, strategy, metric, size, ns, truth,
                                   verdict))
@@ -164,14 +166,16 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any], run: int) -> li
     Without pairs, as two files are compared: how much a machine differs from itself a little later.
     """
     made = []
+    cpus = before["context"]["num_cpus"], after["context"]["num_cpus"]
     later = {base["name"]: base for base, _ in sides(after)}
     for _, new in sides(before):
         base = later.get(f"{new['name']}@base")
         if base is None or new["params"].get("delay"):
             continue
+        disturbed = noise(base, new, (cpus[1], cpus[0]), False)
         for metric in METRICS:
-            verdict = verdicts.compare_blocks(blocks(base, metric), blocks(new, metric),
-                                              paired=False, margin=MARGIN)
+            verdict = held(verdicts.compare_blocks(blocks(base, metric), blocks(new, metric),
+                                                   paired=False, margin=MARGIN), disturbed)
             if verdict.ratio is not None:
                 made.append(Trial(run, new["name"], new["payload"], new["strategy"], metric, 0.0,
                                   0, 1.0, verdict))

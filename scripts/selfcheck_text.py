@@ -71,6 +71,10 @@ def _notes(told: Mapping[str, Any]) -> list[str]:
     if told["plan"]["failed_runs"]:
         said.append(f"{len(told['plan']['failed_runs'])} mini-runs failed and are not counted: "
                     f"{told['plan']['failed_runs'][-1]}")
+    held = told.get("held", {"k": 0})
+    if held["k"]:
+        said.append(f"{held['k']} of {held['n']} comparisons without stress-ng are inconclusive "
+                    "because other work disturbed most of their blocks: `spawnmark doctor` names it")
     return said
 
 

@@ -18,6 +18,7 @@ import units
 from answer import Answer, answer
 from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
 from intwo import in_two
+from loaded import held, noise
 from margins import Margins, margins
 from pivot import merged
 from runfile import Case, Metric, Run, load, new_side
@@ -60,6 +61,7 @@ class Line:
     name: str
     cases: tuple[Case | None, ...]
     margins: Margins
+    cpus: tuple[int, ...]  # of each run's machine
 
     @property
     def case(self) -> Case:
@@ -71,10 +73,15 @@ class Line:
 
     def verdicts(self, name: str) -> list[Verdict | None]:
         """Against the first run; the first has none."""
-        base, *rest = self.metrics(name)
-        return [None, *(compare_blocks(base.blocks, m.blocks, paired=False,
-                                       margin=self.margins.of(name)) if base and m else None
-                        for m in rest)]
+        return [None, *(self._verdict(name, at) for at in range(1, len(self.cases)))]
+
+    def _verdict(self, name: str, at: int) -> Verdict | None:
+        first, case = self.cases[0], self.cases[at]
+        base, new = (c.metric(name) if c else None for c in (first, case))
+        if not (first and case and base and new):
+            return None
+        made = compare_blocks(base.blocks, new.blocks, paired=False, margin=self.margins.of(name))
+        return held(made, noise(first.raw, case.raw, (self.cpus[0], self.cpus[at]), False))
 
     def ratios(self, name: str) -> list[Estimate | None]:
         return [estimate_of(v) for v in self.verdicts(name)]
@@ -116,7 +123,8 @@ class Several:
 
     def line(self, name: str) -> Line:
         """One case in every run."""
-        return Line(name, tuple(r.by_name.get(name) for r in self.runs), self.margins)
+        return Line(name, tuple(r.by_name.get(name) for r in self.runs), self.margins,
+                    tuple(r.cpus for r in self.runs))
 
     @cached_property
     def answers(self) -> list[Answer]:

@@ -67,6 +67,14 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """So many of the blocks of a side, or of the pairs, were over a bound of noise."""
+
+    over: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A ratio with its interval, and the word for it."""
 
@@ -80,6 +88,7 @@ class Verdict:
     level: float = LEVEL  # of the interval
     p: float | None = None
     tested: float = LEVEL  # faster and slower: 1 is outside an interval of this level
+    noise: Noise | None = None  # why it is inconclusive, whatever the interval (see loaded.py)
 
     @property
     def differs(self) -> bool:

@@ -3,7 +3,7 @@
 """In spawnmark's place: `run FILE … -o DIR` writes a run of pairs whose truth is known.
 
 FAKE_SD: scatter of log block medians; FAKE_BIAS: the new side is so much slower though nothing was
-planted; FAKE_DEAF: delays have no effect; FAKE_STATUS: fails so; FAKE_WAIT: seconds a run takes.
+planted; FAKE_LOADED: a file, and while it is there most blocks begin in a crowd; FAKE_DEAF: delays have no effect; FAKE_STATUS: fails so; FAKE_WAIT: seconds a run takes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ def setting(name: str) -> float:
     return float(os.environ.get(f"FAKE_{name}", "0"))
 
 
+def runnable(at: int) -> int:
+    """Tasks in the queue before a block of a machine of two CPUs: of three blocks a crowd in two."""
+    return 5 if at % 3 and os.path.exists(os.environ.get("FAKE_LOADED", "")) else 4
+
+
 def case(name: str, side: str, section: configparser.SectionProxy, rng: random.Random,
          shared: list[float]) -> dict[str, Any]:
     delay = section.get("delay", "0")
@@ -35,7 +40,8 @@ def case(name: str, side: str, section: configparser.SectionProxy, rng: random.R
     return {"name": name if side == "new" else f"{name}@base", "side": side,
             "strategy": name.split("/")[1], "payload": section["payload"],
             "params": {"delay": delay} if side == "new" and "delay" in section else {},
-            "blocks": [{"index": i} for i in range(len(values))],
+            "blocks": [{"index": i, "noisy": None, "noise": {"runnable_tasks": runnable(i)}}
+                       for i in range(len(values))],
             "metrics": {m: {"blocks": [v * f for v in values]} for m, f in METRICS.items()}}
 
 

@@ -25,6 +25,7 @@ import margins
 import plans
 import runfile
 from compared import is_primary, primaries, quantities
+from test_noise import METERED
 from verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 Json = dict[str, Any]
@@ -183,6 +184,53 @@ def test_a_check_that_fails_beside_the_same_run(golden: Json, place: Place, call
     (copied / "conformance.json").write_text(json.dumps(document))
     told = call(base, copied)
     assert told.status == 1 and told.out.startswith("REGRESSION: 1 cell worse: ")
+
+
+def crowd(run: Json, name: str, blocks: int) -> None:
+    """So many blocks of a case began while others stood in the queue."""
+    for case in run["cases"]:
+        if re.search(name, case["name"]):
+            for at, b in enumerate(case["blocks"]):
+                b["noise"] = METERED | {"runnable_tasks": 9 if at < blocks else 1}
+
+
+def test_a_loaded_machine_tells_nothing_of_ten_percent(quiet: Json, place: Place, call: Call
+                                                       ) -> None:
+    base = place("a", quiet)
+    slow_down(quiet, 1.1, "^startup/zygote/python$")
+    crowd(quiet, "^startup/zygote/python$", 6)
+    assert call(base, place("b", quiet)).status == 1  # half of the blocks are not most of them
+    crowd(quiet, "^startup/zygote/python$", 7)
+    new = place("b", quiet)
+    told = call(base, new)
+    assert told.status == 4
+    said = " ".join(told.out.split())
+    assert "may be slower or not: most blocks of 2 were disturbed by other work" in said
+    assert "inconclusive, noise 7/12" in said and "`spawnmark doctor`" in said
+    found = {(r["case"], r["metric"]): r["noise"]
+             for r in call(base, new, "--format", "json").json["against"][0]["results"]
+             if r["noise"] and r["family"]}
+    assert found == {("startup/zygote/python", m): {"over": 7, "blocks": 12}
+                     for m in ("ready", "worked")}
+    asked = call(base, new, "--fail-on", "ready:p50>5%/zygote/python")
+    assert asked.status == 4
+    assert call(base, new, "--fail-on", "ready:p50>50%/zygote/python").status == 4  # nor of none
+
+
+def test_what_is_larger_than_the_load_is_told(quiet: Json, place: Place, call: Call) -> None:
+    base = place("a", quiet)
+    slow_down(quiet, 3, "^startup/zygote/python$")
+    crowd(quiet, ".", 12)
+    told = call(base, place("b", quiet), "--format", "json")
+    assert told.status == 1 and told.words(primary=True) == {SLOWER, INCONCLUSIVE}
+    assert not any(r["noise"] for r in told.json["against"][0]["results"]
+                   if r["verdict"] == SLOWER)
+
+
+def test_the_same_run_is_so_on_a_loaded_machine(quiet: Json, place: Place, call: Call) -> None:
+    crowd(quiet, ".", 12)
+    base = place("a", quiet)
+    assert call(base, base, "--format", "json").words(primary=True) == {EQUIVALENT}
 
 
 def test_planted_slow_down(quiet: Json, place: Place, call: Call) -> None:

@@ -121,6 +121,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("B", str(build))
     monkeypatch.setenv("PATH", f"{path}:/usr/bin:/bin")
     monkeypatch.setenv("FAKE_SD", "0.02")
+    monkeypatch.setenv("FAKE_LOADED", str(tmp_path / "stress"))
     monkeypatch.setattr(selfcheck, "MAIN_RUNS", (24, 24))
     monkeypatch.setattr(judge, "NEEDED_AA", 60)
     monkeypatch.setattr(judge, "NEEDED_PLANTED", 24)
@@ -139,22 +140,27 @@ def told(folder: Path) -> dict[str, Any]:
 def test_a_good_machine(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert selfcheck.main(["-o", str(fake), "--name", "good"]) == 0
     raw, screen = told(fake), capsys.readouterr().out
-    assert [c["verdict"] for c in raw["claims"]] == [MET] * 4
+    assert [c["verdict"] for c in raw["claims"]] == [MET] * 5
     assert raw["plan"]["runs"] == {"itself and planted": 24, "python": 2, "under load": 15}
     assert raw["aa"]["false"]["ready"]["n"] == 96 and len(raw["comparisons"]["injected"]) == 72
     assert 0 < raw["floor"]["ready"] < 0.02 < raw["between"]["floor"]["ready"]
     assert raw["floor"] == raw["aa"]["floor"]
     truth = {t["size"]: t["truth"] for t in raw["comparisons"]["injected"]}
     assert all(t == pytest.approx(1 + size, abs=0.02) for size, t in truth.items())
-    assert "4 of 4 claims met on good" in screen and max(map(len, screen.splitlines()[:-1])) <= 100
+    assert "5 of 5 claims met on good" in screen and max(map(len, screen.splitlines()[:-1])) <= 100
     assert "\n".join(screen.splitlines()[:-2]) in (fake / "summary.md").read_text(encoding="utf-8")
+    load = raw["load"]
+    assert (load["held"]["k"], load["right"]["k"], load["wrong"]["k"]) == (load["held"]["n"], 0, 0)
+    assert raw["held"]["k"] == 0 and all(t["held"] for t in raw["comparisons"]["load"])
+    assert raw["claims"][4]["seen"].endswith("; 60 for noise, 0 decided and right")
     stress = int((fake.parent / "stress").read_text())
     assert not Path(f"/proc/{stress}").exists()
 
 
 @pytest.mark.parametrize(("name", "value", "failed"), [
-    ("BIAS", "0.04", [0, 2, 3]),  # a machine whose second visit is slower, whatever is visited
-    ("DEAF", "1", [1, 2, 3]),  # what is planted has no effect: nothing may be found
+    ("BIAS", "0.04", [0, 2]),  # a machine whose second visit is slower, whatever is visited
+    ("DEAF", "1", [1, 2]),  # what is planted has no effect: nothing may be found
+    ("LOADED", "", [4]),  # a load that no block shows: words are said
 ])
 def test_a_claim_that_does_not_hold(fake: Path, monkeypatch: pytest.MonkeyPatch, name: str,
                                     value: str, failed: list[int]) -> None:
@@ -162,6 +168,28 @@ def test_a_claim_that_does_not_hold(fake: Path, monkeypatch: pytest.MonkeyPatch,
     assert selfcheck.main(["-o", str(fake)]) == 1
     verdicts = [c["verdict"] for c in told(fake)["claims"]]
     assert [i for i, v in enumerate(verdicts) if v == NOT_MET] == failed
+
+
+@pytest.mark.parametrize(("name", "value"), [("BIAS", "0.04"), ("DEAF", "1")])
+def test_wrong_words_under_load_are_counted(fake: Path, monkeypatch: pytest.MonkeyPatch, name: str,
+                                            value: str) -> None:
+    """Of a load that the blocks do not show: the words are wrong, as in the other parts."""
+    monkeypatch.setenv(f"FAKE_{name}", value)
+    monkeypatch.setenv("FAKE_LOADED", "")
+    assert selfcheck.main(["-o", str(fake)]) == 1
+    assert [c["verdict"] for c in told(fake)["claims"]][3:] == [NOT_MET, NOT_MET]
+
+
+def test_a_machine_that_others_use_is_told(fake: Path, monkeypatch: pytest.MonkeyPatch,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    """Found nowhere, wrong nowhere: and the screen says why."""
+    monkeypatch.setenv("FAKE_LOADED", "/")
+    assert selfcheck.main(["-o", str(fake)]) == 1
+    raw = told(fake)
+    assert raw["aa"]["words"][INCONCLUSIVE] == 96 and raw["held"]["k"] == raw["held"]["n"]
+    assert raw["claims"][1]["verdict"] == NOT_MET
+    assert "because other work disturbed most of their blocks" in " ".join(
+        capsys.readouterr().out.split())
 
 
 def test_noise_makes_it_inconclusive_not_wrong(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +206,7 @@ def test_quick_is_too_few_and_without_load(fake: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(selfcheck.shutil, "which", lambda name: None)
     assert selfcheck.main(["--quick", "-o", str(fake)]) == 4
     raw = told(fake)
-    assert [c["verdict"] for c in raw["claims"]] == [TOO_FEW, TOO_FEW, TOO_FEW, RECORDED]
+    assert [c["verdict"] for c in raw["claims"]] == [TOO_FEW, TOO_FEW, TOO_FEW, RECORDED, RECORDED]
     assert raw["load"] == {"skipped": "stress-ng is missing: make setup"}
     assert raw["floor"] == {} != raw["aa"]["floor"]  # nobody's margin should be of so few
 
