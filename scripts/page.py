@@ -124,4 +124,5 @@ def page(whole: Run, drawn: dict[str, str]) -> str:
         conformance=conformance.overview([run], [run.machine]),
         latency=_latency_rows(run), throughput=run.of_kind("throughput"),
         memory=run.of_kind("memory"), model=model_of(run), factors=FACTORS, r_squared=r_squared,
+        noise_told=noise.told(whole), again=noise.again(whole),
         facts=_facts(run), calibration=_calibration(run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import page
 import pytest
 import runfile
 import summary
+import units
 
 Damage = Callable[[dict[str, Any]], Any]
 
@@ -78,6 +80,48 @@ def test_it_is_told(golden: dict[str, Any], folder: Path) -> None:
     assert len([l for l in lines if "2 of 180 blocks re-run: steal" in l]) == 1
     assert len(lines) <= summary.HEIGHT and max(map(len, lines)) <= summary.WIDTH
     assert "2 of 180 blocks re-run: steal" in page.page(run, {})
+
+
+def test_what_was_measured_again_is_shown(golden: dict[str, Any], folder: Path) -> None:
+    """Both visits, and why; of one that was made twice again, each with the next."""
+    case = disturb(golden)
+    [first] = case["superseded"]
+    second = copy.deepcopy(first) | {"order": 399, "rerun_of": first["order"], "noisy": None,
+                                     "medians": {"ready": None, "reaped": 7e6}}
+    case["superseded"].append(second)
+    case["blocks"][2]["rerun_of"] = 399
+    run = runfile.Run(golden, folder)
+    rows = noise.again(run)
+    counted = units.time(case["metrics"]["ready"]["blocks"][2])
+    earlier = units.time(first["medians"]["ready"])
+    assert [(r.case, r.block, r.reason, r.what, r.first, r.second, r.counts) for r in rows] == [
+        ("startup/zygote/python", 2, "steal 14 % > 10 %", "ready", earlier, "–", False),
+        ("startup/zygote/python", 2, noise.TWIN, "ready", "–", counted, True)]
+    html = page.page(run, {})
+    assert re.search(r"<details><summary>What was measured again, and what it found: 2 visits", html)
+    assert f"<td class=\"text\">steal 14 % &gt; 10 %</td>" in html and f"<td>{counted}</td>" in html
+    assert "2 of 180 blocks re-run: steal." in html
+
+
+def test_points_of_a_throughput_block_are_shown(whole: runfile.Run) -> None:
+    case, point = next((c, p) for c in whole.cases for p in c.raw["throughput"] if p.get("blocks"))
+    index = point["blocks"][0]["index"]
+    old = {"index": index, "order": 5, "noisy": "others' CPU time 30 % > 25 %", "rerun_of": None,
+           "superseded": True, "medians": {}, "loads": [
+               {"cpus": point["cpus"], "in_flight": point["in_flight"], "children_per_cpu_s": 41.5}]}
+    case.raw["superseded"] = [old]
+    case.raw["blocks"] = [{"index": index, "order": 900, "rerun_of": 5}]
+    [row] = [r for r in noise.again(whole) if r.first != "–"]
+    assert (row.first, row.second) == ("41.5", units.number(point["blocks"][0]["children_per_cpu_s"]))
+    assert row.what == f"children/CPU·s, {point['cpus']} CPU, {point['in_flight']} in flight"
+
+
+def test_nothing_was_disturbed(golden: dict[str, Any], run: runfile.Run) -> None:
+    assert noise.again(run) == [] and "before there were bounds" in noise.told(run)
+    disturb(golden)["superseded"] = []
+    golden["context"]["spawnmark"]["noise"].update(rerun=0, reasons={})
+    assert noise.told(run) == "No block was over a bound."
+    assert "What was measured again" not in page.page(run, {})
 
 
 def test_it_is_in_no_figure(golden: dict[str, Any], run: runfile.Run) -> None:
