@@ -9,6 +9,18 @@ VERSION  := $(shell sed -n 's/.*SM_VERSION "\(.*\)"/\1/p' harness/spawnmark.h)
 VENV     := .venv
 CC       ?= cc
 CXX      ?= c++
+
+# ARCH=arm64 on another machine: a cross build, in build/arm64 where B= names no other folder.
+MACHINE  := $(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
+ARCH     ?= $(MACHINE)
+CROSS    := $(filter-out $(MACHINE),$(ARCH))
+TRIPLETS := amd64.x86_64-linux-gnu arm64.aarch64-linux-gnu
+ifneq ($(CROSS),)
+TRIPLET  := $(or $(patsubst $(ARCH).%,%,$(filter $(ARCH).%,$(TRIPLETS))),$(error ARCH=$(ARCH): amd64 or arm64))
+B        := build/$(ARCH)
+AR       := $(TRIPLET)-ar
+CC       := $(TRIPLET)-gcc --sysroot=$(or $(shell scripts/kernels/sysroot.sh $(ARCH)),$(error no libraries for $(ARCH)))
+endif
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Iharness
@@ -44,7 +56,7 @@ AFTER := $(filter setup,$(MAKECMDGOALS))
 .PHONY: install all tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
 .DEFAULT_GOAL := all
 
-all: $(PROGRAMS) $(B)/micro ## build everything
+all: $(PROGRAMS) $(if $(CROSS),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, less the C++)
 
 tests: $(TESTS) $(B)/test/bad-checks.so $(B)/test/handlers.so $(B)/test/contain ## build the test programs
 
