@@ -17,12 +17,13 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "../sys/symbol.h"
 #include "uapi.h"
 
 /* ISO C has no conversion from void * to a function; POSIX wants dlsym's to work. */
-#define LOOK_UP(function, handle, name)                       \
+#define LOOK_UP(function, object, name)                       \
 	do {                                                  \
-		void *found_ = dlsym(handle, name);           \
+		void *found_ = sm_symbol(object, name);       \
 		memcpy(&(function), &found_, sizeof(found_)); \
 	} while (0)
 
@@ -42,7 +43,7 @@ typedef ssize_t vgetrandom_fn(void *buffer, size_t n, unsigned int flags, void *
 static vgetrandom_fn *vgetrandom(void)
 {
 	static const char *const names[] = { "__vdso_getrandom", "__kernel_getrandom" };
-	void *vdso = dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *vdso = sm_object_open("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
 	vgetrandom_fn *fn = NULL;
 
 	for (size_t i = 0; vdso && !fn && i < sizeof(names) / sizeof(*names); i++)
@@ -82,7 +83,7 @@ void sm_probe_f_arc4random(struct sm_probe_result *r)
 	unsigned char one[16] = "", two[16] = "";
 	void (*fill)(void *buffer, size_t n);
 
-	LOOK_UP(fill, RTLD_DEFAULT, "arc4random_buf");
+	LOOK_UP(fill, NULL, "arc4random_buf");
 	if (!fill) {
 		sm_probe_no(r, 0, "libc has no arc4random_buf");
 		return;
@@ -101,7 +102,7 @@ void sm_probe_f_spawn_cgroup(struct sm_probe_result *r)
 	posix_spawnattr_t attr;
 	int err;
 
-	LOOK_UP(set, RTLD_DEFAULT, "posix_spawnattr_setcgroup_np");
+	LOOK_UP(set, NULL, "posix_spawnattr_setcgroup_np");
 	if (!set) {
 		sm_probe_no(r, 0, "libc has no posix_spawnattr_setcgroup_np");
 		return;
@@ -123,7 +124,7 @@ void sm_probe_f_pidfd_spawn(struct sm_probe_result *r)
 	char name[] = "true", *argv[] = { name, NULL }, *envp[] = { NULL };
 	int fd = -1, err;
 
-	LOOK_UP(spawn, RTLD_DEFAULT, "pidfd_spawn");
+	LOOK_UP(spawn, NULL, "pidfd_spawn");
 	if (!spawn) {
 		sm_probe_no(r, 0, "libc has no pidfd_spawn");
 		return;

@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "sys/symbol.h"
 #include "sys/sys.h"
 
 #define CLONED_STATE "the state of the generator was cloned with the rest of the image"
@@ -91,7 +92,7 @@ static int draw_arc4random(struct sm_cell *c)
 {
 	fill_fn *fill;
 
-	*(void **)&fill = dlsym(RTLD_DEFAULT, "arc4random_buf");
+	*(void **)&fill = sm_symbol(NULL, "arc4random_buf");
 	if (!fill)
 		return sm_skips(c, SM_F_ARC4RANDOM, "this libc has none");
 	fill(c->answer.n, 16);
@@ -100,13 +101,13 @@ static int draw_arc4random(struct sm_cell *c)
 
 static int draw_openssl(struct sm_cell *c)
 {
-	void *so = dlopen("libcrypto.so.3", RTLD_NOW);
+	void *so = sm_object_open("libcrypto.so.3", RTLD_NOW);
 	int (*fill)(void *at, int bytes) = NULL;
 
 	if (so)
-		*(void **)&fill = dlsym(so, "RAND_bytes");
+		*(void **)&fill = sm_symbol(so, "RAND_bytes");
 	if (!fill)
-		return sm_skips(c, SM_F_NONE, "libcrypto.so.3 is not installed");
+		return sm_skips(c, SM_F_NONE, "libcrypto.so.3 cannot be loaded here");
 	return fill(c->answer.n, 16) == 1 ? sm_holds(c, "drawn")
 					  : sm_broken(c, "RAND_bytes failed");
 }
@@ -130,11 +131,11 @@ static struct {
 static int use_vdso(struct sm_cell *c)
 {
 	struct opaque_params params = { 0 };
-	void *so = dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *so = sm_object_open("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
 	uint64_t word;
 
 	if (so)
-		*(void **)&vdso.fn = dlsym(so, "__vdso_getrandom");
+		*(void **)&vdso.fn = sm_symbol(so, "__vdso_getrandom");
 	if (!vdso.fn || vdso.fn(NULL, 0, 0, &params, ~(size_t)0))
 		return sm_skips(c, SM_F_VDSO_GETRANDOM, "the vDSO has no getrandom");
 	vdso.size = params.size;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "sys/symbol.h"
 #include "thread_util.h"
 
 /* ---- OpenBLAS ---- */
@@ -84,13 +85,13 @@ static void count_member(void *n)
 /* A parallel region of two threads, as the compiler would call it. How many took part; 0: none. */
 static int run_region(void)
 {
-	void *gomp = dlopen("libgomp.so.1", RTLD_NOW);
+	void *gomp = sm_object_open("libgomp.so.1", RTLD_NOW);
 	parallel_fn *parallel;
 	int n = 0;
 
 	if (!gomp)
 		return 0;
-	*(void **)&parallel = dlsym(gomp, "GOMP_parallel");
+	*(void **)&parallel = sm_symbol(gomp, "GOMP_parallel");
 	if (parallel)
 		parallel(count_member, &n, 2, 0);
 	return n; /* and the library stays: its threads run in it */
@@ -101,7 +102,7 @@ static int region_before(struct sm_cell *c)
 	int n = run_region();
 
 	if (!n)
-		return sm_skips(c, SM_F_NONE, "libgomp.so.1 is not installed");
+		return sm_skips(c, SM_F_NONE, "libgomp.so.1 cannot be loaded here");
 	if (n < 2)
 		return sm_skips(c, SM_F_NONE, "libgomp makes no second thread here");
 	return sm_holds(c, "a region of %d threads in the creator", n);

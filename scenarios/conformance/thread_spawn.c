@@ -4,7 +4,6 @@
  */
 #include "group.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sys/symbol.h"
 #include "thread_util.h"
 
 /* ---- a creator with threads ---- */
@@ -93,7 +93,7 @@ static int bare_fork_runs_none(struct sm_cell *c)
 	int status = -1;
 	pid_t pid;
 
-	*(void **)&bare = dlsym(RTLD_DEFAULT, "_Fork");
+	*(void **)&bare = sm_symbol(NULL, "_Fork");
 	if (!bare)
 		return sm_skips(c, SM_F_NONE, "this libc has no _Fork");
 	if (pthread_atfork(must_not_run, NULL, must_not_run))
@@ -208,8 +208,8 @@ static int spawn_from_threads(struct sm_cell *c)
 /* The kernel writes the CPU into the area that libc registered for the creator's thread. */
 static int rseq_follows(struct sm_cell *c)
 {
-	const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
-	const unsigned int *size = dlsym(RTLD_DEFAULT, "__rseq_size");
+	const ptrdiff_t *offset = sm_symbol(NULL, "__rseq_offset");
+	const unsigned int *size = sm_symbol(NULL, "__rseq_size");
 	const volatile uint32_t *area;
 	int right = 0, cpus = 0;
 	cpu_set_t was, one;
