@@ -23,6 +23,12 @@ CC       := $(TRIPLET)-gcc --sysroot=$(or $(shell scripts/kernels/sysroot.sh $(A
 endif
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS   ?= -O2 -g
+
+# What the driver is built with. PROFILE=kernel: for a test machine, with cc, make, jansson and inih
+# alone; what is left out is told by the file of the same name in harness/driver/without.
+PROFILE  ?=
+WITHOUT  := $(if $(filter kernel,$(PROFILE)),filter gzip python)
+LIBS     := -ljansson -linih $(if $(filter kernel,$(PROFILE)),,-lseccomp -lz) -lm
 CPPFLAGS += -D_GNU_SOURCE -Iharness
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CSTD     := -std=gnu11 $(WARN) $(SANFLAGS)
@@ -33,6 +39,7 @@ CHECK_SRC   := $(wildcard harness/check/*.c scenarios/conformance/*.c)
 CHECK_SRC   := $(filter-out harness/check/loader.c harness/check/linked.c,$(CHECK_SRC))
 FEATURE_SRC := $(wildcard harness/features/*.c)
 DRIVER_SRC  := $(wildcard harness/driver/*.c)
+DRIVER_SRC  := $(filter-out $(WITHOUT:%=harness/driver/%.c),$(DRIVER_SRC)) $(WITHOUT:%=harness/driver/without/%.c)
 PAYLOADS    := none heap none-static none-nolibc
 TEST_SRC    := $(wildcard harness/test/test_*.c)
 TEST_HELP   := $(filter-out $(TEST_SRC) harness/test/sanitizer.c,$(wildcard harness/test/*.c))
@@ -53,10 +60,10 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: install all tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
+.PHONY: install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
 .DEFAULT_GOAL := all
 
-all: $(PROGRAMS) $(if $(CROSS),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, less the C++)
+all: $(PROGRAMS) $(if $(CROSS)$(filter kernel,$(PROFILE)),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, PROFILE=kernel: with cc, jansson, inih alone)
 
 tests: $(TESTS) $(B)/test/bad-checks.so $(B)/test/handlers.so $(B)/test/contain ## build the test programs
 
@@ -85,9 +92,14 @@ $(B)/sm-atfork.so: harness/atfork/atfork.c harness/atfork/atfork.h | $(AFTER)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden \
 		-shared -Wl,-soname,sm-atfork.so -Wl,-z,defs -o $@ $<
 
-$(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
+$(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a $(B)/without
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -ljansson -linih -lseccomp -lz -lm
+	$(Q)$(CC) $(SANFLAGS) -o $@ $(filter-out %/without,$^) $(LIBS)
+
+# Another profile links anew.
+$(B)/without: FORCE
+	$(Q)mkdir -p $(@D); echo $(WITHOUT) | cmp -s - $@ || echo $(WITHOUT) >$@
+FORCE:
 
 $(B)/sm-host: $(call obj,harness/host/sm-host.c) $(B)/libspawnmark.a
 	$(call say,LD,$@)
@@ -106,6 +118,51 @@ $(B)/payloads/none-static: $(call obj,harness/payloads/none.c harness/check/link
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -static -o $@ $^
 endif
+
+# ---- one program of one file: `make static` ----
+S        := $(B)/static
+STATIC   := $(if $(CROSS),build,$(B))/static/spawnmark-$(ARCH)
+OBJCOPY  := $(if $(CROSS),$(TRIPLET)-)objcopy
+# What a static libc does not carry: dlopen(3) and dlsym(3).
+LINKED   := $(call obj,harness/check/linked.c harness/atfork/absent.c)
+STATIC_DRIVER := $(filter-out $(call obj,harness/driver/python.c),$(DRIVER_OBJ)) \
+	$(if $(filter kernel,$(PROFILE)),,$(call obj,harness/driver/without/python.c))
+INSIDE   := $(wildcard scenarios/*.ini harness/driver/*.schema.json)
+INSIDE_PROGRAMS := sm-host=$(S)/sm-host payloads/heap=$(S)/heap payloads/none=$(S)/none-static \
+	payloads/none-static=$(S)/none-static payloads/none-nolibc=$(B)/payloads/none-nolibc
+
+static: $(STATIC) ## build build/static/spawnmark-ARCH: one file to copy to a test machine (ARCH=arm64)
+
+$(S)/sm-host: $(call obj,harness/host/sm-host.c) $(LINKED) $(B)/libspawnmark.a
+$(S)/heap: $(call obj,harness/payloads/heap.c) $(LINKED) $(B)/libspawnmark.a
+$(S)/none-static: $(call obj,harness/payloads/none.c) $(LINKED) $(B)/libspawnmark.a
+$(S)/sm-host $(S)/heap $(S)/none-static:
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -static -s -o $@ $^
+
+# Of which commit it is, told where sm_commit() looks.
+$(S)/HEAD: FORCE
+	$(Q)mkdir -p $(@D); { git rev-parse HEAD 2>/dev/null || :; } >$@.new; \
+		cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(S)/inside.S: scripts/embed.sh Makefile $(S)/HEAD $(S)/sm-host $(S)/heap $(S)/none-static $(B)/payloads/none-nolibc $(INSIDE)
+	$(call say,GEN,$@)
+	$(Q)scripts/embed.sh .git/HEAD=$(S)/HEAD $(foreach f,$(INSIDE),$(f)=$(f)) $(INSIDE_PROGRAMS) >$@
+
+$(S)/inside.o: $(S)/inside.S
+	$(Q)$(CC) -c -o $@ $<
+
+# Three programs become functions of one.
+$(S)/main-command.o: $(call obj,bench/spawnmark.c)
+$(S)/main-host.o: $(call obj,harness/host/sm-host.c)
+$(S)/main-none.o: $(call obj,harness/payloads/none.c)
+$(S)/main-%.o:
+	$(Q)mkdir -p $(@D) && $(OBJCOPY) --redefine-sym main=sm_main_$* $< $@
+
+$(STATIC): $(call obj,bench/multicall.c harness/sys/linked/symbol.c) $(S)/main-command.o $(S)/main-host.o \
+		$(S)/main-none.o $(S)/inside.o $(LINKED) $(STATIC_DRIVER) $(CHECK_OBJ) $(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -o $@ $^ $(LIBS)
 
 $(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(AFTER)
 	$(call say,LD,$@)
@@ -134,9 +191,9 @@ $(B)/test/help.a: $(call obj,$(TEST_HELP))
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a
+$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a $(B)/without
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka -ljansson -linih -lseccomp -lz -lm
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $(filter-out %/without,$^) -lcmocka $(LIBS)
 
 ifdef SAN
 $(B)/spawnmark $(B)/sm-host $(B)/payloads/none $(B)/payloads/heap $(TESTS): \

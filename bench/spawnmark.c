@@ -16,6 +16,7 @@
 
 #include "driver/arena.h"
 #include "driver/baseline.h"
+#include "driver/bundle.h"
 #include "driver/conform.h"
 #include "driver/doctor.h"
 #include "driver/driver.h"
@@ -23,12 +24,25 @@
 #include "driver/list.h"
 #include "driver/options.h"
 #include "driver/probe.h"
+#include "driver/suggest.h"
 #include "driver/whereabouts.h"
+#include "driver/without.h"
 
 struct places {
 	struct sm_whereabouts at;
-	char results[PATH_MAX]; /* where results/ is, or will be */
+	struct sm_unpacked unpacked; /* of a program of one file */
+	char results[PATH_MAX];      /* where results/ is, or will be */
 };
+
+static int unpack(struct places *p, struct sm_error *error)
+{
+	int err = sm_bundle_unpack(&p->unpacked, error);
+
+	snprintf(p->at.root, sizeof(p->at.root), "%s", p->unpacked.dir);
+	snprintf(p->at.build, sizeof(p->at.build), "%s", p->unpacked.dir);
+	p->at.installed = true;
+	return err;
+}
 
 /* Results go to the checkout's, those of an installed program to where we are. */
 static int find_places(struct places *p, struct sm_error *error)
@@ -42,6 +56,8 @@ static int find_places(struct places *p, struct sm_error *error)
 		*slash = '\0';
 	if (!getcwd(p->results, sizeof(p->results)))
 		snprintf(p->results, sizeof(p->results), ".");
+	if (sm_bundle_here())
+		return unpack(p, error);
 	if (sm_whereabouts(&p->at, bin, p->results) == 0) {
 		if (!p->at.installed)
 			snprintf(p->results, sizeof(p->results), "%s", p->at.root);
@@ -148,6 +164,8 @@ static int try_code(const struct sm_options *o, char **argv, const struct places
 	int code = SM_EXIT_USAGE;
 	int n = 0;
 
+	if (sm_without_python() && (sm_bundle_here() || !o->python))
+		return sm_refuse(error, SM_EXIT_UNABLE, "try: %s", sm_without_python());
 	for (size_t i = 0; arena && i < sizeof(given) / sizeof(*given); i++) {
 		if (given[i].value)
 			set[n++] = sm_arena_printf(arena, "%s=%s", given[i].key, given[i].value);
@@ -193,7 +211,8 @@ static int doctor(const struct sm_options *o, struct sm_error *error)
 static int conform(const struct sm_options *o, char **argv, const struct places *places,
 		   struct sm_error *error)
 {
-	const struct sm_conform_options options = {
+	char build[PATH_MAX];
+	struct sm_conform_options options = {
 		.root = places->at.root,
 		.build = places->at.build,
 		.argv = argv,
@@ -210,7 +229,17 @@ static int conform(const struct sm_options *o, char **argv, const struct places 
 		.features = o->features,
 	};
 	struct sm_suite suite;
+	int err = 0;
 
+	if (sm_bundle_here()) {
+		snprintf(build, sizeof(build), "%.4000s/conform", places->at.build);
+		options.build = build;
+		options.linked = true;
+		err = o->list ? 0 : sm_bundle_conform(&places->unpacked);
+	}
+	if (err)
+		return sm_refuse(error, SM_EXIT_UNABLE, "cannot copy this program to %.300s: %s",
+				 build, strerror(-err));
 	sm_suite_builtin(&suite);
 	return sm_conform(&suite, &options, error);
 }
@@ -219,7 +248,7 @@ int main(int argc, char **argv)
 {
 	struct sm_error error = { "" };
 	struct sm_options o;
-	struct places places;
+	struct places places = { .unpacked = { .lock = -1 } };
 	int code = SM_EXIT_USAGE;
 
 	keep_descriptors_to_ourselves();
@@ -242,6 +271,7 @@ int main(int argc, char **argv)
 			code = conform(&o, argv, &places, &error);
 		else
 			code = measure(&o, argv, &places, o.args, o.set, &error);
+		sm_bundle_remove(&places.unpacked);
 		if (error.text[0])
 			fprintf(stderr, "spawnmark: %s\n", error.text);
 	}

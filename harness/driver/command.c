@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "planner.h"
+#include "without.h"
 
 #define ARGV_MAX 64
 
@@ -174,7 +175,16 @@ static int build_python(struct sm_planner *p, const struct sm_scenario_file *fil
 			const struct sm_value *values, struct sm_case *c)
 {
 	const struct sm_python_code code = { c->imports, c->preamble, c->work, c->check };
-	int err = find_interpreter(p, file, &values[sm_key_find("interpreter")], &c->interpreter);
+	int err;
+
+	/* Unless there is one that the user names: that is for the user to know. */
+	c->lacks = *values[sm_key_find("interpreter")].text ? NULL : sm_without_python();
+	if (c->lacks) {
+		c->argv =
+			sm_command_python(p->plan->arena, p->payloads, p->build, "python3", &code);
+		return c->argv ? 0 : -ENOMEM;
+	}
+	err = find_interpreter(p, file, &values[sm_key_find("interpreter")], &c->interpreter);
 
 	if (err)
 		return err;

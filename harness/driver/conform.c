@@ -223,7 +223,7 @@ static int need_built(struct state *s, char checks[512], struct sm_error *error)
 {
 	static const char *const files[] = { "sm-host", "payloads/none", "checks.so" };
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files) - s->run.opt->linked; i++) {
 		snprintf(checks, 512, "%s/%s", s->run.opt->build, files[i]);
 		if (access(checks, R_OK) == 0)
 			continue;
@@ -251,7 +251,7 @@ static int in_rig(struct state *s, struct sm_error *error)
 	if (err)
 		return SM_EXIT_UNABLE;
 	err = sm_leftover_open(&s->asker.left);
-	if (!err)
+	if (!err && !s->run.opt->linked)
 		err = sm_rig_setenv(&s->asker.rig, "SM_CHECKS", checks);
 	if (err) {
 		snprintf(error->text, sizeof(error->text), "cannot make a temporary folder: %s",

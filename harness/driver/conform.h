@@ -34,6 +34,7 @@ const char *sm_suite_feature(const struct sm_suite *suite, int feature);
 
 struct sm_conform_options {
 	const char *root, *build;      /* the checkout, and where its programs are */
+	bool linked;                   /* the programs have the checks inside: no checks.so */
 	char **argv;                   /* the command line, for the record; NULL-terminated */
 	const char *strategies;        /* "popen,zygote"; NULL: all but meters */
 	const char *only;              /* extended regex on id or row; NULL: all */

@@ -13,6 +13,7 @@
 #include "../wire/pack.h"
 #include "foreign.h"
 #include "planner.h"
+#include "without.h"
 
 #define ASK_BYTES (128 * 1024)
 #define GRACE_MS  2000
@@ -127,6 +128,14 @@ static void broken(const struct sm_conform_run *run, struct sm_conform_cell *cel
 	cell->verdict = SM_VERDICT_BROKEN;
 	cell->reason = sm_foreign_line(run->arena, reason, strlen(reason));
 	cell->evidence = cell->reason ? cell->reason : "no memory";
+}
+
+static void skip(struct sm_conform_cell *cell, const char *reason)
+{
+	cell->observed = SM_SKIPS;
+	cell->verdict = SM_VERDICT_SKIP;
+	cell->feature = SM_F_NONE;
+	cell->reason = cell->evidence = reason;
 }
 
 static void judge(const struct sm_conform_run *run, struct sm_conform_cell *cell,
@@ -250,7 +259,9 @@ static void question(struct sm_asker *a, const struct sm_check *check, char **pa
 		err = sm_hostproc_await(&a->rig, host, 1, ms + GRACE_MS, hear, &h, &done, &fault);
 	if (err == -EINTR || a->rig.interrupted)
 		return;
-	if (err == -ETIMEDOUT)
+	if (err == -ENOPKG && sm_without_seccomp())
+		skip(cell, sm_without_seccomp());
+	else if (err == -ETIMEDOUT)
 		timed_out(a->run, cell, ms + GRACE_MS);
 	else
 		weigh(a->run, cell, err, &h, &fault);

@@ -11,13 +11,15 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "json.h"
 #include "meter.h"
 
 /* The stable part: another value is another machine, kernel or setting. */
 static const char *const stable[] = {
-	"aslr", "clocksource", "cpu_model", "governor",    "hypervisor", "kernel", "kernel_version",
-	"libc", "machine",     "microcode", "mitigations", "overcommit", "thp",
+	"aslr",        "clocksource",    "cpu_model", "governor", "hypervisor",
+	"kernel",      "kernel_version", "libc",      "machine",  "microcode",
+	"mitigations", "overcommit",     "programs",  "thp",
 };
 
 /* The file's first line, or null. */
@@ -181,6 +183,9 @@ static void put_kernel(json_t *o)
 	json_object_set_new(o, "cmdline", line_of("/proc/cmdline"));
 	json_object_set_new(o, "libc", json_string(libc));
 	json_object_set_new(o, "compiler", json_string(__VERSION__));
+	/* Not a word of the ordinary ones, whose fingerprint is older than this. */
+	if (sm_bundle_here())
+		json_object_set_new(o, "programs", json_string("static"));
 }
 
 /* What is said to be around us: nothing that is not said can be seen from here. */

@@ -97,6 +97,8 @@ struct sm_case {
 	int audit; /* latency: samples between two audits of parent and server; 0: none */
 	int floor; /* index of its floor case, -1: none */
 
+	const char *lacks; /* why this build cannot have it: then it is not measured; or NULL */
+
 	/* What argv was made from, as the scenario gives it. */
 	const char *imports, *preamble, *work, *check, *interpreter, *payload_args;
 	int64_t heap_mb, heap_vmas, heap_maps, heap_tables, heap_fds, heap_write_percent;

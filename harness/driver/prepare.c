@@ -45,7 +45,7 @@ int sm_prepare_payloads(struct sm_rig *rig, const struct sm_plan *plan)
 		struct sm_fault fault = { .size = sizeof(fault) };
 		struct sm_cpuset set;
 
-		if (warmed(plan, i))
+		if (c->lacks || warmed(plan, i))
 			continue;
 		sm_cpus_for(&rig->cpus, SM_PIN_FREE, &set);
 		spec.cpus = &set;
@@ -83,7 +83,7 @@ static const struct sm_case *plain_host(const struct sm_plan *plan)
 	for (int i = 0; i < plan->ncases; i++) {
 		const struct sm_ops *ops = plan->cases[i].ops;
 
-		if (ops->traits & SM_PARENT_LOADS)
+		if (plan->cases[i].lacks || (ops->traits & SM_PARENT_LOADS))
 			continue;
 		if (ops->start)
 			return &plan->cases[i];
@@ -102,7 +102,7 @@ int sm_prepare_calibration(struct sm_rig *rig, struct sm_run *run, struct sm_fau
 	char job[128];
 	int err;
 
-	if (!c)
+	if (!c || c->lacks)
 		return 0;
 	snprintf(job, sizeof(job), "host/%s", c->ops->name);
 	sm_cpus_for(&rig->cpus, SM_PIN_SAME, &set);

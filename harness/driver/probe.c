@@ -14,6 +14,7 @@
 #include "../sys/sys.h"
 #include "environment.h"
 #include "json.h"
+#include "without.h"
 
 #define NUMPY_MS 10000
 
@@ -69,6 +70,10 @@ void sm_probe_numpy(const char *root, struct sm_probe_result *r)
 	pid_t pid;
 
 	*r = (struct sm_probe_result){ .presence = SM_MISSING };
+	if (sm_without_python()) {
+		snprintf(r->text, sizeof(r->text), "%s", sm_without_python());
+		return;
+	}
 	snprintf(python, sizeof(python), "%.500s/.venv/bin/python", root);
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		r->err = errno;

@@ -45,6 +45,12 @@ void sm_report(const struct sm_folder *folder, const struct sm_run_options *opt)
 	if (opt->report && access(python, X_OK) == 0 && access(script, R_OK) == 0 &&
 	    run_script(python, script, (char *)folder->path, opt->report_args) == 0)
 		return;
+	if (access(script, R_OK)) {
+		printf("results: %s\nreport:  scripts/report.py of a checkout draws it\n",
+		       folder->path);
+		fflush(stdout);
+		return;
+	}
 	printf("results: %s\nreport:  %s %s %s\n", folder->path,
 	       access(python, X_OK) ? "python3" : python, script, folder->path);
 	if (access(python, X_OK))

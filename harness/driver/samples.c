@@ -8,9 +8,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
 
+#include "gzip.h"
 #include "json.h"
 
 #define OWN_FIELDS 4
@@ -95,10 +94,12 @@ static void put(unsigned char *to, const void *from, size_t bytes)
 	}
 }
 
-static int rows(gzFile gz, const uint32_t own[OWN_FIELDS], const struct sm_sample *samples, int n,
-		uint32_t flags)
+static int rows(struct sm_gzip *gz, const uint32_t own[OWN_FIELDS], const struct sm_sample *samples,
+		int n, uint32_t flags)
 {
-	for (int i = 0; i < n; i++) {
+	int err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
 		unsigned char row[ROW_BYTES], *at = row;
 		struct sm_sample one = samples[i];
 
@@ -108,13 +109,12 @@ static int rows(gzFile gz, const uint32_t own[OWN_FIELDS], const struct sm_sampl
 			put(at, &own[k], 4);
 		for (size_t k = 0; k < NFIELDS; at += fields[k++].bytes)
 			put(at, (const char *)&one + fields[k].at, fields[k].bytes);
-		if (gzwrite(gz, row, sizeof(row)) != (int)sizeof(row))
-			return -EIO;
+		err = sm_gzip_write(gz, row, sizeof(row));
 	}
-	return 0;
+	return err;
 }
 
-static int block(gzFile gz, int icase, const struct sm_block *b, int point, uint32_t flags)
+static int block(struct sm_gzip *gz, int icase, const struct sm_block *b, int point, uint32_t flags)
 {
 	uint32_t own[] = { (uint32_t)icase, (uint32_t)b->index, (uint32_t)point,
 			   (uint32_t)b->order };
@@ -122,7 +122,7 @@ static int block(gzFile gz, int icase, const struct sm_block *b, int point, uint
 	return rows(gz, own, b->samples, b->nsamples, flags);
 }
 
-static int load(gzFile gz, int icase, const struct sm_load *l, uint32_t flags)
+static int load(struct sm_gzip *gz, int icase, const struct sm_load *l, uint32_t flags)
 {
 	uint32_t own[] = { (uint32_t)icase, (uint32_t)l->block, (uint32_t)l->point,
 			   (uint32_t)l->order };
@@ -130,11 +130,13 @@ static int load(gzFile gz, int icase, const struct sm_load *l, uint32_t flags)
 	return rows(gz, own, l->samples, l->nsamples, flags);
 }
 
-static int write_all(gzFile gz, const struct sm_run *run)
+static int write_all(struct sm_gzip *gz, const struct sm_run *run)
 {
 	char *text = header(run);
-	int err = text && gzputs(gz, text) > 0 && gzputc(gz, '\n') >= 0 ? 0 : -EIO;
+	int err = text ? sm_gzip_write(gz, text, strlen(text)) : -ENOMEM;
 
+	if (!err)
+		err = sm_gzip_write(gz, "\n", 1);
 	free(text);
 	for (int i = 0; i < run->plan->ncases; i++) {
 		const struct sm_result *r = &run->results[i];
@@ -156,22 +158,17 @@ static int write_all(gzFile gz, const struct sm_run *run)
 int sm_samples_write(const struct sm_run *run, const struct sm_folder *folder)
 {
 	struct sm_draft d = { .fd = -1 };
-	gzFile gz;
-	int fd, err = sm_draft_open(&d, folder, "samples.bin.gz");
+	struct sm_gzip *gz;
+	int wrong, err = sm_draft_open(&d, folder, "samples.bin.gz");
 
 	if (err)
 		return err;
-	fd = dup(d.fd); /* gzclose closes its own */
-	gz = fd < 0 ? NULL : gzdopen(fd, "wb3");
-	if (!gz) {
-		if (fd >= 0)
-			close(fd);
-		sm_draft_drop(&d);
-		return -ENOMEM;
+	err = sm_gzip_open(&gz, d.fd);
+	if (!err) {
+		err = write_all(gz, run);
+		wrong = sm_gzip_close(gz);
+		err = err ? err : wrong;
 	}
-	err = write_all(gz, run);
-	if (gzclose(gz) != Z_OK && !err)
-		err = -EIO;
 	if (!err)
 		return sm_draft_keep(&d);
 	sm_draft_drop(&d);

@@ -14,6 +14,7 @@
 #include "../sandbox/plan.h"
 #include "../sys/sys.h"
 #include "plan.h"
+#include "without.h"
 
 #define HAS(layers, layer) ((layers) >> SM_LAYER_##layer & 1)
 
@@ -123,6 +124,11 @@ static int seal(const struct sm_box *plan)
 	return err ? err : fd;
 }
 
+const char *sm_sandbox_why(int err)
+{
+	return err == -ENOPKG && sm_without_seccomp() ? sm_without_seccomp() : strerror(-err);
+}
+
 int sm_sandbox_compile(uint32_t layers, const char *const *needs, struct sm_error *error)
 {
 	struct parts parts = { .ncode = 0 };
@@ -143,6 +149,6 @@ int sm_sandbox_compile(uint32_t layers, const char *const *needs, struct sm_erro
 	free(parts.root.strings);
 	if (fd < 0 && error)
 		snprintf(error->text, sizeof(error->text), "the sandbox cannot be compiled: %s",
-			 strerror(-fd));
+			 sm_sandbox_why(fd));
 	return fd;
 }

@@ -48,6 +48,9 @@ int sm_sandbox_compile(uint32_t layers, const char *const *needs, struct sm_erro
 const char *const *sm_sandbox_needs(struct sm_arena *arena, const char *const *argv,
 				    const char *const *env);
 
+/* Why a layer is refused, err being of any of these functions: one line. */
+const char *sm_sandbox_why(int err);
+
 /* What became of trying one layer: 0, or the errno with which this machine refuses it. */
 struct sm_sandbox_trial {
 	int err;
@@ -61,6 +64,7 @@ void sm_sandbox_try_all(struct sm_sandbox_trial trials[SM_LAYER_COUNT]);
 
 /* filter.c: the program of layer seccomp. Its instructions in *code, to be freed. n or -errno. */
 struct sock_filter;
+/* -ENOPKG: built without libseccomp; then no machine has the layer. */
 int sm_sandbox_filter(struct sock_filter **code);
 
 /*

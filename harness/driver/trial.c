@@ -51,6 +51,8 @@ static _Noreturn void be_creator(uint32_t layers, int report)
 	int plan = sm_sandbox_compile(layers, NULL, NULL);
 
 	signal(SIGCHLD, SIG_DFL); /* an ignored one would reap the child */
+	if (plan == -ENOPKG)
+		t.layer = SM_LAYER_SECCOMP;
 	t.err = plan < 0 ? plan : sm_sandbox_load(&sandbox, plan);
 	if (!t.err)
 		t.err = spawn(sandbox, report, &t);

@@ -259,8 +259,17 @@ static int has_layers(struct sm_stay *stay)
 	stay->r->unavailable = layer >= 0;
 	sm_fail_layer(&stay->fault, layer, -err);
 	snprintf(stay->fault.text, sizeof(stay->fault.text), "layer %s is refused here: %s",
-		 sm_layer_name(layer), strerror(-err));
+		 sm_layer_name(layer), sm_sandbox_why(err));
 	return err;
+}
+
+/* A case that this build or machine lacks something for is told, and no failure. */
+static int can_be_asked(struct sm_stay *stay)
+{
+	if (!stay->c->lacks)
+		return has_layers(stay);
+	stay->r->unavailable = true;
+	return sm_fail(&stay->fault, SM_STAGE_ARGUMENT, ENOTSUP, stay->c->lacks);
 }
 
 int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, int block, int order)
@@ -284,7 +293,7 @@ int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, i
 	b->cpu.user_ns = b->cpu.system_ns = b->cpu.total_ns = -1;
 	b->steal_ns = b->nivcsw = b->majflt = -1;
 	stay.fault.size = sizeof(stay.fault);
-	err = has_layers(&stay);
+	err = can_be_asked(&stay);
 	if (!err)
 		err = by_kind[c->kind](&stay);
 	if (!err && rig->meter)
