@@ -87,10 +87,10 @@ $(B)/checks.so: $(CHECK_OBJ) $(FEATURE_OBJ) $(B)/libspawnmark.a
 	$(Q)$(CC) $(SANFLAGS) -shared -Wl,-soname,checks.so -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^
 
 # Goes into servers beside a payload of any kind: nothing but libc, no sanitiser either.
-$(B)/sm-atfork.so: harness/atfork/atfork.c harness/atfork/atfork.h | $(AFTER)
+$(B)/sm-atfork.so: harness/atfork/atfork.c harness/atfork/preload.c harness/atfork/atfork.h | $(AFTER)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden \
-		-shared -Wl,-soname,sm-atfork.so -Wl,-z,defs -o $@ $<
+		-shared -Wl,-soname,sm-atfork.so -Wl,-z,defs -o $@ $(filter %.c,$^)
 
 $(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a $(B)/without
 	$(call say,LD,$@)
@@ -123,8 +123,9 @@ endif
 S        := $(B)/static
 STATIC   := $(if $(CROSS),build,$(B))/static/spawnmark-$(ARCH)
 OBJCOPY  := $(if $(CROSS),$(TRIPLET)-)objcopy
-# What a static libc does not carry: dlopen(3) and dlsym(3).
-LINKED   := $(call obj,harness/check/linked.c harness/atfork/absent.c)
+# In place of what calls dlopen(3) and dlsym(3), which a static libc does not carry.
+ALONE    := $(call obj,harness/check/linked.c harness/atfork/absent.c)
+LINKED   := $(call obj,harness/check/linked.c harness/sys/linked/symbol.c harness/atfork/linked.c) $(S)/atfork.o
 STATIC_DRIVER := $(filter-out $(call obj,harness/driver/python.c),$(DRIVER_OBJ)) \
 	$(if $(filter kernel,$(PROFILE)),,$(call obj,harness/driver/without/python.c))
 INSIDE   := $(wildcard scenarios/*.ini harness/driver/*.schema.json)
@@ -133,9 +134,9 @@ INSIDE_PROGRAMS := sm-host=$(S)/sm-host payloads/heap=$(S)/heap payloads/none=$(
 
 static: $(STATIC) ## build build/static/spawnmark-ARCH: one file to copy to a test machine (ARCH=arm64)
 
-$(S)/sm-host: $(call obj,harness/host/sm-host.c) $(LINKED) $(B)/libspawnmark.a
-$(S)/heap: $(call obj,harness/payloads/heap.c) $(LINKED) $(B)/libspawnmark.a
-$(S)/none-static: $(call obj,harness/payloads/none.c) $(LINKED) $(B)/libspawnmark.a
+$(S)/sm-host: $(call obj,harness/host/sm-host.c) $(ALONE) $(B)/libspawnmark.a
+$(S)/heap: $(call obj,harness/payloads/heap.c) $(ALONE) $(B)/libspawnmark.a
+$(S)/none-static: $(call obj,harness/payloads/none.c) $(ALONE) $(B)/libspawnmark.a
 $(S)/sm-host $(S)/heap $(S)/none-static:
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -static -s -o $@ $^
@@ -152,6 +153,9 @@ $(S)/inside.S: scripts/embed.sh Makefile $(S)/HEAD $(S)/sm-host $(S)/heap $(S)/n
 $(S)/inside.o: $(S)/inside.S
 	$(Q)$(CC) -c -o $@ $<
 
+$(S)/atfork.o: $(call obj,harness/atfork/atfork.c)
+	$(Q)mkdir -p $(@D) && $(OBJCOPY) --redefine-sym __register_atfork=__wrap___register_atfork $< $@
+
 # Three programs become functions of one.
 $(S)/main-command.o: $(call obj,bench/spawnmark.c)
 $(S)/main-host.o: $(call obj,harness/host/sm-host.c)
@@ -159,10 +163,10 @@ $(S)/main-none.o: $(call obj,harness/payloads/none.c)
 $(S)/main-%.o:
 	$(Q)mkdir -p $(@D) && $(OBJCOPY) --redefine-sym main=sm_main_$* $< $@
 
-$(STATIC): $(call obj,bench/multicall.c harness/sys/linked/symbol.c) $(S)/main-command.o $(S)/main-host.o \
+$(STATIC): $(call obj,bench/multicall.c) $(S)/main-command.o $(S)/main-host.o \
 		$(S)/main-none.o $(S)/inside.o $(LINKED) $(STATIC_DRIVER) $(CHECK_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -Wl,--wrap=__register_atfork -o $@ $^ $(LIBS)
 
 $(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(AFTER)
 	$(call say,LD,$@)

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atfork.c - sm-atfork.so: sees every registration of fork handlers, see atfork.h.
+ * atfork.c - sees every registration of fork handlers, see atfork.h: in sm-atfork.so with
+ * preload.c, in a static program with linked.c.
  *
  * Handlers go on to libc as well, so that a fork(3) of the server runs them as ever. Those of an
  * object that is unloaded are forgotten as libc forgets them: when its destructors run.
  */
 #include "atfork.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef void handler(void);
-typedef int register_fn(handler *prepare, handler *parent, handler *child, void *dso);
+typedef sm_atfork_handler handler;
 
 /* libc's, in no header. */
 int __cxa_atexit(void (*fn)(void *arg), void *arg, void *dso);
 /* What pthread_atfork(3) of every object calls; ours comes before libc's. */
-__attribute__((visibility("default"))) register_fn __register_atfork;
+__attribute__((visibility("default"))) sm_atfork_register __register_atfork;
 
 struct entry {
 	handler *prepare, *parent, *child; /* all NULL: none, or forgotten */
@@ -86,11 +85,8 @@ static int keep(const struct entry *e)
 int __register_atfork(handler *prepare, handler *parent, handler *child, void *dso)
 {
 	const struct entry e = { prepare, parent, child, dso };
-	register_fn *next;
-	int err;
-
-	*(void **)&next = dlsym(RTLD_NEXT, "__register_atfork");
-	err = next ? next(prepare, parent, child, dso) : ENOSYS;
+	sm_atfork_register *next = sm_atfork_next();
+	int err = next ? next(prepare, parent, child, dso) : ENOSYS;
 	if (err)
 		return err;
 	err = keep(&e);
@@ -133,7 +129,6 @@ static void run_child(void)
 	}
 }
 
-extern const struct sm_atfork sm_atfork_calls;
 __attribute__((visibility("default"))) const struct sm_atfork sm_atfork_calls = {
 	.size = sizeof(sm_atfork_calls),
 	.count = &all.n,
@@ -141,21 +136,3 @@ __attribute__((visibility("default"))) const struct sm_atfork sm_atfork_calls = 
 	.parent = run_parent,
 	.child = run_child,
 };
-
-/*
- * What the server starts, and what its children start, is none of our business: takes this object,
- * the last one there, out of $LD_PRELOAD. A constructor, because a payload may start others and
- * copy its environment before anything else of ours runs. The other variable is for this process
- * as well (strategies/hatch.h), and has done its work.
- */
-__attribute__((constructor)) static void leave_environment(void)
-{
-	char *list = getenv("LD_PRELOAD");
-	char *last = list ? strrchr(list, ':') : NULL;
-
-	if (last)
-		*last = '\0';
-	else
-		unsetenv("LD_PRELOAD");
-	unsetenv("LD_BIND_NOW");
-}

@@ -4,7 +4,8 @@
  *
  * libc keeps them to itself. So sm-atfork.so, preloaded into the server alone, sees each of them on
  * its way to libc (pthread_atfork(3) ends in __register_atfork, libc's in any case) and keeps what
- * it saw. A static program takes no preload: it is cloned without them.
+ * it saw. A static program takes no preload: it is cloned without them, unless it has the same code
+ * linked in.
  */
 #ifndef SM_ATFORK_H
 #define SM_ATFORK_H
@@ -23,6 +24,14 @@ struct sm_atfork {
 
 /* The preloaded object's one symbol of ours. */
 #define SM_ATFORK_SYMBOL "sm_atfork_calls"
+
+extern const struct sm_atfork sm_atfork_calls;
+
+typedef void sm_atfork_handler(void);
+typedef int sm_atfork_register(sm_atfork_handler *prepare, sm_atfork_handler *parent,
+			       sm_atfork_handler *child, void *dso);
+/* libc's, which ours goes on to; NULL: it has none. */
+sm_atfork_register *sm_atfork_next(void);
 
 /* NULL: not preloaded. Not async-signal-safe. */
 const struct sm_atfork *sm_atfork_find(void);
