@@ -164,9 +164,11 @@ $(S)/main-%.o:
 	$(Q)mkdir -p $(@D) && $(OBJCOPY) --redefine-sym main=sm_main_$* $< $@
 
 $(STATIC): $(call obj,bench/multicall.c) $(S)/main-command.o $(S)/main-host.o \
-		$(S)/main-none.o $(S)/inside.o $(LINKED) $(STATIC_DRIVER) $(CHECK_OBJ) $(B)/libspawnmark.a
+		$(S)/main-none.o $(S)/inside.o $(LINKED) $(STATIC_DRIVER) $(CHECK_OBJ) $(B)/libspawnmark.a \
+		$(B)/without
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -Wl,--wrap=__register_atfork -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -Wl,--wrap=__register_atfork -o $@ \
+		$(filter-out %/without,$^) $(LIBS)
 
 $(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(AFTER)
 	$(call say,LD,$@)

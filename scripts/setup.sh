@@ -5,6 +5,7 @@
 # first what and how many megabytes. A second run finds nothing missing and changes nothing.
 #
 #   PROFILE=bench   only what building and measuring need, not the tools of the tests
+#   PROFILE=kernel  only what `PROFILE=kernel make` needs: no Python, no C++
 #   PYTHON=PATH     the interpreter .venv is made from (default: the distribution's)
 #
 # Exit status: 0 done, 2 bad usage, 3 this machine cannot do it (the line says what to do).
@@ -34,7 +35,7 @@ give_back() { # PATH…
 }
 
 wanted_packages() {
-	awk -v profile="$PROFILE" '!/^#/ && NF && (profile == "all" || $2 == profile) { print $1 }' \
+	awk -v profile="$PROFILE" '!/^#/ && NF && (profile == "all" || index("," $2 ",", "," profile ",")) { print $1 }' \
 		$PACKAGES
 }
 
@@ -152,8 +153,8 @@ ensurepip (Debian: python3-venv)"
 main() {
 	local packages identity changed=
 	case $PROFILE in
-	all | bench) ;;
-	*) die 2 "PROFILE=$PROFILE: expected all or bench" ;;
+	all | bench | kernel) ;;
+	*) die 2 "PROFILE=$PROFILE: expected all, bench or kernel" ;;
 	esac
 	mkdir -p build
 	: >>$LOG
@@ -164,6 +165,10 @@ main() {
 		# shellcheck disable=SC2086
 		install_packages $packages
 		changed=yes
+	fi
+	if [ "$PROFILE" = kernel ]; then
+		[ -n "$changed" ] || say "nothing to install: $(wanted_packages | wc -l) Debian packages are there"
+		return 0
 	fi
 	identity=$(venv_identity)
 	if ! venv_is_good "$identity" 2>/dev/null; then
