@@ -60,7 +60,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
+.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(if $(CROSS)$(filter kernel,$(PROFILE)),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, PROFILE=kernel: with cc, jansson, inih alone)
@@ -99,7 +99,6 @@ $(B)/spawnmark: $(call obj,bench/spawnmark.c) $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/li
 # Another profile links anew.
 $(B)/without: FORCE
 	$(Q)mkdir -p $(@D); echo $(WITHOUT) | cmp -s - $@ || echo $(WITHOUT) >$@
-FORCE:
 
 $(B)/sm-host: $(call obj,harness/host/sm-host.c) $(B)/libspawnmark.a
 	$(call say,LD,$@)

@@ -222,9 +222,11 @@ static int verdict(struct state *s, int err, struct sm_error *error)
 static int need_built(struct state *s, char checks[512], struct sm_error *error)
 {
 	static const char *const files[] = { "sm-host", "payloads/none", "checks.so" };
+	const struct sm_conform_options *opt = s->run.opt;
+	const int n = opt->linked ? 2 : 3;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files) - s->run.opt->linked; i++) {
-		snprintf(checks, 512, "%s/%s", s->run.opt->build, files[i]);
+	for (int i = 0; i < n; i++) {
+		snprintf(checks, 512, "%s/%s", opt->build, files[i]);
 		if (access(checks, R_OK) == 0)
 			continue;
 		snprintf(error->text, sizeof(error->text), "%.400s is missing; run `make`", checks);

@@ -183,7 +183,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).chmod(0o755)
     made = subprocess.run(["make", "-j2", f"B={os.path.relpath(build, ROOT)}"], cwd=ROOT,
                           env={"PATH": f"{folder}:{os.environ['PATH']}", "CPATH": str(folder),
-                               "PROFILE": "kernel", "CFLAGS": "-O0"},
+                               "PROFILE": "kernel"},
                           capture_output=True, text=True, timeout=600, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     return build
