@@ -35,8 +35,12 @@ give_back() { # PATH…
 }
 
 wanted_packages() {
-	awk -v profile="$PROFILE" '!/^#/ && NF && (profile == "all" || index("," $2 ",", "," profile ",")) { print $1 }' \
-		$PACKAGES
+	local profiles=$PROFILE
+	case $PROFILE in
+	all) profiles='kernel bench test' ;;
+	bench) profiles='kernel bench' ;;
+	esac
+	awk -v profiles=" $profiles " '!/^#/ && NF && index(profiles, " " $2 " ") { print $1 }' $PACKAGES
 }
 
 missing_packages() {
