@@ -48,18 +48,21 @@ static int flush(struct sm_gzip *gz, int last)
 	return sm_write_all(gz->fd, gz->block, 5 + n);
 }
 
-int sm_gzip_open(struct sm_gzip **out, int fd)
+int sm_gzip_open(struct sm_gzip **gz, int fd)
 {
 	/* deflate, no flags, no time, of Unix */
 	static const unsigned char header[10] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
-	struct sm_gzip *gz = calloc(1, sizeof(*gz));
-	int err = gz ? sm_write_all(fd, header, sizeof(header)) : -ENOMEM;
+	int err;
 
-	*out = err ? NULL : gz;
-	if (err)
-		free(gz);
-	else
-		gz->fd = fd;
+	*gz = calloc(1, sizeof(**gz));
+	if (!*gz)
+		return -ENOMEM;
+	(*gz)->fd = fd;
+	err = sm_write_all(fd, header, sizeof(header));
+	if (err) {
+		free(*gz);
+		*gz = NULL;
+	}
 	return err;
 }
 
