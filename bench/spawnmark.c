@@ -119,6 +119,7 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 		.build = places->at.build,
 		.seed = o->seed,
 		.quick = o->quick,
+		.clock = o->clock,
 		.ncpus = cpu_count(),
 	};
 	const struct sm_run_options run_options = {

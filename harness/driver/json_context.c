@@ -72,6 +72,20 @@ static json_t *plan(const struct sm_run *run)
 	return o;
 }
 
+/* What a reader must know before any number; scripts/units.py has its words. */
+static json_t *clock_of(const struct sm_plan *plan)
+{
+	if (plan->clock == SM_CLOCK_ICOUNT)
+		return json_pack("{s:s,s:s}", "kind", "instructions", "note", SM_ICOUNT_NOTE);
+	return json_pack("{s:s,s:s}", "kind", "time", "note", "CLOCK_MONOTONIC");
+}
+
+/* An emulator's CPUID is an instruction as any other: what it costs in a VM cannot be told. */
+static bool is_told(const struct sm_run *run, const struct sm_msg_value *v)
+{
+	return run->plan->clock == SM_CLOCK_TIME || strcmp(v->name, "cpuid_ns");
+}
+
 static json_t *calibration(const struct sm_run *run)
 {
 	json_t *list = json_array();
@@ -79,6 +93,8 @@ static json_t *calibration(const struct sm_run *run)
 	for (int i = 0; i < run->ncalibration; i++) {
 		const struct sm_msg_value *v = &run->calibration[i];
 
+		if (!is_told(run, v))
+			continue;
 		json_array_append_new(
 			list, json_pack("{s:o,s:o,s:o,s:o,s:I}", "name", sm_json_text(v->name),
 					"p50", sm_json_real(v->p50), "lo", sm_json_real(v->lo),
@@ -120,6 +136,7 @@ static json_t *ours(const struct sm_run *run, const struct sm_run_options *opt)
 	json_object_set_new(o, "commit",
 			    sm_commit(opt->root, commit, sizeof(commit)) ? json_string(commit)
 									 : json_null());
+	json_object_set_new(o, "clock", clock_of(run->plan));
 	json_object_set_new(o, "plan", plan(run));
 	json_object_set_new(o, "environment", env);
 	json_object_set_new(o, "fingerprint", json_string(id));

@@ -21,7 +21,7 @@
 #define ANY     (RUN | TRY | LIST | PROBE | CONFORM | DOCTOR | 1u << SM_COMMAND_NONE)
 
 /* OUTPUT: a file; without a word behind it, stdout. */
-enum option_type { FLAG, NO_FLAG, TEXT, SEED, COUNT, TEXTS, OUTPUT };
+enum option_type { FLAG, NO_FLAG, TEXT, SEED, COUNT, TEXTS, OUTPUT, CLOCK };
 
 static const char *const commands[] = { "run", "try", "list", "probe", "conform", "doctor", NULL };
 
@@ -42,6 +42,7 @@ static const struct option {
 	{ "--baseline-host", RUN, TEXTS, ATN(base_host, nbase_host), "NAME=COMMAND" },
 	{ "--baseline-set", RUN, TEXTS, ATN(base_set, nbase_set), "KEY=VALUE" },
 	{ "--check", TRY, TEXT, AT(check), "EXPR" },
+	{ "--clock", RUN, CLOCK, AT(clock), "time|icount" },
 	{ "--features", CONFORM, FLAG, AT(features), NULL },
 	{ "--group", CONFORM, TEXTS, ATN(group, ngroup), "NAME" },
 	{ "--help", ANY, FLAG, AT(help), NULL },
@@ -124,6 +125,16 @@ static int store_count(int *n, const struct option *option, const char *value,
 	return 0;
 }
 
+static int store_clock(enum sm_clock *clock, const char *value, struct sm_error *error)
+{
+	bool icount = strcmp(value, "icount") == 0;
+
+	if (!icount && strcmp(value, "time"))
+		return bad(error, "--clock", value, " is not valid; expected time or icount");
+	*clock = icount ? SM_CLOCK_ICOUNT : SM_CLOCK_TIME;
+	return 0;
+}
+
 static int store(struct sm_options *o, const struct option *option, const char *value,
 		 struct sm_error *error)
 {
@@ -145,6 +156,8 @@ static int store(struct sm_options *o, const struct option *option, const char *
 		return store_seed(field, value, error);
 	case COUNT:
 		return store_count(field, option, value, error);
+	case CLOCK:
+		return store_clock(field, value, error);
 	case TEXTS:
 		if (*count == SM_OPTION_LIST_MAX)
 			return bad(error, "too many options", option->name, "");

@@ -30,7 +30,8 @@ struct sm_options {
 	const char *work, *check, *python;          /* try */
 	const char *strategies, *level, *json_file; /* conform */
 	int repeat;
-	uint64_t seed; /* 0: not given */
+	uint64_t seed;       /* 0: not given */
+	enum sm_clock clock; /* run */
 	const char *args[SM_OPTION_LIST_MAX + 1];
 	const char *set[SM_OPTION_LIST_MAX + 1];
 	const char *attach[SM_OPTION_LIST_MAX + 1];

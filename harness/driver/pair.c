@@ -111,6 +111,7 @@ int sm_plan_make_pair(struct sm_plan **out, const struct sm_plan_options *opt,
 	other.names = opt->names;
 	other.only = NULL; /* its names may differ: the other side has chosen */
 	other.quick = opt->quick;
+	other.clock = opt->clock;
 	other.seed = plan->seed;
 	err = sm_plan_make(&plan->base, &other, &why);
 	if (err) {

@@ -170,6 +170,13 @@ static int set_seed_and_budget(struct sm_planner *p)
 	return 0;
 }
 
+/* The meters of noise read a clock that stands still while the host is busy. */
+static void never_noisy(struct sm_case *c)
+{
+	c->noise_steal = c->noise_others = c->noise_psi = c->noise_clock = 0;
+	c->reruns = c->rerun_share = 0;
+}
+
 static int fill(struct sm_planner *p)
 {
 	struct sm_section settings;
@@ -187,6 +194,8 @@ static int fill(struct sm_planner *p)
 	for (int i = 0; i < p->plan->ncases; i++) {
 		p->plan->cases[i].ordinal = i;
 		p->plan->cases[i].env = p->opt->env;
+		if (p->plan->clock == SM_CLOCK_ICOUNT)
+			never_noisy(&p->plan->cases[i]);
 	}
 	if (!err)
 		err = sm_names_make(p);
@@ -204,6 +213,7 @@ static int prepare(struct sm_planner *p)
 	char real[PATH_MAX];
 
 	plan->quick = opt->quick;
+	plan->clock = opt->clock;
 	p->known = (struct sm_known){ opt->ncpus, opt->foreign, opt->nforeign };
 	while (opt->names && opt->names[plan->nscenarios])
 		plan->nscenarios++;

@@ -46,6 +46,12 @@ struct sm_list {
 	int64_t v[SM_LIST_MAX];
 };
 
+/*
+ * What this machine's clock counts. Under QEMU's -icount one nanosecond is one instruction of the
+ * guest, which nothing but the user knows: no probe can tell it from a slow machine.
+ */
+enum sm_clock { SM_CLOCK_TIME, SM_CLOCK_ICOUNT };
+
 /* A swept key's value in this case, for its name and for plots. */
 struct sm_param {
 	const char *key;
@@ -145,6 +151,7 @@ struct sm_plan {
 	int64_t budget_ms; /* 0: none; see sm_plan_enough() */
 	uint64_t seed;
 	bool quick;
+	enum sm_clock clock;
 	struct sm_arena *arena;             /* owns every string and array above */
 	const struct sm_baseline *baseline; /* NULL: an ordinary run */
 	struct sm_plan *base;               /* owns what the cases of the base side are made of */
@@ -166,7 +173,8 @@ struct sm_plan_options {
 	const char *build;        /* directory that holds sm-host and payloads/; NULL: root/build */
 	uint64_t seed;            /* 0: the scenario's, else a fresh one */
 	bool quick;
-	int ncpus;                        /* what `cpus = all` means */
+	enum sm_clock clock; /* not of time: no block is noisy, and none is measured again */
+	int ncpus;           /* what `cpus = all` means */
 	const struct sm_foreign *foreign; /* of --host; must outlive the plan */
 	int nforeign;
 	char **env; /* of hosts, servers and children, beside the run's; NULL: none; outlives it */

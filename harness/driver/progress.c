@@ -65,10 +65,12 @@ static double sum_left_s(const struct sm_progress *p, int from)
 	return left / 1e9;
 }
 
-static void clock_of(double s, char *text, size_t size)
+static void clock_of(double s, bool icount, char *text, size_t size)
 {
 	if (s < 0)
 		snprintf(text, size, "?");
+	else if (icount)
+		snprintf(text, size, "%.1f G instructions", s);
 	else if (s < 90)
 		snprintf(text, size, "%.0f s", s);
 	else
@@ -106,7 +108,7 @@ void sm_progress_line(struct sm_progress *p, int done, int total, double left_s,
 	if (!due(p))
 		return;
 	p->said_ns = sm_now_ns();
-	clock_of(left_s, left, sizeof(left));
+	clock_of(left_s, p->plan && p->plan->clock == SM_CLOCK_ICOUNT, left, sizeof(left));
 	if (!p->terminal) {
 		fprintf(stderr, "%d of %d %s, %s left, now %s\n", done, total, p->unit, left, name);
 		return;

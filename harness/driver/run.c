@@ -153,6 +153,8 @@ static int measure(struct state *s)
 	char text[400];
 	int err;
 
+	if (s->plan->clock == SM_CLOCK_ICOUNT)
+		sm_progress_say(&s->progress, "clock: " SM_ICOUNT_NOTE);
 	if (s->rig.base.accounting == SM_ACCT_RUSAGE)
 		sm_progress_say(&s->progress,
 				"no control group can be made (root can): CPU times are rusage's, "

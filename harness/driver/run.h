@@ -8,6 +8,9 @@
 #include "../host/proto.h"
 #include "plan.h"
 
+/* Said wherever a figure of such a run is shown. */
+#define SM_ICOUNT_NOTE "instructions under QEMU -icount, no cache misses, no time"
+
 enum sm_accounting { SM_ACCT_NONE, SM_ACCT_CGROUP2, SM_ACCT_CGROUP1, SM_ACCT_RUSAGE };
 
 /* CPU time in ns. */

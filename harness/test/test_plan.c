@@ -605,11 +605,14 @@ static void test_options(void **state)
 		{ { "spawnmark", "run", "x", "--only" }, "option '--only' needs a value" },
 		{ { "spawnmark", "run", "x", "--seed", "0" }, "--seed '0' is not valid" },
 		{ { "spawnmark", "run", "x", "--quick=1" }, "option without value: '--quick'" },
+		{ { "spawnmark", "run", "x", "--clock", "tsc" },
+		  "--clock 'tsc' is not valid; expected time or icount" },
 		{ { "spawnmark", "run", "x", "--attach", "a" }, "--attach 'a' is not valid" },
 		{ { "spawnmark", "try", "import", "pandas" }, "put the code into quotes" },
 	};
 	char *ok[] = { "spawnmark", "run", "x",  "y.ini", "--set", "a=1", "--set=b=2", "--quick",
 		       "--seed",    "9",   "-o", "out",   "--",    "-z",  NULL };
+	char *icount[] = { "spawnmark", "run", "x", "--clock", "icount", NULL };
 	struct sm_options o;
 	struct sm_error error;
 
@@ -629,6 +632,32 @@ static void test_options(void **state)
 	assert_string_equal(o.args[2], "-z");
 	assert_string_equal(o.set[1], "b=2");
 	assert_true(o.quick && o.report && o.seed == 9 && !strcmp(o.out_dir, "out"));
+	assert_int_equal(o.clock, SM_CLOCK_TIME);
+	assert_int_equal(sm_options_parse(&o, 5, icount, &error), 0);
+	assert_int_equal(o.clock, SM_CLOCK_ICOUNT);
+}
+
+/* Where the clock counts instructions, no meter of noise says anything. */
+static void test_clock(void **state)
+{
+	const char *const text = "[a]\nstrategy = zygote\nnoise_psi = 5%\nreruns = 3\n";
+	struct sm_plan_options opt = plain;
+	struct sm_error error;
+	struct sm_plan *plan;
+
+	(void)state;
+	for (int clock = SM_CLOCK_TIME; clock <= SM_CLOCK_ICOUNT; clock++) {
+		bool time = clock == SM_CLOCK_TIME;
+
+		opt.clock = (enum sm_clock)clock;
+		plan = make(text, opt, &error);
+		assert_non_null(plan);
+		assert_int_equal(plan->clock, clock);
+		assert_int_equal(plan->cases[0].noise_psi, time ? 5 : 0);
+		assert_int_equal(plan->cases[0].noise_steal, time ? 10 : 0);
+		assert_int_equal(plan->cases[0].reruns, time ? 3 : 0);
+		sm_plan_free(plan);
+	}
 }
 
 int main(void)
@@ -652,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_missing_files),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

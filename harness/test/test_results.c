@@ -112,6 +112,33 @@ static double number(json_t *o, const char *name)
 	return json_number_value(v);
 }
 
+/* A file says what its clock counts; the price of an emulated CPUID is nobody's. */
+static void test_clock(void **state)
+{
+	struct sm_msg_value values[] = { { .name = "syscall_ns", .p50 = 90, .n = 5 },
+					 { .name = "cpuid_ns", .p50 = 1, .n = 5 } };
+	static const char *const kinds[] = { "time", "instructions" };
+	struct made m;
+
+	(void)state;
+	make(&m, 2);
+	m.run.calibration = values;
+	m.run.ncalibration = 2;
+	for (int clock = SM_CLOCK_TIME; clock <= SM_CLOCK_ICOUNT; clock++) {
+		json_t *top, *mark, *o;
+
+		m.t.plan.clock = (enum sm_clock)clock;
+		top = written(&m);
+		mark = json_object_get(json_object_get(top, "context"), "spawnmark");
+		o = json_object_get(mark, "clock");
+		assert_string_equal(json_string_value(json_object_get(o, "kind")), kinds[clock]);
+		assert_int_equal(json_array_size(json_object_get(mark, "calibration")),
+				 clock == SM_CLOCK_TIME ? 2 : 1);
+		json_decref(top);
+	}
+	drop(&m);
+}
+
 static void test_metrics(void **state)
 {
 	struct made m;
@@ -444,6 +471,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_no_row_of_nothing),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_few_blocks_have_no_interval),
