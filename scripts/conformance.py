@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformfile import BAD, TALLY, Document, load
-from pivot import Change, Pivot
+from kernels import reasons
+from kernels.reasons import Explained
+from pivot import Pivot
 from runfile import Run
 
 FILE = "conformance.json"
@@ -39,7 +41,14 @@ class Overview:
 
     sentence: str
     sheets: list[Sheet]
-    changed: list[Change]
+    changed: list[Explained]
+    features: list[Explained]
+    kernels: bool  # of several: then there may be a reason
+
+    @property
+    def told(self) -> int:
+        """How many differences a row explains."""
+        return sum(e.whole for e in (*self.changed, *self.features))
 
 
 def _count(seen: dict[str, int]) -> Count:
@@ -64,5 +73,7 @@ def overview(runs: list[Run], labels: list[str]) -> Overview | None:
     if not found:
         return None
     pivot = Pivot([load(path, label) for path, label in found])
-    return Overview(pivot.sentence, [_sheet(pivot, d) for d in pivot.documents],
-                    pivot.changed if pivot.several else [])
+    changed, features = (reasons.explained(c, pivot.documents) if pivot.several else []
+                         for c in (pivot.changed, pivot.changed_features))
+    return Overview(pivot.sentence, [_sheet(pivot, d) for d in pivot.documents], changed, features,
+                    reasons.are_several(pivot.documents))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conformfile import BAD, SIGNS, TALLY, Cell, Document, load
+from kernels import reasons
 from pivot import Pivot, Row
 from runfile import RunError
 from template import template, write
@@ -62,8 +63,11 @@ def facts(pivot: Pivot) -> list[tuple[str, list[str]]]:
 
 def render(name: str, pivot: Pivot) -> str:
     lines = [f"{d.label}: incomplete: {d.incomplete}" for d in pivot.documents if d.incomplete]
+    why = {id(e.change): e for e in reasons.explained(
+        [*pivot.changed, *pivot.changed_features], pivot.documents)}
     text = template(name, md=escaped, tally=tally, tooltip=tooltip).render(
-        pivot=pivot, signs=SIGNS, counted=TALLY, bad=BAD, presence=PRESENCE, alarms=lines, facts=facts(pivot),
+        pivot=pivot, signs=SIGNS, counted=TALLY, bad=BAD, presence=PRESENCE, alarms=lines,
+        facts=facts(pivot), explained=lambda c: why[id(c)], kernels=reasons.are_several(pivot.documents),
         spans=[(d, len(d.strategies)) for d in pivot.documents],
         groups=[(g, pivot.titles[g], rows) for g in pivot.groups if (rows := pivot.group(g))])
     return re.sub(r"[ \t]+$", "", text, flags=re.M).rstrip("\n") + "\n"
