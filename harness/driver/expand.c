@@ -258,6 +258,20 @@ static bool again(const struct sm_section *section, const int *at)
 	return false;
 }
 
+/* A load lasts for a time and a schedule is made of it: where instructions are counted is none. */
+static int check_clock(struct sm_planner *p, const struct sm_value *value, enum sm_kind kind)
+{
+	const struct sm_key *key = &sm_keys[sm_key_find("kind")];
+
+	if (p->plan->clock == SM_CLOCK_TIME ||
+	    (kind != SM_KIND_THROUGHPUT && kind != SM_KIND_OPEN && kind != SM_KIND_CAPACITY))
+		return 0;
+	return sm_bad(p->error, value->at,
+		      "kind = %s is about time, and --clock icount counts instructions; expected "
+		      "kind = latency, memory or isolation",
+		      key->words[kind]);
+}
+
 int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file, int iscenario,
 		      const struct sm_section *written, const struct sm_section *section)
 {
@@ -267,6 +281,8 @@ int sm_expand_section(struct sm_planner *p, const struct sm_scenario_file *file,
 	int at[SM_KEYS_MAX] = { 0 };
 	int err = check_keys(p, written, section, kind, payload);
 
+	if (!err)
+		err = check_clock(p, &section->values[sm_key_find("kind")], kind);
 	for (int k = 0; k < sm_key_count; k++) {
 		used[k] = (sm_keys[k].flags & SM_KEY_SWEEP) && applies(&sm_keys[k], kind, payload);
 		p->meaningful[k] |= applies(&sm_keys[k], kind, payload) &&

@@ -658,6 +658,8 @@ static void test_clock(void **state)
 		assert_int_equal(plan->cases[0].reruns, time ? 3 : 0);
 		sm_plan_free(plan);
 	}
+	assert_null(make("[a]\nstrategy = zygote\nkind = open\n", opt, &error));
+	assert_non_null(strstr(error.text, "scenarios/x.ini:3: kind = open is about time"));
 }
 
 int main(void)
