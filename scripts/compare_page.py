@@ -6,6 +6,7 @@ from __future__ import annotations
 import forest
 import palette
 import svg
+import units
 from compare_tables import (Table, answer, change_table, counted, machine_line, machines, notes,
                             plan_lines, sides, table, tables)
 from comparison import REGRESSION, Comparison
@@ -24,6 +25,11 @@ def _rest(comparison: Comparison) -> list[Table]:
 
 def page(comparison: Comparison) -> str:
     """The whole document."""
+    with units.counting(comparison.base.clock):
+        return _page(comparison)
+
+
+def _page(comparison: Comparison) -> str:
     drawing = svg.element(forest.draw(comparison), "forest", forest.said(comparison)) \
         if comparison.family else None
     news = comparison.against

@@ -38,7 +38,7 @@ class Table:
 
 def value(c: Compared, side: float) -> str:
     if c.unit == "ns":
-        return units.time(side)
+        return units.cell(side)
     return units.size(side) if c.unit == "bytes" else f"{units.number(side)}/s"
 
 
@@ -63,7 +63,7 @@ def word(c: Compared) -> str:
         return units.NOTHING
     v = c.verdict
     if v.word != INCONCLUSIVE:
-        return v.word
+        return units.verdict(v.word)
     if v.noise:
         return f"{v.word}, noise {v.noise.over}/{v.noise.blocks}"
     return f"{v.word}, +{v.more_blocks}" if v.more_blocks else v.word
@@ -119,7 +119,7 @@ def once_cells(comparison: Comparison) -> list[Compared]:
 
 
 def counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n} {w}" for w, n in counts.items()) or "none"
+    return ", ".join(f"{n} {units.verdict(w)}" for w, n in counts.items()) or "none"
 
 
 def _named(comparison: Comparison, cells: list[Compared]) -> str:
@@ -154,7 +154,7 @@ def answer(comparison: Comparison) -> str:
     bad, unknown = comparison.found(Found.BAD), comparison.found(Found.UNKNOWN)
     if comparison.exit == REGRESSION:
         named = _named(comparison, sorted(bad, key=_severity))
-        parts = [f"{len(bad)} of the {_asked(comparison)} slower: {named}"] if bad else []
+        parts = [f"{len(bad)} of the {_asked(comparison)} {_slower()}: {named}"] if bad else []
         if comparison.worse:
             parts.append(_worse(comparison))
         return f"REGRESSION: {'; '.join(parts)}."
@@ -168,9 +168,9 @@ def answer(comparison: Comparison) -> str:
     if comparison.exit == GOOD:
         gains = [c for c in comparison.family if c.verdict.word == FASTER]
         named = _named(comparison, sorted(gains, key=_severity)[::-1])
-        faster = f"; faster: {named}" if gains else ""
+        faster = f"; {_faster()}: {named}" if gains else ""
         return f"No regression in the {_asked(comparison)}{faster}."
-    return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be slower or not: "
+    return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be {_slower()} or not: "
             f"{_why(unknown)}.")
 
 
@@ -184,6 +184,14 @@ def _why(unknown: list[Compared]) -> str:
         of = f" of {len(few)}" if loaded else ""
         said.append(f"there are too few blocks{of} to tell{_enough(few)}")
     return "; ".join(said)
+
+
+def _slower() -> str:
+    return "more instructions" if units.instructions() else SLOWER
+
+
+def _faster() -> str:
+    return "fewer instructions" if units.instructions() else FASTER
 
 
 def _enough(unknown: list[Compared]) -> str:
@@ -203,16 +211,21 @@ def about(label: str, run: Run) -> str:
             f"spawnmark {run.mark['version']}{commit}{quick}{part}")
 
 
+def counted_line() -> list[str]:
+    """What all figures are, where they are not times."""
+    return [said] if (said := units.warning()) else []
+
+
 def sides(comparison: Comparison) -> list[str]:
     """What is compared, a line each."""
     if not comparison.paired:
         new = ["new: "] if len(comparison.against) == 1 else [""] * len(comparison.against)
-        return [about(f"base: {comparison.base_label}", comparison.base),
+        return [*counted_line(), about(f"base: {comparison.base_label}", comparison.base),
                 *(about(f"{n}{a.label}", a.run) + (", the same run as the base" if a.same else "")
                   for n, a in zip(new, comparison.against))]
     told = comparison.base.baseline or {}
     extra = [f"{k} {' '.join(told[k])}" for k in ("set", "env", "hosts") if told.get(k)]
-    return [about("new", comparison.base),
+    return [*counted_line(), about("new", comparison.base),
             f"base: {told.get('command', units.NOTHING)}, spawnmark "
             f"{told.get('version', units.NOTHING)}{''.join(f', {e}' for e in extra)}"]
 
@@ -274,7 +287,7 @@ def notes(comparison: Comparison) -> list[str]:
     lines = [
         f"ratio: new ÷ base, {how}; interval: a bootstrap's with Student's t, 95 % for each, seed "
         f"{comparison.seed}.",
-        f"{SLOWER}, {FASTER}: surely other than 1 (Holm over the p-values of these {n} together, "
+        f"{units.verdict(SLOWER)}, {units.verdict(FASTER)}: surely other than 1 (Holm over the p-values of these {n} together, "
         f"5 %), and by more than the margin; {EQUIVALENT}: the whole interval within the margin; "
         f"{INCONCLUSIVE}, +k: about k more blocks on each side would settle it.",
         _margins(comparison)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 
+import units
 from compare_tables import (Table, answer, change_table, machine_line, machines, notes, plan_lines,
                             sides, tables)
 from comparison import Comparison
@@ -42,6 +43,11 @@ def _lines(table: Table, most: int | None = None) -> list[str]:
 
 def terminal(comparison: Comparison, everything: bool) -> str:
     """The answer, what is compared, what differs, the figures, how to read them."""
+    with units.counting(comparison.base.clock):
+        return _terminal(comparison, everything)
+
+
+def _terminal(comparison: Comparison, everything: bool) -> str:
     lines = [*_wrapped(answer(comparison)), ""]
     lines += [x for side in sides(comparison) for x in _wrapped(side)]
     lines += _wrapped(machine_line(comparison))
@@ -79,6 +85,11 @@ def _markdown(table: Table) -> list[str]:
 
 def markdown(comparison: Comparison, everything: bool) -> str:
     """For a pull request or a mail."""
+    with units.counting(comparison.base.clock):
+        return _whole_markdown(comparison, everything)
+
+
+def _whole_markdown(comparison: Comparison, everything: bool) -> str:
     lines = [f"**{_escaped(answer(comparison))}**", ""]
     lines += [f"- {_escaped(x)}" for x in (*sides(comparison), machine_line(comparison),
                                            *plan_lines(comparison))]

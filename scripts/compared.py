@@ -19,7 +19,8 @@ from stats import LEVEL, Blocks
 from verdicts import FASTER, SLOWER, Spread, Verdict, Noise, holm_levels, judge, measure, of_itself
 
 #: The declared primary cells: startup latency of every strategy, for each payload of the headline.
-PRIMARY_SECTIONS = (("startup", "none"), ("startup", "python"), ("try", "python"), ("try", "none"))
+PRIMARY_SECTIONS = (("startup", "none"), ("startup", "python"), ("try", "python"), ("try", "none"),
+                    ("kernels", "none"), ("kernels", "heap"))
 PRIMARY_METRICS = ("ready", "worked")
 BASE_SUFFIX = "@base"
 FLIPPED = {FASTER: SLOWER, SLOWER: FASTER}
@@ -30,7 +31,7 @@ class Quantity:
     """One metric of a case: its value, and its blocks if it has some."""
 
     metric: str
-    unit: str  # ns, 1/s, bytes
+    unit: str  # ns (which may be of instructions), 1/s, bytes
     value: float
     blocks: Blocks
     more_is_better: bool = False

@@ -146,8 +146,17 @@ def _names(cases: list[Case], others: list[Case]) -> list[str]:
     return [c.name for c in cases if c.name not in known]
 
 
+def _refuse_clocks(runs: list[Run]) -> None:
+    """Instructions ÷ time is no ratio, by no force."""
+    for run in runs[1:]:
+        if run.clock != runs[0].clock:
+            raise RunError(f"{run.folder} counts {run.clock}, {runs[0].folder} {runs[0].clock}: "
+                           "there is no ratio of one to the other")
+
+
 def of_runs(runs: list[Run], margins: Margins, rules: list[Rule], seed: int) -> Comparison:
     """The first against each of the others."""
+    _refuse_clocks(runs)
     base, *others = runs
     names, told, cells = labels(runs), [], []
     for at, run in enumerate(others):

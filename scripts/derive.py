@@ -20,6 +20,8 @@ from runfile import Case, Metric, Run
 from stats import Estimate, ratio
 
 HEADLINE_SCENARIOS = ("startup", "try")
+#: Of a scenario that sweeps as well, the section that does not.
+HEADLINE_SECTIONS = (("kernels", "none"),)
 #: Scenarios whose cases are points of a curve or a table of their own.
 SWEEPS = ("scale", "sandbox", "accel", "model")
 PREFERRED_ATTACKER = "same"
@@ -118,13 +120,26 @@ def _payload_rank(payload: str) -> tuple[int, str]:
 def groups(run: Run) -> list[Group]:
     """The headline tables: startup and try; a run without them: whatever latency it has."""
     cases = [c for c in run.of_kind("latency") if not c.is_meter]
-    headline = [c for c in cases if c.scenario in HEADLINE_SCENARIOS]
+    headline = [c for c in cases if c.scenario in HEADLINE_SCENARIOS
+                or (c.scenario, c.section) in HEADLINE_SECTIONS]
     other = [c for c in cases if c.scenario not in SWEEPS]
+    return sorted(_grouped(run, headline or other), key=lambda g: _payload_rank(g.payload))
+
+
+def swept_groups(run: Run) -> list[Group]:
+    """Of a scenario that has a section in the headline: its others."""
+    ours = {scenario for scenario, _ in HEADLINE_SECTIONS}
+    return _grouped(run, [c for c in run.of_kind("latency") if not c.is_meter
+                          and c.scenario in ours
+                          and (c.scenario, c.section) not in HEADLINE_SECTIONS])
+
+
+def _grouped(run: Run, cases: list[Case]) -> list[Group]:
+    """By scenario, section and payload."""
     found: dict[tuple[str, str, str], list[Case]] = {}
-    for case in headline or other:
+    for case in cases:
         found.setdefault((case.scenario, case.section, case.payload), []).append(case)
-    made = [Group(run, *key, cs[0].label, tuple(cs)) for key, cs in found.items()]
-    return sorted(made, key=lambda g: _payload_rank(g.payload))
+    return [Group(run, *key, cs[0].label, tuple(cs)) for key, cs in found.items()]
 
 
 def peer_of(group: Group, case: Case, strategy: str = "popen") -> Case | None:

@@ -3,7 +3,8 @@
 """export.py RUN --format FORMAT: a run's times in the words of another tool.
 
 RUN is a results folder or its run.json, packed or not. Times are in nanoseconds, hyperfine's in
-seconds, hgrm's in microseconds; every one has the digits that run.json has. Exit 0: done; 2: bad
+seconds, hgrm's in microseconds; every one has the digits that run.json has. Where the run's clock
+counts instructions, these two are refused, and the others say so. Exit 0: done; 2: bad
 arguments or bad run.json, or nothing to export.
 """
 
@@ -28,6 +29,7 @@ import hgrm
 from runfile import METRICS, Case, Metric, Run, RunError, load
 from samples import Samples, beside
 from template import write
+from units import INSTRUCTIONS
 
 #: Of a block, as run.json names them.
 BLOCK_COLUMNS = ("order", "at_ns", "instance", "n", "failed", "warmup", "steal_ns", "nivcsw",
@@ -61,6 +63,11 @@ class Series:
 def seconds(ns: float | None) -> float | None:
     """The point is moved, nothing is divided: up to 15 digits, all that run.json has, stay."""
     return None if ns is None else float(Decimal(repr(ns)).scaleb(-9))
+
+
+def unit(run: Run) -> str:
+    """Of all that run.json calls ns."""
+    return "instructions" if run.clock == INSTRUCTIONS else "ns"
 
 
 def _indented(value: Any) -> str:
@@ -98,7 +105,7 @@ def github_action_benchmark(run: Run, chosen: list[Series]) -> str:
     for one in chosen:
         level = one.raw["p50_ci_level"]
         said = f"{level:.1%} interval" if level else "no interval"
-        row = {"name": one.name, "unit": "ns", "value": one.metric.p50,
+        row = {"name": one.name, "unit": unit(run), "value": one.metric.p50,
                "extra": f"median of {one.metric.nblocks} blocks, {said}, {one.metric.n} spawns\n"
                         f"{run.machine}, {run.mark['fingerprint']}"}
         if one.metric.ci:
@@ -114,7 +121,7 @@ def csv_tidy(run: Run, chosen: list[Series]) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["case", "scenario", "section", "kind", "strategy", "payload", "target",
                     "sandbox", "pin", "side", *(f"param.{key}" for key in params), "metric",
-                    "block", *BLOCK_COLUMNS, "median_ns"])
+                    "block", *BLOCK_COLUMNS, f"median_{unit(run)}"])
     for one in chosen:
         case = one.case
         table.writerows(
@@ -145,7 +152,7 @@ def benchstat(run: Run, chosen: list[Series]) -> str:
         mine = list(group)
         for at, block in enumerate(case.raw["blocks"]):
             found = [(one.raw["blocks"][at], one.metric.name) for one in mine]
-            pairs = [f"{value!r} {name}-ns/op" for value, name in found if value is not None]
+            pairs = [f"{value!r} {name}-{unit(run)}/op" for value, name in found if value is not None]
             if pairs:
                 lines.append("\t".join([_go_name(case), str(block["n"]), *pairs]))
     return "\n".join([*lines, ""])
@@ -177,15 +184,18 @@ class Format:
     text: Callable[[Run, list[Series]], str] | None = None
     files: Callable[[Run, list[Series]], Iterator[tuple[str, str]]] | None = None
     metrics: tuple[str, ...] = ("ready",)  # without --metric
+    time_alone: bool = False  # the form has no place to say that it is of something else
 
 
 FORMATS = (
-    Format("hyperfine", "JSON of hyperfine: its plot scripts", text=hyperfine),
+    Format("hyperfine", "JSON of hyperfine: its plot scripts", text=hyperfine,
+           time_alone=True),
     Format("github-action-benchmark", "JSON of customSmallerIsBetter",
            text=github_action_benchmark),
     Format("csv", "a row for each case, metric and block (all metrics)", text=csv_tidy,
            metrics=METRICS),
-    Format("hgrm", "percentiles of HdrHistogram, of exact samples", files=histograms),
+    Format("hgrm", "percentiles of HdrHistogram, of exact samples", files=histograms,
+           time_alone=True),
     Format("benchstat", "lines of Go's benchmarks, one a block", text=benchstat),
 )
 
@@ -268,6 +278,9 @@ def parser() -> argparse.ArgumentParser:
 def export(options: argparse.Namespace) -> None:
     form = next(f for f in FORMATS if f.name == options.format)
     run = load(options.run)
+    if form.time_alone and run.clock == INSTRUCTIONS:
+        raise RunError(f"{run.folder}: its clock counts instructions, and {form.name} has seconds "
+                       "alone: csv, benchstat and github-action-benchmark say what they count")
     chosen = choose(run, options.metric or form.metrics, options.only)
     if form.text:
         _write_text(form.text(run, chosen), options.output)

@@ -7,6 +7,7 @@ import io
 
 from matplotlib.transforms import blended_transform_factory
 
+import units
 from compare_tables import ratio, word
 from compared import Compared
 from comparison import Comparison
@@ -93,8 +94,9 @@ def draw(comparison: Comparison) -> str:
         _panel(ax, cells, f"{comparison.against[at].label} ÷ {comparison.base_label}", reach)
         names = [f"{case} {metric}" for case, metric in rows]
         ax.set_yticks(range(len(rows)), names if at == 0 else [""] * len(rows), fontsize=8)
-    fig.supxlabel("← less time   ratio new ÷ base, log scale, 95 % intervals of block medians; "
-                  "shaded: the margin   more time →", fontsize=7.5, color=style.MUTED)
+    what = units.INSTRUCTIONS if units.instructions() else units.TIME
+    fig.supxlabel(f"← less {what}   ratio new ÷ base, log scale, 95 % intervals of block medians; "
+                  f"shaded: the margin   more {what} →", fontsize=7.5, color=style.MUTED)
     out = io.StringIO()
     fig.savefig(out, format="svg", metadata={"Date": None})
     style.plt.close(fig)

@@ -12,7 +12,9 @@ import drawing
 import palette
 import svg
 import units
+from kernels import reasons
 from page import stacked, unbroken
+from runfile import Case
 from several import Fact, Line, Several, estimate_of, facts, leaked, machines, rates, sizes
 from stats import Estimate
 from summary import incomplete_lines
@@ -25,7 +27,8 @@ class Cell:
 
     value: str
     ratio: Estimate | None = None
-    word: str = ""
+    word: str = ""  # the verdict
+    said: str = ""  # and as it is told
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,20 @@ class Table:
 def _latency(lines: tuple[Line, ...], name: str) -> list[tuple[str, list[Cell]]]:
     rows = []
     for line in lines:
-        cells = [Cell(units.time(m.p50, m.ci) if m else units.NOTHING, estimate_of(v),
-                      v.word if v else "")
+        cells = [Cell(units.cell(m.p50, m.ci) if m else units.NOTHING, estimate_of(v),
+                      v.word if v else "", units.verdict(v.word) if v else "")
                  for m, v in zip(line.metrics(name), line.verdicts(name))]
         if any(line.metrics(name)):
-            rows.append((line.case.variant, cells))
+            rows.append((_named(line.case), cells))
     return rows
+
+
+def _named(case: Case) -> str:
+    """The variant; where a heap is swept, with its units: 'fork, 16 MiB, thp'."""
+    if "heap_mb" not in case.params:
+        return case.variant
+    extra = [case.params[k] for k in ("heap_pages",) if k in case.params]
+    return ", ".join([case.strategy, f"{case.params['heap_mb']} MiB", *extra])
 
 
 def _quotient(values: list[float | None]) -> list[Estimate | None]:
@@ -90,40 +101,68 @@ def _leaked(lines: tuple[Line, ...], several: Several,
     return list(rows.items())
 
 
+def _head(metric: str, note: str, rows: list[tuple[str, list[Cell]]]) -> Table:
+    return Table(units.head(f"{metric}, p50 [95 %]"), note, rows)
+
+
 def tables(several: Several) -> list[tuple[str, list[Table]]]:
     """By group of strategies; a metric that no run has is no table."""
+    with units.counting(several.clock):
+        return [(title, [t for t in each if t.rows])
+                for title, each in (*_headline(several), *_swept(several))]
+
+
+def _swept(several: Several) -> list[tuple[str, list[Table]]]:
+    return [(family.title, [
+        _head("ready", "request → ready", _latency(family.lines, "ready")),
+        _head("reaped", "request → exit status collected", _latency(family.lines, "reaped"))])
+        for family in several.swept]
+
+
+def _headline(several: Several) -> list[tuple[str, list[Table]]]:
     made = []
     for family in several.families:
         of = family.lines
         each = [
-            Table("ready, p50 [95 %]", "request → ready", _latency(of, "ready")),
-            Table("worked, p50 [95 %]", "request → first work done", _latency(of, "worked")),
-            Table("children per CPU-second", "the best point on one CPU; ~: 1 ÷ CPU of one child "
+            _head("ready", "request → ready", _latency(of, "ready")),
+            _head("worked", "request → first work done", _latency(of, "worked")),
+            Table(f"children per {units.cpu()}", "the best point on one CPU; ~: 1 ÷ CPU of one child "
                   "at a time; more is better", _rates(of, several)),
             Table("PSS per child", "after its work; measured once per run", _sizes(of, several)),
             Table("secrets of the parent inherited", "found of those looked for",
                   _leaked(of, several, "inherited")),
             Table("attacks that reach another process", "succeeded of those tried",
                   _leaked(of, several, "reachable"))]
-        made.append((family.title, [t for t in each if t.rows]))
+        made.append((family.title, each))
     return made
 
 
 def draw_all(several: Several, folder: Path) -> dict[str, str]:
     """Name → text alternative of every picture that there is data for."""
-    from plots.several import PLOTS  # matplotlib takes a second to load
+    from plots.several import plots_of  # matplotlib takes a second to load
 
-    return drawing.draw_all(PLOTS, several, folder)
+    drawn = {}
+    for part in several.clocks:
+        with units.counting(part.clock):
+            drawn |= drawing.draw_all(plots_of(part.clock), part, folder)
+    return drawn
 
 
-def _pictures(folder: Path, drawn: dict[str, str]) -> list[dict[str, Any]]:
+def _pictures(part: Several, folder: Path, drawn: dict[str, str]) -> list[dict[str, Any]]:
     if not drawn:
         return []
-    from plots.several import PLOTS
+    from plots.several import plots_of
 
     return [{"name": p.name, "title": p.title, "reading": p.reading,
              "svg": svg.element((folder / f"{p.name}.svg").read_text(encoding="utf-8"), p.name,
-                                drawn[p.name])} for p in PLOTS if p.name in drawn]
+                                drawn[p.name])} for p in plots_of(part.clock) if p.name in drawn]
+
+
+def _part(part: Several, folder: Path, drawn: dict[str, str]) -> dict[str, Any]:
+    """What is shown of the runs whose clocks count the same."""
+    with units.counting(part.clock):
+        return {"clock": part.clock, "warning": units.warning(), "several": part,
+                "families": tables(part), "pictures": _pictures(part, folder, drawn)}
 
 
 def _cards(several: Several) -> list[dict[str, Any]]:
@@ -141,13 +180,20 @@ def render(several: Several, plots: Path, drawn: dict[str, str]) -> str:
         several=several, machines=machines(several), cards=_cards(several), facts=known,
         incomplete=[f"{label}: {line}" for label, run in zip(several.labels, several.runs)
                     for line in incomplete_lines(run)],
-        families=tables(several), pictures=_pictures(plots, drawn),
+        parts=[_part(part, plots, drawn) for part in several.clocks],
+        on_the_path=reasons.on_the_path([r.environment for r in several.runs]),
         conformance=conformance.overview(several.runs, several.labels))
+
+
+def _said(part: Several) -> list[str]:
+    with units.counting(part.clock):
+        return [f"{part.sentence()}.", *([units.warning()] if units.warning() else [])]
 
 
 def lines(several: Several) -> list[str]:
     """For the terminal: the sentence, and a line per run."""
     width = max(map(len, several.labels))
-    return [f"{several.sentence()}.", "",
+    said = [x for part in several.clocks for x in _said(part)]
+    return [*said, "",
             *(f"{label:<{width}}  {said.line}"
               for label, said in zip(several.labels, several.answers))]

@@ -29,7 +29,8 @@ from summary import error_lines, incomplete_lines
 from tables import r_squared, swept_key
 from template import script, template
 
-NO_BREAK = re.compile(r" (?=(?:×|ns|µs|ms|s|B|kB|MB|GB|%|CPUs)(?:[ ,.;]|$))|(?<=,) (?=[0-9.]+\])")
+NO_BREAK = re.compile(r" (?=(?:×|ns|µs|ms|s|B|kB|MB|GB|%|CPUs|k|M|G|instructions)(?:[ ,.;]|$))"
+                      r"|(?<=,) (?=[0-9.]+\])")
 
 
 def unbroken(text: str) -> str:
@@ -108,6 +109,11 @@ def _calibration(run: Run) -> list[tuple[str, str, int]]:
 
 def page(whole: Run, drawn: dict[str, str]) -> str:
     """The whole document; of a run of pairs the new side, and what the pairs tell."""
+    with units.counting(whole.clock):
+        return _page(whole, drawn)
+
+
+def _page(whole: Run, drawn: dict[str, str]) -> str:
     run = new_side(whole)
     return template("report.html", palette=palette.css(), script=script("report.js"), units=units,
                     rate=rate, noise=_noise, unbroken=unbroken, stacked=stacked, share_of=share,
@@ -117,7 +123,7 @@ def page(whole: Run, drawn: dict[str, str]) -> str:
         pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),
         reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
-        sandbox_heads=sandboxes.HEADS, openloop=openloop,
+        sandbox_heads=sandboxes.heads(), openloop=openloop,
         switches=[switches.cells(s) for s in switches.switches(run)], switch_heads=switches.HEADS,
         pairs=pairs.pairs(whole), base=pairs.base(whole), pair_margin=pairs.margin(whole),
         selfcheck=selfcheck_of(run), no_selfcheck=ABSENT,

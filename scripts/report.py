@@ -19,6 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import drawing
+import units
 from runfile import Run, RunError, load, new_side
 from summary import markdown, summary
 from template import write
@@ -28,7 +29,8 @@ def draw_all(run: Run, folder: Path) -> dict[str, str]:
     """Every picture that the run has data for: name → text alternative."""
     from plots import PLOTS  # matplotlib takes a second to load: not for --summary-only
 
-    return drawing.draw_all(PLOTS, new_side(run), folder)
+    with units.counting(run.clock):
+        return drawing.draw_all(PLOTS, new_side(run), folder)
 
 
 def report(run: Run, with_plots: bool) -> None:

@@ -162,6 +162,11 @@ class Run:
         return self.mark["plan"].get("baseline")
 
     @property
+    def clock(self) -> str:
+        """What its clock counts: time or instructions (units.py); a file that does not say: time."""
+        return self.mark.get("clock", {}).get("kind", "time")
+
+    @property
     def isolation(self) -> list[dict[str, Any]]:
         return self.raw["isolation"]
 

@@ -14,7 +14,7 @@ import units
 from runfile import Case, Metric, Run
 from stats import Estimate, difference, ratio
 
-SCENARIO = "sandbox"
+SCENARIOS = ("sandbox", "kernels")
 NONE = "none"
 
 
@@ -71,8 +71,9 @@ def _comparable(case: Case) -> tuple[Any, ...]:
 
 
 def tables(run: Run) -> list[Table]:
-    """Of the scenario that sweeps sandboxes; a table per section, as the file has them."""
-    cases = [c for c in run.of_kind("latency") if c.scenario == SCENARIO and not c.is_meter]
+    """Of scenarios that sweep sandboxes; a table per section, as the file has them."""
+    cases = [c for c in run.of_kind("latency") if c.scenario in SCENARIOS and not c.is_meter
+             and "sandbox" in c.params]
     plain = {_comparable(c): c for c in cases if c.sandbox == NONE}
     order = {c["name"]: i for i, c in enumerate(run.raw["cases"])}
     sections: dict[tuple[str, str], list[Case]] = {}
@@ -89,7 +90,7 @@ def tables(run: Run) -> list[Table]:
 
 
 def signed(est: Estimate | None, scale: float = 1e3) -> str:
-    """'+48.1 [40.0, 55.2]' in µs."""
+    """'+48.1 [40.0, 55.2]' in µs, or in thousands of instructions."""
     if est is None:
         return units.NOTHING
     plus = "+" if est.value > 0 else ""
@@ -104,9 +105,11 @@ def tail(price: Price) -> str:
     return units.in_unit(m.p99, m.p99_ci, 1e3)
 
 
-#: Heads and cells of the whole table, for text and page alike.
-HEADS = ("strategy", "sandbox", "ready p50 µs [95 %]", "− none µs [95 %]", "÷ none [95 %]",
-         "p99 µs", "n")
+def heads() -> tuple[str, ...]:
+    """Of the whole table, for text and page alike."""
+    unit = units.micro()
+    return ("strategy", "sandbox", f"ready p50 {unit} [95 %]", f"− none {unit} [95 %]",
+            "÷ none [95 %]", f"p99 {unit}", "n")
 
 
 def cells(price: Price) -> list[str]:
@@ -128,7 +131,7 @@ def lines(run: Run) -> list[str]:
 def _lines(table: Table) -> list[str]:
     """With intervals where there is room for them."""
     width = 90 // max(1, len(table.strategies))
-    made = [f"ready p50 − none, µs, by block · {table.label}",
+    made = [f"ready p50 − none, {units.micro()}, by block · {table.label}",
             f"{'sandbox':<10}" + "".join(s.rjust(width) for s in table.strategies)]
     for sandbox in table.sandboxes:
         row = [_cell(table.at(sandbox, s), sandbox, width) for s in table.strategies]
@@ -151,7 +154,8 @@ def markdown(run: Run) -> str:
     said = []
     for table in tables(run):
         said += [f"\n## What a sandbox adds to `ready`: {table.label}\n",
-                 "| " + " | ".join(HEADS) + " |", "|---|---|" + "---:|" * (len(HEADS) - 2)]
+                 "| " + " | ".join(heads()) + " |",
+                 "|---|---|" + "---:|" * (len(heads()) - 2)]
         said += ["| " + " | ".join(c.replace("|", "\\|") for c in cells(p)) + " |"
                  for p in table.rows]
     return "\n".join(said) + "\n" if said else ""

@@ -82,14 +82,14 @@ def _throughput(run: Run) -> str | None:
         return None
     best, case, p = max(points, key=lambda x: x[0])
     ci = tuple(p["children_per_cpu_s_ci"]) if p["children_per_cpu_s_ci"] else None
-    return (f"{case.variant}: {units.number(best, ci)} children per CPU-second "
+    return (f"{case.variant}: {units.number(best, ci)} children per {units.cpu()} "
             f"({case.label}, {p['cpus']} CPUs, {p['in_flight']} in flight).")
 
 
 def _sandbox(run: Run) -> str | None:
     """What the most layers at once add, under each strategy."""
     for table in tables(run):
-        said = [f"{s} {signed(p.added)} µs" for s in table.strategies
+        said = [f"{s} {signed(p.added)} {units.micro()}" for s in table.strategies
                 if (p := table.at("full", s)) and p.added]
         if said:
             return f"Every layer of the sandbox adds to ready ({table.label}): {', '.join(said)}."

@@ -16,7 +16,7 @@ from typing import Any
 
 import units
 from answer import Answer, answer
-from derive import Group, Rate, groups, leaks, memory_rows, rate, winner
+from derive import (Group, Rate, groups, leaks, memory_rows, rate, swept_groups, winner)
 from intwo import in_two
 from loaded import held, noise
 from margins import Margins, margins
@@ -95,15 +95,30 @@ class Family:
     label: str
     payload: str
     lines: tuple[Line, ...]
+    section: str = ""
 
 
 class Several:
-    """All runs and their labels."""
+    """All runs and their labels; given: what a larger collection calls them."""
 
-    def __init__(self, runs: list[Run]) -> None:
+    def __init__(self, runs: list[Run], given: list[str] | None = None) -> None:
         self.runs = runs
-        self.labels = labels(runs)
+        self.labels = given or labels(runs)
         self.margins = margins(runs, None)
+
+    @cached_property
+    def clocks(self) -> list[Several]:
+        """Time and instructions have no ratio: those that count the same, side by side."""
+        kinds = dict.fromkeys(r.clock for r in self.runs)
+        if len(kinds) == 1:
+            return [self]
+        each = [[(r, n) for r, n in zip(self.runs, self.labels) if r.clock == k] for k in kinds]
+        return [Several([r for r, _ in part], [n for _, n in part]) for part in each]
+
+    @property
+    def clock(self) -> str:
+        """Of one of `clocks`."""
+        return self.runs[0].clock
 
     @cached_property
     def _groups(self) -> list[list[Group]]:
@@ -111,14 +126,24 @@ class Several:
 
     @cached_property
     def families(self) -> list[Family]:
+        """The headline's."""
+        return self._families(self._groups)
+
+    @cached_property
+    def swept(self) -> list[Family]:
+        """Of what sweeps beside it."""
+        return self._families([swept_groups(r) for r in self.runs])
+
+    def _families(self, found_groups: list[list[Group]]) -> list[Family]:
         """Groups by scenario, section and payload, in the order of the first run that has them."""
-        each = [{(g.scenario, g.section, g.payload): g for g in gs} for gs in self._groups]
+        each = [{(g.scenario, g.section, g.payload): g for g in gs} for gs in found_groups]
         made = []
         for key in merged(each):
             found = [e[key] for e in each if key in e]
             names = merged([c.name for c in g.cases] for g in found)
             lines = tuple(map(self.line, names))
-            made.append(Family(found[0].title, found[0].label, found[0].payload, lines))
+            made.append(Family(found[0].title, found[0].label, found[0].payload, lines,
+                               found[0].section))
         return made
 
     def line(self, name: str) -> Line:
@@ -129,7 +154,7 @@ class Several:
     @cached_property
     def answers(self) -> list[Answer]:
         """Each run's own."""
-        return [answer(r) for r in self.runs]
+        return [_answer(r) for r in self.runs]
 
     @property
     def shared(self) -> int:
@@ -139,6 +164,10 @@ class Several:
 
     def sentence(self) -> str:
         """The headline strategy of the first run, and how it does in the others."""
+        with units.counting(self.clock):
+            return self._sentence()
+
+    def _sentence(self) -> str:
         first = next(iter(self._groups[0]), None)
         row = winner(first) if first else None
         if first is None or row is None or row.ready is None:
@@ -155,10 +184,15 @@ class Several:
                 f"{len(found)} others")
 
 
+def _answer(run: Run) -> Answer:
+    with units.counting(run.clock):
+        return answer(run)
+
+
 # ---- what the tables show beside latencies ----
 
 def rates(line: Line, runs: list[Run]) -> list[Rate | None]:
-    """Children per CPU-second."""
+    """Children per CPU-second, or per 10⁹ instructions."""
     return [rate(r, c) if c else None for r, c in zip(runs, line.cases)]
 
 

@@ -28,7 +28,7 @@ SCENARIOS_OF_CLAIMS = ("startup", "small", "throughput", "sandbox", "soak")
 #: The least width of each column; one that holds more is wider.
 WIDTHS = (12, 18, 18, 6, 6, 7, 6, 10, 6)
 HEAD = (("", "ready p50", "worked p50", "×", "×", "child/", "PSS", "secrets", "reach"),
-        ("strategy", "{unit}[95 %]", "{unit}[95 %]", "popen", "floor", "CPU·s", "MB",
+        ("strategy", "{unit}[95 %]", "{unit}[95 %]", "popen", "floor", "{cpu}", "MB",
          "inherited", "able"))
 
 
@@ -59,13 +59,13 @@ def _unit(group: Group) -> tuple[str, float] | None:
     values = [m.p50 for r in group.rows for m in (r.ready, r.worked) if m]
     if values and max(values) > APART * min(values):
         return None
-    return units.time_unit(min(values)) if values else ("ns", 1.0)
+    return units.time_unit(min(values)) if values else (units.nano(), 1.0)
 
 
 def _timed(m: Metric | None, unit: tuple[str, float] | None) -> str:
     if m is None:
         return units.NOTHING
-    return units.in_unit(m.p50, m.ci, unit[1]) if unit else units.time(m.p50, m.ci)
+    return units.in_unit(m.p50, m.ci, unit[1]) if unit else units.cell(m.p50, m.ci)
 
 
 def _fraction(part: tuple[int, int] | None) -> str:
@@ -95,7 +95,9 @@ def columns(lines: list[tuple[str, ...]]) -> list[str]:
 def _group_lines(group: Group) -> list[str]:
     """A failed case is a row as well: it must not vanish from the table."""
     unit = _unit(group)
-    head = [tuple(c.format(unit=f"{unit[0]} " if unit else "") for c in names) for names in HEAD]
+    told = f"{unit[0]} " if unit else f"{units.INSTRUCTIONS} " if units.instructions() else ""
+    told = told.replace(units.INSTRUCTIONS, "instr")
+    head = [tuple(c.format(unit=told, cpu=units.cpu_short()) for c in names) for names in HEAD]
     good = [row for row in group.rows if row.ready]
     made = columns([*head, *(_cells(row, unit) for row in good)])
     text = {row.case.name: line for row, line in zip(good, made[len(head):])}
@@ -118,7 +120,7 @@ def _notes(run: Run, found: list[Group]) -> list[str]:
     if any(r.rate and not r.rate.measured for r in rows):
         said.append("~: 1 ÷ CPU per child, one at a time")
     if any(r.rate and r.rate.measured for r in rows):
-        said.append("child/CPU·s: best on 1 CPU")
+        said.append(f"child/{units.cpu_short()}: best on 1 CPU")
     alive = ", ".join(f"{g.alive} alive ({g.payload})" for g in found if g.alive)
     if alive:
         said.append(f"PSS: worked, {alive}")
@@ -219,8 +221,13 @@ def _fit(lines: list[str], room: int) -> list[str]:
 
 def summary(run: Run) -> str:
     """The whole screen. Answer, claims and errors come before further tables if room is short."""
+    with units.counting(run.clock):
+        return _summary(run)
+
+
+def _summary(run: Run) -> str:
     found = groups(run)
-    first = [*incomplete_lines(run), *wrap(sentence(run))]
+    first = [*incomplete_lines(run), *wrap(sentence(run)), *_told(units.warning())]
     tail = [*(_notes(run, found) if found else []), *_told(noise.line(run)), *_claim_lines(run)]
     errors = _fit(["", *error_lines(run)], 8) if error_lines(run) else []
     room = HEIGHT - len(first) - len(tail) - len(errors)
@@ -237,12 +244,18 @@ def summary(run: Run) -> str:
 
 
 def _claim_table(run: Run) -> str:
-    return f"\n## What was promised\n\n{figures.markdown(claims(run))}" if run.cases else ""
+    made = claims(run) if run.cases else []
+    return f"\n## What was promised\n\n{figures.markdown(made)}" if made else ""
 
 
 def markdown(run: Run) -> str:
     """summary.md: the sentence as text, the screen as it is."""
-    screen = summary(run)
+    with units.counting(run.clock):
+        return _markdown(run)
+
+
+def _markdown(run: Run) -> str:
+    screen = _summary(run)
     return (f"# spawnmark: {run.machine}\n\n{sentence(run)}\n\n```text\n{screen}```\n"
             f"{_claim_table(run)}{switches.markdown(run)}{sandboxes.markdown(run)}"
             f"{openloop.markdown(run)}\n"

@@ -23,7 +23,7 @@ def throughput_lines(run: Run) -> list[str]:
         return []
     form = "{:<14}{:<14}{:>5}{:>10}{:>26}{:>26}"
     lines = [form.format("strategy", "payload", "CPUs", "in flight", "children/s [95 %]",
-                         "children/CPU·s [95 %]")]
+                         f"children/{units.cpu_short()} [95 %]")]
     for c, p in rows:
         lines.append(form.format(c.variant[:13], c.payload[:13], p["cpus"], p["in_flight"],
                                  units.number(p["children_per_s"], p["children_per_s_ci"]),
@@ -116,8 +116,9 @@ def model_lines(run: Run) -> list[str]:
     model = model_of(run)
     if model is None:
         return []
-    head = [f"{PRICES[f.name][0]} {'µs' if PRICES[f.name][1] is MICRO else 'ns'}" for f in FACTORS]
-    lines = aligned([("price", "of", "fixed µs", *head, "R² MiB"),
+    head = [f"{PRICES[f.name][0]} {units.micro() if PRICES[f.name][1] is MICRO else units.nano()}"
+            for f in FACTORS]
+    lines = aligned([("price", "of", f"fixed {units.micro()}", *head, "R² MiB"),
                      *(_model_cells(f) for f in model.linear() if f.metric in MODEL_METRICS)], 2)
     low = [f"{f.strategy} {f.metric}" for f in model.linear() if f.heap_is_linear is False]
     flat = [f"{f.strategy} {f.metric} {units.time(a.value, a.ci)}" for f in model.linear()

@@ -44,8 +44,8 @@ def _panel(ax: style.Axes, cases: list[Case]) -> None:
         ax.plot(ready.p50, y, "o", color=shade, markersize=6)
     ax.set_yticks(range(len(cases)), [c.variant for c in cases])
     ax.set_ylim(len(cases) - 0.5, -0.5)
-    style.time_axis(ax)
     ax.set_xlabel("ready, from the intended start")
+    style.time_axis(ax)
 
 
 def _say(case: Case) -> str:

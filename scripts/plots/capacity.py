@@ -55,8 +55,8 @@ def _panel(ax: style.Axes, cases: list[Case], quantile: str) -> None:
     rates = [p["rate"] for p in shown]
     ax.set_xlim(min(rates) / 1.3, max(rates) * 1.3)  # also of one rate alone
     style.log_ticks(ax.xaxis, lambda v: f"{v:g}")
-    style.time_axis(ax, "y")
     ax.set(xlabel="children per second, offered", ylabel=f"ready {quantile}")
+    style.time_axis(ax, "y")
 
 
 def _marks(ax: style.Axes, points: list[dict[str, Any]], quantile: str, shade: str,

@@ -84,8 +84,8 @@ def draw(run: Run, out: Path, keys: tuple[str, ...], label: str, unit: str) -> s
     values = sorted({v for line in found.values() for v, _ in line})
     ax.set_xticks(values, [f"{v:g}" for v in values])
     ax.xaxis.set_minor_locator(style.NullLocator())
-    style.time_axis(ax, "y")
     ax.set(xlabel=label, ylabel="ready p50")
+    style.time_axis(ax, "y")
     ax.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1), title=f"+ per {unit}, R²",
               title_fontsize=8.5, alignment="left")
     cases = [c for line in found.values() for _, c in line]
@@ -105,7 +105,7 @@ def _legend(name: str, line: list[tuple[float, Case]], fitted: Line | None) -> s
         return name
     if _flat(line, fitted):
         return f"{name}: flat"
-    return f"{name}: {units.time(fitted.slope.value)}, {int(fitted.r2 * 1000) / 1000:.3f}"
+    return f"{name}: {units.cell(fitted.slope.value)}, {int(fitted.r2 * 1000) / 1000:.3f}"
 
 
 def _line(ax: style.Axes, name: str, line: list[tuple[float, Case]], fitted: Line | None,

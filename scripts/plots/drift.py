@@ -11,6 +11,8 @@ from plots import style
 from runfile import Case, Metric, Run
 
 METRIC = "ready"
+#: What a thousand million of the clock's units are: of time, of instructions.
+SPENT = ("seconds", "10⁹ instructions")
 #: What fits a lane, of the median: the least of them that holds nearly all of a group's blocks.
 #: What is beyond stands at the lane's edge, as an arrow.
 REACHES = (0.02, 0.05, 0.1, 0.25, 0.5)
@@ -61,7 +63,7 @@ def _panel(ax: style.Axes, group: Group, cases: list[Case], start: int) -> None:
     ax.set_yticks(range(len(cases)), [c.variant for c in cases])
     ax.set_ylim(len(cases) - 0.4, -0.6)
     ax.set_title(group.title)
-    ax.set_xlabel("seconds after the first block")
+    ax.set_xlabel(f"{SPENT[units.instructions()]} after the first block")
 
 
 def _lane(ax: style.Axes, y: int, case: Case, m: Metric, line: list[tuple[float, float]],
@@ -78,7 +80,7 @@ def _lane(ax: style.Axes, y: int, case: Case, m: Metric, line: list[tuple[float,
         ax.plot([t for t, _ in some], [y - _height(d / reach) for _, d in some], shape, color=shade,
                 markersize=3.6 if sign == 0 else 5.5)
     low, high = min(d for _, d in line), max(d for _, d in line)
-    ax.text(1.005, y, f"{units.time(m.p50)}, {style.percent(low)} … {style.percent(high)}",
+    ax.text(1.005, y, f"{units.cell(m.p50)}, {style.percent(low)} … {style.percent(high)}",
             fontsize=7.5, va="center", transform=ax.get_yaxis_transform())
 
 

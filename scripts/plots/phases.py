@@ -58,10 +58,10 @@ def _panel(ax: style.Axes, group: Group) -> None:
             ax.barh(y, width, left=left, height=0.66, color=style.PHASE_COLOURS[phase],
                     label=label if y == 0 else None)
             if width > 0.085:
-                ax.text(left + width / 2, y, units.time(spans[i]), ha="center", va="center",
+                ax.text(left + width / 2, y, units.cell(spans[i]), ha="center", va="center",
                         fontsize=7.5, color=palette.FIGURE)
     for y, case in enumerate(cases):
-        ax.text(1.01, y, units.time(sum(durations(case) or [])), va="center", fontsize=8)
+        ax.text(1.01, y, units.cell(sum(durations(case) or [])), va="center", fontsize=8)
     ax.set_yticks(range(len(cases)), [c.variant for c in cases])
     ax.set(xlim=(0, 1.1), ylim=(len(cases) - 0.5, -0.5))
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])

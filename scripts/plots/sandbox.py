@@ -29,6 +29,7 @@ def draw(run: Run, out: Path) -> str | None:
         left.set_xscale("symlog", linthresh=LINEAR_NS)
         left.axvline(0, color=style.MUTED, linewidth=0.8)
         left.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: _tick(v)))
+        style.count_axis(left.xaxis)
         left.set_title(f"{table.label}\nready p50 − none")
         if any(p.ready and p.ready.p99 for p in table.rows):
             right.set_xscale("log")
@@ -38,15 +39,14 @@ def draw(run: Run, out: Path) -> str | None:
         right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [p.case for t in found for p in t.rows]
     style.save(fig, run, out, "request → ready; left: difference to the same strategy without a "
-               "sandbox, paired by block, 95 % interval, linear within ± 10 µs; right: p99 of all "
-               f"samples; {style.counts(cases)}")
+               f"sandbox, paired by block, 95 % interval, linear within ± 10 {units.micro()}; right: "
+               f"p99 of all samples; {style.counts(cases)}")
     return "What a sandbox adds to ready. " + " ".join(_say(t, s) for t in found
                                                        for s in t.strategies)
 
 
 def _tick(ns: float) -> str:
-    unit, scale = units.time_unit(abs(ns))
-    return f"{ns / scale:g} {unit}" if ns else "0"
+    return units.tick(ns) if ns else "0"
 
 
 def _panel(ax: Axes, table: Table, what: str) -> None:
@@ -87,6 +87,6 @@ def _value(price: Price | None,
 
 
 def _say(table: Table, strategy: str) -> str:
-    added = [f"{b} {signed(p.added)} µs" for b in table.sandboxes
+    added = [f"{b} {signed(p.added)} {units.micro()}" for b in table.sandboxes
              if b != NONE and (p := table.at(b, strategy)) and p.added]
     return f"{strategy}, {table.label}: {', '.join(added) or 'not measured'}."

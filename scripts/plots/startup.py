@@ -66,4 +66,4 @@ def _bar(ax: Axes, y: float, m: Metric | None, shade: str, alpha: float, name: s
     if m.ci:
         ax.plot(m.ci, (y, y), color=style.INK, linewidth=1.1, marker="|", markersize=5)
         end = m.ci[1]
-    ax.text(end * 1.08, y, f"{name} {units.time(m.p50)}", va="center", fontsize=7.5)
+    ax.text(end * 1.08, y, f"{name} {units.cell(m.p50)}", va="center", fontsize=7.5)

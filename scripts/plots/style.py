@@ -82,8 +82,13 @@ def footer(fig: Figure, run: Run, what: str) -> None:
     """Metric, unit, n; host and kernel; the file the numbers are from."""
     quick = ", quick run" if run.mark["quick"] else ""
     part = ", INCOMPLETE run" if run.incomplete else ""
-    fig.supxlabel(f"{what}\n{run.machine}{quick}{part} · data: {run.source}", fontsize=7.5,
-                  color=MUTED, x=0.01, ha="left")
+    fig.supxlabel(f"{what}\n{warned()}{run.machine}{quick}{part} · data: {run.source}",
+                  fontsize=7.5, color=MUTED, x=0.01, ha="left")
+
+
+def warned() -> str:
+    """Of footers: what is counted, where it is not time."""
+    return f"{units.WARNING} · " if units.instructions() else ""
 
 
 def save(fig: Figure, run: Run, out: Path, what: str) -> None:
@@ -128,11 +133,6 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:+.{digits}f} %".replace("-", "−")
 
 
-def _tick(ns: float) -> str:
-    unit, scale = units.time_unit(ns)
-    return f"{ns / scale:g} {unit}"
-
-
 def log_ticks(which: Axis, text: Callable[[float], str], most: int = 4) -> None:
     """Decades, and 2 and 5 between them where few fit; call it when all is plotted.
 
@@ -150,9 +150,17 @@ def log_ticks(which: Axis, text: Callable[[float], str], most: int = 4) -> None:
 
 
 def time_axis(ax: Axes, axis: str = "x", most: int = 4) -> None:
-    """Log ticks that carry their own unit: 100 µs, 1 ms."""
+    """Log ticks that carry their own unit, 100 µs, 1 ms; instructions are named by the label."""
     which = ax.xaxis if axis == "x" else ax.yaxis
-    log_ticks(which, _tick, most)
+    log_ticks(which, units.tick, most)
+    count_axis(which)
+
+
+def count_axis(which: Axis) -> None:
+    """Call it when the label is set: where instructions are counted, it says so."""
+    if units.instructions():
+        text = which.get_label_text()
+        which.set_label_text(units.head(text) if text else units.INSTRUCTIONS)
 
 
 @cache

@@ -108,7 +108,8 @@ def _frame(ax: style.Axes, spawn: Spawn) -> None:
     ax.set_yticks([y for y, _ in lanes], [n for _, n in lanes])
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
-    ax.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v / scale:g} {unit}"))
+    ax.xaxis.set_major_formatter(style.FuncFormatter(lambda v, _: f"{v / scale:g} {units.bare(unit)}"))
+    style.count_axis(ax.xaxis)
     ax.spines["left"].set_visible(False)
     mark = "  (unsafe: negative control)" if case.is_control else ""
     ax.set_title(f"{case.variant}{mark}")
@@ -146,7 +147,7 @@ def _fill(ax: style.Axes, spawn: Spawn) -> None:
 
 
 def _points(spawn: Spawn, names: tuple[str, ...]) -> list[tuple[float, str]]:
-    return [(spawn.at[n], f"{n} {units.time(spawn.at[n])}") for n in names if n in spawn.at]
+    return [(spawn.at[n], f"{n} {units.cell(spawn.at[n])}") for n in names if n in spawn.at]
 
 
 def _span(ax: style.Axes, lane: float, start: float | None, end: float | None,

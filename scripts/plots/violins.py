@@ -51,7 +51,7 @@ def _panel(ax: style.Axes, cases: list[Case]) -> None:
         beyond = int((values > high).sum())
         m = case.metric(METRIC)
         more = f"  + {beyond} to {units.digits(float(values.max()), 2)} ×" if beyond else ""
-        ax.text(1.005, y, f"{units.time(m.p50 if m else None)}{more}", fontsize=7.5, va="center",
+        ax.text(1.005, y, f"{units.cell(m.p50 if m else None)}{more}", fontsize=7.5, va="center",
                 transform=ax.get_yaxis_transform())
     ax.axvline(1, color=style.MUTED, linewidth=0.8, zorder=0)
     ax.set_yticks(range(len(cases)), [c.variant for c in cases])

@@ -1,7 +1,8 @@
 // The page is complete without this: it only makes tables sort and rows disappear.
 {
-  const SCALE = {ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9};
-  const NUMBER = /^[~≥≤+]?\s*([-−]?\d[\d.]*)(?:\s*(ns|µs|ms|s|B|kB|MB|GB)(?![\wµ]))?/;
+  const SCALE = {ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9,
+    k: 1e3, M: 1e6, G: 1e9};
+  const NUMBER = /^[~≥≤+]?\s*([-−]?\d[\d.]*)(?:\s*(ns|µs|ms|s|B|kB|MB|GB|[kMG])(?![\wµ]))?/;
   const FEWEST = 6;  // rows that a filter is worth it for
 
   const cell = (row, column) => {

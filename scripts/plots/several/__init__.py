@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plots.several import curves, levels, ratios, rates, sweeps
+from plots.several import changed, curves, heaps, layers, levels, ratios, rates, sweeps
 from several import Several
+from units import INSTRUCTIONS
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,23 @@ PLOTS = (
          "A panel is a strategy, a line is a run. Lines that are parallel have the same price per "
          "megabyte."),
 )
+
+#: Of runs whose clock counts instructions: their blocks do not scatter, their kernels differ.
+COUNTED = (
+    Plot("changed", changed.draw, "How spawning changed",
+         "A row is a strategy, a mark is a kernel or machine; further left is fewer instructions. To "
+         "the right, each one's ratio to the first."),
+    Plot("heaps", heaps.draw, "What a larger image costs",
+         "A panel is a kernel or machine, a line is a strategy: small pages solid, huge pages "
+         "dashed. Where the line is flat, the clone does not pay for what is there."),
+    Plot("layers", layers.draw, "What each layer of a sandbox adds",
+         "A panel is a strategy, a row is a layer, a mark is a kernel or machine. What a kernel "
+         "refuses has no mark."),
+    Plot("counted-rates", rates.draw, "Children per 10⁹ instructions",
+         "A row is a strategy, a mark is a run; further right is cheaper."),
+)
+
+
+def plots_of(clock: str) -> tuple[Plot, ...]:
+    """Those of runs that count the same. No name is in both: one page may have both."""
+    return COUNTED if clock == INSTRUCTIONS else PLOTS

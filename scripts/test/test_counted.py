@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""A run whose clock counts instructions: no output of it tells a time, and every one says so."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from contextlib import redirect_stderr, redirect_stdout
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import compare
+import export
+import make_golden
+import make_kernels
+import margins
+import nway
+import runfile
+import summary
+import units
+from make_kernels import counted, kernels, put
+from page import page
+from plots import PLOTS
+from report import draw_all
+from several import Several
+from stats import Estimate
+
+Raw = dict[str, Any]
+#: A number with a unit of time behind it; the plan's own text has such settings.
+TIME = re.compile(r"\d\s?(?:ns|µs|ms|s)\b|per CPU-second|CPU·s|\bµs\b")
+
+
+def visible(text: str) -> str:
+    """What a page shows, without its plan: scripts, styles and pictures are no text."""
+    text = re.sub(r"<(script|style|pre|svg)\b.*?</\1>", " ", text, flags=re.S)
+    return unescape(re.sub(r"<[^>]*>", " ", text))
+
+
+def times_in(text: str) -> list[str]:
+    return [text[max(0, m.start() - 40):m.end() + 20] for m in TIME.finditer(text)]
+
+
+@pytest.fixture
+def run(golden: Raw, tmp_path: Path) -> runfile.Run:
+    raw = kernels(golden)
+    assert runfile.check(raw) == []
+    return runfile.Run(raw, tmp_path / "k")
+
+
+# ---- numbers ----
+
+def test_units() -> None:
+    assert units.time(70_120, (70_000, 70_300)) == "70.1 µs [70.0, 70.3]"
+    with units.counting(units.INSTRUCTIONS):
+        assert units.time(70_120, (70_000, 70_300)) == "70.1 k instructions [70.0, 70.3]"
+        assert units.cell(70_120, (70_000, 70_300)) == "70.1 k [70.0, 70.3]"
+        assert units.time(940) == "940 instructions" and units.cell(940) == "940"
+        assert units.time(3.1e9) == "3.10 G instructions" and units.tick(2e6) == "2 M"
+        assert units.head("ready") == "ready, instructions" and units.verdict("slower") == "more"
+        assert units.times(Estimate(2.0, None, 1)) == "2.00 ×", "a ratio has no unit"
+    assert units.head("ready") == "ready" and units.verdict("slower") == "slower"
+    assert units.warning() == "", "only within"
+
+
+def test_schema(golden: Raw) -> None:
+    assert runfile.Run(golden, Path("x")).clock == "time", "a file that does not say"
+    raw = counted(golden)
+    assert runfile.check(raw) == [] and runfile.Run(raw, Path("x")).clock == "instructions"
+    raw["context"]["spawnmark"]["clock"] = {"kind": "cycles", "note": ""}
+    assert any("clock" in line for line in runfile.check(raw))
+
+
+# ---- one run ----
+
+def test_the_search_for_times_finds_them(golden: Raw, tmp_path: Path) -> None:
+    """Else the tests below would prove nothing."""
+    raw = kernels(golden)
+    raw["context"]["spawnmark"].pop("clock")
+    timed = runfile.Run(raw, tmp_path)
+    assert len(times_in(summary.summary(timed))) > 2
+    assert len(times_in(visible(page(timed, {})))) > 20
+
+
+def test_summary_tells_no_time(run: runfile.Run) -> None:
+    for text in (summary.summary(run), summary.markdown(run)):
+        assert times_in(text) == []
+        assert text.count(units.WARNING) == 1 and "k instr" in text
+        assert "10⁹ instr" in text
+
+
+def test_page_tells_no_time(run: runfile.Run) -> None:
+    shown = visible(page(run, {}))
+    assert times_in(shown) == [] and shown.count(units.WARNING) == 1
+    assert "ready p50, instructions" in shown and "− none k instructions" in shown
+
+
+def test_other_scenarios_tell_no_time(tmp_path: Path) -> None:
+    """Whatever section of a report: the golden run with all of them, but its promises."""
+    raw = counted(make_golden.everything())
+    keep = ("latency", "memory", "isolation")  # the other kinds are refused by --clock icount
+    raw["cases"] = [c for c in raw["cases"] if c["kind"] in keep]
+    raw["context"]["spawnmark"]["plan"]["scenarios"] = []
+    run = runfile.Run(raw, tmp_path)
+    assert times_in(summary.summary(run)) == []
+    found = [t for t in times_in(visible(page(run, {}))) if "uptime" not in t]
+    assert found == []
+
+
+def test_pictures_say_what_they_count(run: runfile.Run, tmp_path: Path,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text of every picture, as it is drawn, and its alternative."""
+    from plots import style
+
+    told: dict[str, list[str]] = {}
+    write = style.write
+
+    def note(fig: Any, out: Path) -> None:
+        fig.draw_without_rendering()
+        told[out.name] = [t.get_text() for t in fig.findobj(style.plt.Text)]
+        write(fig, out)
+
+    monkeypatch.setattr(style, "write", note)
+    monkeypatch.setattr("intwo.os.cpu_count", lambda: 1)  # in this process, which sees it
+    drawn = draw_all(run, tmp_path)
+    assert {"startup", "heap", "sandbox", "phases"} <= drawn.keys()
+    for name, texts in told.items():
+        assert times_in("\n".join(texts)) == [], name
+        assert any(units.WARNING in t for t in texts), name
+    for name, said in drawn.items():
+        assert times_in(said) == [], name
+    startup = [t for t in told["startup"] if t == units.INSTRUCTIONS]
+    assert startup, "the axis has its label"
+    assert len(PLOTS) >= len(drawn)
+
+
+def test_no_promise_is_judged(run: runfile.Run) -> None:
+    from claims import claims
+
+    assert claims(run) == [] and "promised" not in summary.markdown(run)
+
+
+# ---- two runs ----
+
+def compared(tmp_path: Path, *runs: Raw, more: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    folders = [put(r, tmp_path / f"r{i}") for i, r in enumerate(runs)]
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = compare.main([*map(str, folders), *more])
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_compare(golden: Raw, tmp_path: Path) -> None:
+    new = kernels(golden, kernel="6.12.43+deb12-amd64", factor=1.01)
+    code, text, _ = compared(tmp_path, kernels(golden), new)
+    assert code == 1 and "more instructions" in text.splitlines()[0]
+    assert times_in(text) == [] and text.count(units.WARNING) == 1
+    assert "margin: 0.5 %" in " ".join(text.split()) and " more\n" in text
+    code, text, _ = compared(tmp_path, kernels(golden), new, more=("--format", "md"))
+    assert times_in(text) == [] and text.count(units.WARNING) == 1
+
+
+def test_one_per_cent_is_found_and_a_thousandth_is_none(golden: Raw, tmp_path: Path) -> None:
+    for factor, word in ((1.01, "slower"), (0.99, "faster"), (1.001, "equivalent")):
+        _, text, _ = compared(tmp_path, kernels(golden), kernels(golden, factor=factor),
+                              more=("--format", "json"))
+        raw = json.loads(text)
+        found = {r["verdict"] for r in raw["against"][0]["results"] if r["family"]}
+        assert found == {word}, factor
+        assert {r["unit"] for r in raw["against"][0]["results"] if r["metric"] == "ready"} == {
+            "instructions"}
+        assert raw["base"]["clock"] == "instructions"
+
+
+def test_page_of_a_comparison(golden: Raw, tmp_path: Path) -> None:
+    out = tmp_path / "c.html"
+    compared(tmp_path, kernels(golden), kernels(golden, factor=1.02), more=("--html", str(out)))
+    shown = visible(out.read_text(encoding="utf-8"))
+    assert times_in(shown) == [] and shown.count(units.WARNING) == 1
+
+
+def test_instructions_by_time_is_refused(golden: Raw, tmp_path: Path) -> None:
+    for force in ((), ("--force",)):
+        code, _, err = compared(tmp_path, golden, counted(golden), more=force)
+        assert code == 2 and "counts instructions" in err and err.count("\n") == 1
+
+
+def test_margin(run: runfile.Run, golden: Raw, tmp_path: Path) -> None:
+    assert margins.margins([run, run], None).of("ready") == 0.005
+    timed = runfile.Run(golden, tmp_path)
+    assert margins.margins([timed, timed], None).of("ready") >= 0.02
+
+
+# ---- exports ----
+
+def exported(folder: Path, form: str, *more: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = export.main([str(folder), "--format", form, *more])
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_exports_say_what_they_count(golden: Raw, tmp_path: Path) -> None:
+    folder = put(kernels(golden), tmp_path / "k")
+    rows = json.loads(exported(folder, "github-action-benchmark")[1])
+    assert {r["unit"] for r in rows} == {"instructions"}
+    header = next(csv.reader(io.StringIO(exported(folder, "csv")[1])))
+    assert header[-1] == "median_instructions"
+    assert "ready-instructions/op" in exported(folder, "benchstat")[1]
+
+
+@pytest.mark.parametrize("form", ("hyperfine", "hgrm"))
+def test_forms_that_know_seconds_alone_are_refused(golden: Raw, tmp_path: Path, form: str) -> None:
+    code, out, err = exported(put(kernels(golden), tmp_path / "k"), form)
+    assert (code, out) == (2, "") and "counts instructions" in err and err.count("\n") == 1
+
+
+# ---- several runs ----
+
+def side_by_side(golden: Raw, place: Path) -> Several:
+    """Three kernels, and a run of this very machine."""
+    raws = (kernels(golden), kernels(golden, kernel="6.12.43+deb12-amd64", factor=0.8),
+            kernels(golden, "qemu-arm64", "6.12.43+deb12-arm64", 1.3, "aarch64"))
+    return Several([runfile.Run(r, place / f"k{i}") for i, r in enumerate(raws)])
+
+
+def test_side_by_side(golden: Raw, tmp_path: Path) -> None:
+    several = side_by_side(golden, tmp_path)
+    text = "\n".join(nway.lines(several))
+    assert times_in(text) == [] and text.count(units.WARNING) == 1 and "k instructions" in text
+    shown = visible(nway.render(several, tmp_path, {}))
+    assert times_in(shown) == [] and shown.count(units.WARNING) == 1
+    assert "Verdicts with a margin of 0.5 %" in shown and "fewer" in shown
+    titles = [title for title, _ in nway.tables(several)]
+    assert titles[0].startswith("kernels · ") and len(titles) == 3, titles
+
+
+def test_pictures_of_kernels(golden: Raw, tmp_path: Path) -> None:
+    drawn = nway.draw_all(side_by_side(golden, tmp_path), tmp_path / "plots")
+    assert {"changed", "heaps", "layers"} <= drawn.keys()
+    for name, said in drawn.items():
+        assert times_in(said) == [] and any(c.isdigit() for c in said)
+        assert (tmp_path / "plots" / f"{name}.png").stat().st_size > 10_000
+    assert re.search(r"zygote: \S+ M? ?\w* ?instructions on .*, .* \(0\.800 ×", drawn["changed"])
+
+
+def test_clocks_are_kept_apart(golden: Raw, tmp_path: Path) -> None:
+    """Instructions have no ratio to times: each has tables and pictures of its own."""
+    counting = side_by_side(golden, tmp_path).runs[:2]
+    timed = [runfile.Run(golden, tmp_path / "t0"), runfile.Run(
+        make_kernels.kernels(golden), tmp_path / "t1")]
+    timed[1].raw["context"]["spawnmark"].pop("clock")
+    timed[1].raw["context"]["host_name"] = "metal"
+    several = Several([counting[0], timed[0], counting[1], timed[1]])
+    apart = {part.clock: [several.labels.index(x) for x in part.labels]
+             for part in several.clocks}
+    assert apart == {"instructions": [0, 2], "time": [1, 3]}
+    drawn = nway.draw_all(several, tmp_path / "plots")
+    assert {"changed", "levels"} <= drawn.keys()
+    text = nway.render(several, tmp_path / "plots", drawn)
+    shown = visible(text)
+    assert shown.count("Runs whose clock counts instructions") == 2 and "ms" in shown
+    assert text.count("<svg ") == len(drawn)
