@@ -25,7 +25,7 @@ import numpy as np
 import units
 from derive import leaks
 from model import COMMAND, MIB, NAMES, QUIET, SCENARIO, Image, Model, blocks_of, extra, image_of, model_of, tail
-from runfile import Case, Run, load, strategy_rank
+from runfile import Case, Run, RunError, load, strategy_rank
 from stats import FEWEST, Estimate
 
 MEASURED = (SCENARIO, "startup", "try")  # scenarios that measure a whole payload
@@ -83,7 +83,12 @@ class Answer:
 
 def load_runs(paths: list[Path]) -> list[Run]:
     """Of files and of results folders. RunError names the file and what is wrong."""
-    return [load(path) for path in paths]
+    runs = [load(path) for path in paths]
+    for run in runs:
+        if run.clock != units.TIME:
+            raise RunError(f"{run.folder}: its clock counts {run.clock}, of which no time can be "
+                           "predicted")
+    return runs
 
 
 def find_model(runs: list[Run]) -> Model:

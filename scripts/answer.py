@@ -73,7 +73,8 @@ def _price(group: Group, row: Row) -> Card:
     more = []
     if row.rate:
         about = "" if row.rate.measured else "about "
-        more.append(f"{about}{units.number(row.rate.value, row.rate.ci)} children per {units.cpu()}")
+        more.append(f"{about}{units.number(row.rate.value, row.rate.ci)} children per "
+                    f"{units.cpu()}")
     if row.idle is not None:
         more.append(f"{units.size(row.idle)} for each child that waits")
     if row.pss is None:

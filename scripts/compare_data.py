@@ -39,7 +39,8 @@ def _unit(c: Compared, clock: str) -> str:
 def _result(c: Compared, clock: str) -> dict[str, Any]:
     v = c.verdict
     return {"case": c.case, "metric": c.metric, "unit": _unit(c, clock),
-            "more_is_better": c.more_is_better, "primary": c.primary, "family": c.family, "base": c.base, "new": c.new,
+            "more_is_better": c.more_is_better, "primary": c.primary, "family": c.family,
+            "base": c.base, "new": c.new,
             "ratio": v.ratio, "low": v.low, "high": v.high, "p": v.p,
             "tested_level": v.tested if c.family else None, "n_base": v.n_base, "n_new": v.n_new,
             "margin": c.margin, "verdict": v.word if c.judged else None,

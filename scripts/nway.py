@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import conformance
@@ -14,11 +15,13 @@ import svg
 import units
 from kernels import reasons
 from page import stacked, unbroken
-from runfile import Case
+from runfile import Case, Metric
 from several import Fact, Line, Several, estimate_of, facts, leaked, machines, rates, sizes
 from stats import Estimate
 from summary import incomplete_lines
+from tables import aligned
 from template import script, template
+from verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ def _headline(several: Several) -> list[tuple[str, list[Table]]]:
         each = [
             _head("ready", "request → ready", _latency(of, "ready")),
             _head("worked", "request → first work done", _latency(of, "worked")),
-            Table(f"children per {units.cpu()}", "the best point on one CPU; ~: 1 ÷ CPU of one child "
-                  "at a time; more is better", _rates(of, several)),
+            Table(f"children per {units.cpu()}", "the best point on one CPU; ~: 1 ÷ CPU of one "
+                  "child at a time; more is better", _rates(of, several)),
             Table("PSS per child", "after its work; measured once per run", _sizes(of, several)),
             Table("secrets of the parent inherited", "found of those looked for",
                   _leaked(of, several, "inherited")),
@@ -194,6 +197,42 @@ def lines(several: Several) -> list[str]:
     """For the terminal: the sentence, and a line per run."""
     width = max(map(len, several.labels))
     said = [x for part in several.clocks for x in _said(part)]
-    return [*said, "",
-            *(f"{label:<{width}}  {said.line}"
-              for label, said in zip(several.labels, several.answers))]
+    made = [*said, "",
+            *(f"{i}: {label:<{width}}  {said.line}"
+              for i, (label, said) in enumerate(zip(several.labels, several.answers), 1))]
+    return [*made, *(x for part in several.clocks for x in _counts(part, several)),
+            *_checks(several)]
+
+
+def _counts(part: Several, several: Several) -> list[str]:
+    """Strategies × kernels, where instructions are counted: `ready`, and the ratio to the first."""
+    family = next(iter(part.families), None)
+    if part.clock != units.INSTRUCTIONS or family is None or len(part.runs) < 2:
+        return []
+    head = ("ready", *(f"{several.labels.index(label) + 1}: instructions"
+                       for label in part.labels))
+    with units.counting(part.clock):
+        rows = [(line.case.variant, *map(_count, line.metrics("ready"), line.verdicts("ready")))
+                for line in family.lines]
+    return ["", *aligned([(first, *(f" {c}" for c in rest)) for first, *rest in (head, *rows)], 1)]
+
+
+def _count(m: Metric | None, v: Verdict | None) -> str:
+    """'451 k 0.787 fewer'."""
+    if m is None:
+        return units.NOTHING
+    ratio = f" {units.digits(v.ratio)} {units.verdict(v.word)}" if v and v.ratio else ""
+    return units.cell(m.p50) + ratio
+
+
+def _checks(several: Several) -> list[str]:
+    """What differs in conformance, and how much of it is explained."""
+    found = conformance.overview(several.runs, several.labels)
+    if found is None or not found.kernels:
+        return []
+    whole = [*found.changed, *found.features]
+    names = [f"{e.change.what}{f' in {e.change.strategy}' if e.change.strategy else ''}"
+             for e in whole if not e.whole]
+    said = f"conformance: {len(whole)} differences between the kernels, {found.told} with a reason"
+    return ["", *wrap(said + (f"; not explained: {', '.join(names)}" if names else ""),
+                               100, subsequent_indent="  ", break_on_hyphens=False)]

@@ -77,7 +77,8 @@ def _noise(case: Case) -> str:
     noise = case.raw["noise"]
     if not noise:
         return units.NOTHING
-    return (f"steal {units.time(noise['steal_ns'])}, {units.number(noise['nivcsw'])} involuntary "
+    steal = "" if units.instructions() else f"steal {units.time(noise['steal_ns'])}, "
+    return (f"{steal}{units.number(noise['nivcsw'])} involuntary "
             f"switches, {units.number(noise['majflt'])} major faults, flagged "
             f"{units.number(noise['flagged'])}, lag-1 {units.number(noise['lag1'])}")
 
@@ -92,6 +93,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     context = {k: v for k, v in run.raw["context"].items() if k not in ("spawnmark", "caches")}
     mark = {k: run.mark[k] for k in ("version", "commit", "seed", "started", "finished", "quick",
                                      "fingerprint")}
+    mark["clock"] = run.mark.get("clock")
     mark["argv"] = " ".join(run.mark["argv"])
     mark["noise"] = noise.line(run)
     return [(k, _flat(v)) for part in (mark, run.environment, context) for k, v in part.items()]

@@ -163,7 +163,7 @@ class Run:
 
     @property
     def clock(self) -> str:
-        """What its clock counts: time or instructions (units.py); a file that does not say: time."""
+        """What its clock counts: time, or instructions (units.py)."""
         return self.mark.get("clock", {}).get("kind", "time")
 
     @property

@@ -244,7 +244,7 @@ def facts(several: Several) -> list[Fact]:
         context = {k: v for k, v in run.raw["context"].items()
                    if k not in ("spawnmark", "caches")}
         mark = {k: run.mark.get(k) for k in ("version", "commit", "seed", "quick", "fingerprint",
-                                             "started", "finished")}
+                                             "started", "finished", "clock")}
         each.append({**mark, **run.environment, **context})
     names: Iterable[str] = merged(each)
     found = [Fact(n, tuple(flat(e.get(n)) for e in each)) for n in names]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Numbers for people: three significant digits, always with their unit.
 
-What run.json calls ns is time, or, under a clock that counts them, instructions: a report says which
-once, around all that it writes, and no figure of it can be told in the other.
+What run.json calls ns is time, or, under a clock that counts them, instructions: a report says
+which once, around all that it writes, and no figure of it can be told in the other.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def draw(run: Run, out: Path) -> str | None:
         right.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     cases = [p.case for t in found for p in t.rows]
     style.save(fig, run, out, "request → ready; left: difference to the same strategy without a "
-               f"sandbox, paired by block, 95 % interval, linear within ± 10 {units.micro()}; right: "
-               f"p99 of all samples; {style.counts(cases)}")
+               "sandbox, paired by block, 95 % interval, linear within ± 10 "
+               f"{units.micro()}; right: p99 of all samples; {style.counts(cases)}")
     return "What a sandbox adds to ready. " + " ".join(_say(t, s) for t in found
                                                        for s in t.strategies)
 

@@ -58,7 +58,7 @@ def kernels(golden: Raw, host: str = "qemu-amd64", kernel: str = "6.1.0-49-amd64
 
 
 def conformance(run: Raw) -> Raw:
-    """As `spawnmark conform --json` in the same guest: with probes of what the kernels differ in."""
+    """As `spawnmark conform --json` in the same guest, with probes of what kernels differ in."""
     context = run["context"]
     environment = context["spawnmark"]["environment"]
     raw = make_conformance.conformance(environment, context["host_name"], environment["kernel"])

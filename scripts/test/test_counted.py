@@ -265,3 +265,17 @@ def test_clocks_are_kept_apart(golden: Raw, tmp_path: Path) -> None:
     shown = visible(text)
     assert shown.count("Runs whose clock counts instructions") == 2 and "ms" in shown
     assert text.count("<svg ") == len(drawn)
+
+
+def test_advice_is_refused(golden: Raw, tmp_path: Path) -> None:
+    from advice import load_runs
+
+    with pytest.raises(runfile.RunError, match="counts instructions"):
+        load_runs([put(counted(golden), tmp_path / "k")])
+
+
+def test_terminal_has_every_strategy(golden: Raw, tmp_path: Path) -> None:
+    """What `make kernels` ends with: counts, ratios and verdicts, strategy × kernel."""
+    lines = nway.lines(side_by_side(golden, tmp_path))
+    row = re.compile(r"zygote +\S+ k +\S+ k 0\.800 fewer +\S+ k 1\.30 more")
+    assert len([x for x in lines if row.fullmatch(x)]) == 1, lines

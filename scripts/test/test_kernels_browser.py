@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
 @pytest.fixture(scope="module")
 def made(golden_once: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
          ) -> tuple[str, int]:
-    """Four kernels, which differ in checks and features, and a run of time; pictures that it has."""
+    """Four kernels, which differ in checks and features, and a run of time; its pictures."""
     place = tmp_path_factory.mktemp("kernels")
     raws = [kernels(golden_once),
             kernels(golden_once, kernel="6.12.43+deb12-amd64", factor=0.8),

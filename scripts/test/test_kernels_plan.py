@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""scenarios/kernels.ini: what it promises to kernels is in it, and it runs where there is no Python."""
+"""scenarios/kernels.ini: what it promises is in it, and its proof of determinism runs alone."""
 
 from __future__ import annotations
 

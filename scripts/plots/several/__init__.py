@@ -44,8 +44,8 @@ PLOTS = (
 #: Of runs whose clock counts instructions: their blocks do not scatter, their kernels differ.
 COUNTED = (
     Plot("changed", changed.draw, "How spawning changed",
-         "A row is a strategy, a mark is a kernel or machine; further left is fewer instructions. To "
-         "the right, each one's ratio to the first."),
+         "A row is a strategy, a mark is a kernel or machine; further left is fewer instructions. "
+         "To the right, each one's ratio to the first."),
     Plot("heaps", heaps.draw, "What a larger image costs",
          "A panel is a kernel or machine, a line is a strategy: small pages solid, huge pages "
          "dashed. Where the line is flat, the clone does not pay for what is there."),

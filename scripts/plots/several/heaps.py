@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`ready` against the heap that is cloned, a panel per kernel, a line per strategy and page size."""
+"""`ready` against the heap that is cloned: a panel per kernel, a line per strategy and pages."""
 
 from __future__ import annotations
 

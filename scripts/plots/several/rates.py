@@ -30,9 +30,9 @@ def draw(several: Several, out: Path) -> str | None:
         _panel(row[0], lines)
         row[0].set_title(title)
     common.legend(fig, several)
-    common.save(fig, several, out, f"children ÷ CPU ({units.cpu()}) of parent, server, children and kernel: "
-                "the best point on one CPU, 95 % interval; hollow: 1 ÷ CPU of one child at a time; "
-                "log scale")
+    common.save(fig, several, out, f"children ÷ CPU ({units.cpu()}) of parent, server, children "
+                "and kernel: the best point on one CPU, 95 % interval; hollow: 1 ÷ CPU of one "
+                "child at a time; log scale")
     return f"Children per {units.cpu()} in every run. " + " ".join(
         _say(x, rs, several) for _, lines in found for x, rs in lines)
 
