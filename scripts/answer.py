@@ -47,9 +47,10 @@ def _line(group: Group, row: Row) -> str:
     if gain is None or row.case.strategy == "popen":
         return said
     if gain.low <= 1 <= gain.high:
-        return f"{said}, as soon as popen"
-    return (f"{said}, {units.digits(gain.value)} × sooner than popen" if gain.value > 1 else
-            f"{said}, popen {units.digits(1 / gain.value)} × sooner")
+        return f"{said}, as {'many' if units.instructions() else 'soon'} as popen"
+    word = units.sooner()
+    return (f"{said}, {units.digits(gain.value)} × {word} than popen" if gain.value > 1 else
+            f"{said}, popen {units.digits(1 / gain.value)} × {word}")
 
 
 def _which(group: Group, row: Row) -> Card:
@@ -62,11 +63,12 @@ def _how_much(row: Row) -> Card:
     assert row.ready
     more = [f"ready in {units.time(row.ready.p50, row.ready.ci)}"]
     if row.worked:
-        gain = f", {units.times(row.worked_vs_popen)} sooner" if row.worked_vs_popen else ""
+        gain = (f", {units.times(row.worked_vs_popen)} {units.sooner()}"
+                if row.worked_vs_popen else "")
         more.append(f"first work done after {units.time(row.worked.p50, row.worked.ci)}{gain}")
     if row.vs_popen is None or row.case.strategy == "popen":
         return Card("By how much", units.time(row.ready.p50), tuple(more))
-    return Card("By how much sooner than popen", units.times(row.vs_popen), tuple(more))
+    return Card(f"By how much {units.sooner()} than popen", units.times(row.vs_popen), tuple(more))
 
 
 def _price(group: Group, row: Row) -> Card:

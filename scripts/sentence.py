@@ -19,7 +19,9 @@ def _sooner(row: Row, gain: Estimate | None) -> str:
     """', 400 × [390, 410] sooner than popen'."""
     if row.case.strategy == "popen" or gain is None:
         return ""
-    return f", {units.times(gain)} {'sooner than' if gain.value >= 1 else 'as soon as'} popen"
+    level = f"as {'many' if units.instructions() else 'soon'} as"
+    word = f"{units.sooner()} than" if gain.value >= 1 else level
+    return f", {units.times(gain)} {word} popen"
 
 
 def _times(row: Row) -> str:
@@ -29,7 +31,7 @@ def _times(row: Row) -> str:
     said = f"ready in {units.time(ready.p50, ready.ci)}{_sooner(row, row.vs_popen)}"
     if worked is None:
         return said
-    gain = _sooner(row, row.worked_vs_popen).replace(" sooner than popen", "")
+    gain = _sooner(row, row.worked_vs_popen).replace(f" {units.sooner()} than popen", "")
     return f"{said}; first work done after {units.time(worked.p50, worked.ci)}{gain}"
 
 
@@ -52,7 +54,7 @@ def rivals(group: Group, row: Row) -> list[str]:
         found = against(group, row, metric)
         level = [(r, e) for r, e in found if e.low <= 1 <= e.high]
         ahead = [(r, e) for r, e in found if e.high < 1]
-        for them, word in ((ahead, "sooner"), (level, "level with it")):
+        for them, word in ((ahead, units.sooner()), (level, "level with it")):
             names = ", ".join(f"{r.case.variant} ({units.times(e)})" for r, e in them)
             said += [f"by {metric}, {word}: {names}"] if names else []
     return said

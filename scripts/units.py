@@ -53,6 +53,10 @@ def verdict(word: str) -> str:
     return COUNTED_WORDS.get(word, word) if instructions() else word
 
 
+def sooner() -> str:
+    return "fewer" if instructions() else "sooner"
+
+
 def micro() -> str:
     """What a thousand of the clock's units are."""
     return "k instructions" if instructions() else "µs"

@@ -84,8 +84,8 @@ def _panel(ax: style.Axes, group: Group, found: list[Gain], reference: str) -> N
     style.log_ticks(ax.xaxis, lambda v: f"{v:.12g}")
     if isinstance(ax.xaxis.get_major_locator(), style.LogLocator):
         ax.xaxis.get_major_locator().set_params(numticks=7)
-    ax.set_title(f"{reference} ÷ strategy: sooner to the right of 1", loc="right", fontsize=8.5,
-                 fontweight="normal", color=style.MUTED)
+    ax.set_title(f"{reference} ÷ strategy: {units.sooner()} to the right of 1", loc="right",
+                 fontsize=8.5, fontweight="normal", color=style.MUTED)
 
 
 def _point(ax: style.Axes, gain: Gain, y: float, filled: bool) -> None:

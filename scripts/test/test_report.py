@@ -18,6 +18,7 @@ from PIL import Image
 import make_selfcheck
 import runfile
 from plots import PLOTS
+from plots.several import COUNTED
 from plots.several import PLOTS as SEVERAL_PLOTS
 from derive import groups
 from stats_by_hand import FACTORS
@@ -60,7 +61,8 @@ def test_plot_table_is_sorted() -> None:
     files = {f.stem for f in (SCRIPTS / "plots").glob("*.py")}
     assert set(names) == files - {"__init__", "style", "curve", "labels"}
     assert {f.stem for f in (SCRIPTS / "plots" / "several").glob("*.py")} == {
-        "__init__", "common", *(p.name for p in SEVERAL_PLOTS)}
+        "__init__", "common", *(p.draw.__module__.rpartition(".")[2]
+                                for p in (*SEVERAL_PLOTS, *COUNTED))}
     assert len({p.place for p in PLOTS}) == len(PLOTS)
 
 

@@ -48,12 +48,14 @@ def _row(ax: style.Axes, y: int, line: Line) -> None:
 
 
 def _ratios(ax: style.Axes, lines: list[Line], several: Several) -> None:
-    """Columns to the right of the axis: a run each, in its colour."""
+    """Columns to the right of the axis: a run each, under its mark."""
     place = ax.get_yaxis_transform()
     for i in range(1, len(several.runs)):
         x = 1.02 + 0.085 * (i - 1)
-        ax.text(x, -0.75, f"{i + 1} ÷ 1", transform=place, fontsize=8, va="center",
-                color=common.colour(i), fontweight="bold")
+        ax.plot(x + 0.008, -0.75, marker=common.marker(i), color=common.colour(i), markersize=5,
+                transform=place, clip_on=False)
+        ax.text(x + 0.022, -0.75, f"{i + 1} ÷ 1", transform=place, fontsize=8, va="center",
+                color=style.INK, fontweight="bold")
         for y, line in enumerate(lines):
             est = line.ratios(METRIC)[i]
             ax.text(x, y, f"{est.value:.2f}" if est else units.NOTHING, transform=place,
