@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""The guest's files, as an initramfs: busybox, our init, the static program, what it shall run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernels.errors import UNABLE, USAGE, KernelsError, no_space, tool, writing
+
+GUEST = Path(__file__).resolve().parent / "guest"
+CPIO_SECONDS = 120
+ELF_MACHINE = {62: "amd64", 183: "arm64"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of the guest, by whose name its messages and its frame go."""
+
+    name: str
+    command: str
+
+    def __post_init__(self) -> None:
+        if not self.name.isalnum() or set("\t\n") & set(self.command):
+            raise ValueError(f"{self}: a name of letters, and one line")
+
+
+def check_program(path: Path, arch: str) -> None:
+    """KernelsError: it is not there, is for another machine, or needs a loader that a guest lacks."""
+    try:
+        data = path.read_bytes()
+    except OSError as err:
+        raise KernelsError(f"{path}: {err.strerror}: run 'make static ARCH={arch}'") from err
+    machine = int.from_bytes(data[18:20], "little") if data[:4] == b"\x7fELF" else 0
+    if ELF_MACHINE.get(machine) != arch:
+        raise KernelsError(f"{path} is no program for {arch}: run 'make static ARCH={arch}'", USAGE)
+    if b"/ld-linux" in data and b"\0/lib" in data.replace(b"/lib64/ld", b"\0/lib/ld")[:4096]:
+        raise KernelsError(f"{path} is not static: run 'make static ARCH={arch}'", USAGE)
+
+
+def _tree(root: Path, busybox: Path, files: dict[str, Path], steps: Sequence[Step]) -> None:
+    for folder in ("bin", "etc/spawnmark", "dev", "proc", "sys", "tmp", "out", "root"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copy(busybox, root / "bin" / "busybox")
+    (root / "bin" / "sh").symlink_to("busybox")
+    shutil.copy(GUEST / "init", root / "init")
+    (root / "init").chmod(0o755)
+    for name, path in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, root / name)
+    (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n"
+                                         "nobody:x:65534:65534:nobody:/:/bin/false\n")
+    (root / "etc" / "group").write_text("root:x:0:\nnogroup:x:65534:\n")
+    (root / "etc" / "spawnmark" / "steps").write_text(
+        "".join(f"{s.name}\t{s.command}\n" for s in steps))
+
+
+def _add(root: Path, folder: Path) -> None:
+    """The user's own files, which may take the place of ours."""
+    if not folder.is_dir():
+        raise KernelsError(f"INITRAMFS_ADD={folder} is no folder", USAGE)
+    shutil.copytree(folder, root, symlinks=True, dirs_exist_ok=True)
+
+
+def _pack(root: Path, out: Path) -> None:
+    """In the order of names and without times, so that like goes in as like. Not compressed: a
+    kernel needs no further option to read it, and no instructions to unpack it."""
+    names = []
+    for folder, folders, files in os.walk(root):
+        names += [Path(folder, n) for n in (*folders, *files)]
+    for path in names:
+        os.utime(path, (0, 0), follow_symlinks=False)
+    listed = "".join(f"{p.relative_to(root)}\0" for p in sorted(names))
+    with open(out, "wb") as file:
+        ran = subprocess.run([tool("cpio", "it packs the guest's files"), "-o", "-0", "-H", "newc",
+                              "-R", "0:0", "--reproducible", "--quiet"], cwd=root, stdout=file,
+                             input=listed.encode(), stderr=subprocess.PIPE, check=False,
+                             timeout=CPIO_SECONDS)
+    if ran.returncode:
+        said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
+        if any("No space left" in line for line in said):
+            raise no_space(out.parent)
+        raise KernelsError(f"cpio failed: {(said or ['no word of it'])[-1]}", UNABLE)
+
+
+def build(out: Path, *, busybox: Path, steps: Sequence[Step], files: dict[str, Path],
+          add: Path | None = None) -> Path:
+    """Writes it. files: place in the guest → file here. add: a folder laid over all of it."""
+    with writing(out.parent), tempfile.TemporaryDirectory(dir=out.parent) as made:
+        root = Path(made) / "root"
+        _tree(root, busybox, files, steps)
+        if add:
+            _add(root, add)
+        _pack(root, out)
+    return out

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""What became of a boot, from its console."""
+
+from __future__ import annotations
+
+import re
+
+OK, PANIC, HANG, TIMEOUT, LACKS, DEAD, DAMAGED, SILENT = (
+    "ok", "panic", "hang", "timeout", "lacks", "died", "damaged", "silent")
+
+_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+_OOPS = re.compile(r"(BUG: .*|Internal error: .*|Oops: .*|kernel BUG at .*)")
+_LACKS = re.compile(r"^@spawnmark lacks (.*)", re.M)
+_UP = re.compile(r"^@spawnmark up (\S+)", re.M)
+_DONE = re.compile(r"^@spawnmark done", re.M)
+_STEP = re.compile(r"^@spawnmark step (\w+)", re.M)
+_STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^\]]*\])? ?")
+#: Panics of a kernel that was built without what a guest needs: the words, the option.
+BY_PANIC = (
+    ("Unable to mount root fs", "CONFIG_BLK_DEV_INITRD (the guest's files)"),
+    ("No working init found", "CONFIG_BINFMT_SCRIPT or CONFIG_BINFMT_ELF (its init)"),
+    ("Requested init /init failed", "CONFIG_BINFMT_SCRIPT or CONFIG_BINFMT_ELF (its init)"),
+)
+LAST_LINES = 12
+
+
+def clean(console: str) -> str:
+    return console.replace("\r", "")
+
+
+def is_up(console: str) -> bool:
+    return bool(_UP.search(console))
+
+
+def is_done(console: str) -> bool:
+    return bool(_DONE.search(console))
+
+
+def step(console: str) -> str | None:
+    """The one that was begun last."""
+    found = _STEP.findall(console)
+    return found[-1] if found else None
+
+
+def panic(console: str) -> str | None:
+    found = _PANIC.search(console)
+    if found:
+        return found[1].strip()
+    oops = _OOPS.search(console)
+    return oops[1].strip() if oops else None
+
+
+def lacks(console: str) -> str | None:
+    """An option that this kernel was built without, in the words of NEEDED."""
+    found = _LACKS.search(console)
+    if found:
+        return found[1].strip()
+    died = panic(console)
+    return next((option for words, option in BY_PANIC if died and words in died), None)
+
+
+def last_lines(console: str, most: int = LAST_LINES) -> list[str]:
+    """Of the console, without times, for a human."""
+    lines = [_STAMP.sub("", line).rstrip() for line in console.splitlines()]
+    return [line for line in lines if line][-most:]
+
+
+def judge(console: str, *, ended: bool, status: int | None, said: str, limit: str | None
+          ) -> tuple[str, str]:
+    """Outcome, and a line about it. limit: hang or timeout, when a bound was met first."""
+    missing, died = lacks(console), panic(console)
+    if missing:
+        return LACKS, f"this kernel lacks {missing}: build it with that"
+    if died:
+        return PANIC, f"the kernel panicked: {died}"
+    if is_done(console) and ended and status == 0:
+        return OK, "done"
+    if limit == HANG and not console.strip():
+        return SILENT, ("nothing came to the console: the kernel lacks CONFIG_SERIAL_8250_CONSOLE "
+                        "(arm64: CONFIG_SERIAL_AMBA_PL011_CONSOLE), is for another machine, or "
+                        "hangs before it has one")
+    if limit == HANG:
+        return HANG, "the kernel hangs: it did not come to its init, and says nothing more"
+    if limit == TIMEOUT:
+        at = step(console)
+        return TIMEOUT, f"time is up{f' in step {at}' if at else ''}"
+    why = (said.strip().splitlines() or [f"exit status {status}"])[-1]
+    return DEAD, f"QEMU ended early: {why}"
