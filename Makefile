@@ -7,6 +7,7 @@ DEST      = $(DESTDIR)$(PREFIX)
 SHARE     = $(DEST)/share/spawnmark
 VERSION  := $(shell sed -n 's/.*SM_VERSION "\(.*\)"/\1/p' harness/spawnmark.h)
 VENV     := .venv
+PYTHON3   = $(or $(wildcard $(VENV)/bin/python),python3)
 CC       ?= cc
 CXX      ?= c++
 
@@ -60,7 +61,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck
+.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck kernels kernels-proof
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(if $(CROSS)$(filter kernel,$(PROFILE)),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, PROFILE=kernel: with cc, jansson, inih alone)
@@ -226,6 +227,16 @@ capacity: all ## find the highest rate per CPU with `ready` p99 under 10 ms (eig
 selfcheck: all ## how often verdicts are wrong here: itself, planted slow-downs, load (35 minutes; MINUTES=)
 	$(Q)$(VENV)/bin/python scripts/selfcheck.py $(if $(MINUTES),--minutes $(MINUTES))
 
+# What is empty is not given. KERNEL, CMDLINE and the like are words of the user's, as they are.
+KERNEL_OPTIONS = $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(CMDLINE),--cmdline '$(CMDLINE)') \
+	$(if $(INITRAMFS_ADD),--add '$(INITRAMFS_ADD)') $(if $(QEMU),--qemu '$(QEMU)')
+
+kernels: ## instruction counts of kernels under QEMU (KERNELS="6.1 arm64:6.12", KERNEL=bzImage, CMDLINE=)
+	$(Q)$(PYTHON3) scripts/kernels.py $(KERNELS) $(KERNEL_OPTIONS) $(OPTIONS)
+
+kernels-proof: ## do counts repeat, does load change them, is 1 % found? (KERNELS=6.12)
+	$(Q)$(PYTHON3) scripts/kernels.py prove $(KERNELS) $(KERNEL_OPTIONS) $(OPTIONS)
+
 report: ## draw the newest results again (RESULTS= a folder; of several one page, in OUT=)
 	$(Q)$(VENV)/bin/python scripts/report.py $(or $(RESULTS),results/latest) \
 		$(if $(word 2,$(RESULTS)),-o $(or $(OUT),results/side-by-side))
@@ -265,7 +276,7 @@ clean: ## remove what was built (not .venv, not results)
 	$(Q)rm -rf $(B)
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .SECONDARY:
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)

@@ -6,6 +6,7 @@
 #
 #   PROFILE=bench   only what building and measuring need, not the tools of the tests
 #   PROFILE=kernel  only what `PROFILE=kernel make` needs: no Python, no C++
+#   PROFILE=kernels what bench has, and what `make kernels` needs: QEMU, cpio, the cross compiler
 #   PYTHON=PATH     the interpreter .venv is made from (default: the distribution's)
 #
 # Exit status: 0 done, 2 bad usage, 3 this machine cannot do it (the line says what to do).
@@ -39,6 +40,7 @@ wanted_packages() {
 	case $PROFILE in
 	all) profiles='kernel bench test' ;;
 	bench) profiles='kernel bench' ;;
+	kernels) profiles='kernel bench kernels' ;;
 	esac
 	awk -v profiles=" $profiles " '!/^#/ && NF && index(profiles, " " $2 " ") { print $1 }' $PACKAGES
 }
@@ -157,8 +159,8 @@ ensurepip (Debian: python3-venv)"
 main() {
 	local packages identity changed=
 	case $PROFILE in
-	all | bench | kernel) ;;
-	*) die 2 "PROFILE=$PROFILE: expected all, bench or kernel" ;;
+	all | bench | kernel | kernels) ;;
+	*) die 2 "PROFILE=$PROFILE: expected all, bench, kernel or kernels" ;;
 	esac
 	mkdir -p build
 	: >>$LOG

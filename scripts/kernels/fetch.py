@@ -50,7 +50,7 @@ class Wanted:
         """Names of packages that are it: 6.1 is 6.1.0-56 and 6.1.170, but not 6.12."""
         before = f"-{self.flavour}" if self.flavour in ("rt", "cloud") else ""
         after = f"-{self.flavour}" if self.flavour == "16k" else ""
-        return (rf"linux-image-{re.escape(self.series)}(?:[.+][\d.]*(?:\+[a-z]+\d*)*(?:-\d+)?)?"
+        return (rf"linux-image-{re.escape(self.series)}(?:\.[\d.]+)?(?:\+[a-z]+\d*)*(?:-\d+)?"
                 rf"{before}-{self.arch}{after}(?:-unsigned)?")
 
 
@@ -70,11 +70,11 @@ def cache_folder() -> Path:
 
 def newest(names: list[str]) -> str | None:
     """By number, not by letter; of two alike the signed one, which is what people boot."""
-    def key(name: str) -> tuple[list[int], bool]:
-        return [int(n) for n in re.findall(r"\d+", name)], not name.endswith("-unsigned")
+    def numbers(name: str) -> list[int]:
+        return [int(n) for n in re.findall(r"\d+", re.split("-a[mr][dm]64", name)[0])]
     # linux-image-6.12-amd64 is a meta-package: nothing in it.
-    real = [n for n in names if len(re.findall(r"\d+", n.rsplit("-amd64")[0].rsplit("-arm64")[0])) > 2]
-    return max(real, key=key, default=None)
+    return max((n for n in names if len(numbers(n)) > 2), default=None,
+               key=lambda name: (numbers(name), not name.endswith("-unsigned")))
 
 
 class Cache:

@@ -42,6 +42,12 @@ def step(console: str) -> str | None:
     return found[-1] if found else None
 
 
+def release(console: str) -> str:
+    """The kernel's own word for itself."""
+    found = _UP.search(console)
+    return found[1] if found else "unknown"
+
+
 def panic(console: str) -> str | None:
     found = _PANIC.search(console)
     if found:

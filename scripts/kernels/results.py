@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""From a boot to a results folder like any other: run.json, what lies beside it, its owner."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from kernels import outcome
+from kernels.boot import Boot
+from kernels.errors import writing
+from kernels.image import Kernel
+
+#: Of a guest's /out, what is worth keeping.
+KEPT = ("run.json", "samples.bin.gz", "conformance.json", "conformance.ktap", "probe.json", "run.log",
+        "run.err", "conform.err", "steps")
+
+
+def give_back(top: Path) -> None:
+    """What is made under sudo belongs to whoever called it."""
+    user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID", "0")
+    if user and os.geteuid() == 0:
+        for path in (top, *top.rglob("*")):
+            os.chown(path, int(user), int(group), follow_symlinks=False)
+
+
+def statuses(out: Path) -> dict[str, int]:
+    """How each step of the guest ended."""
+    try:
+        lines = (out / "steps").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {name: int(status) for name, status in (line.split("\t") for line in lines)}
+
+
+def about(kernel: Kernel, boot: Boot, cmdline: str, version: str) -> dict[str, Any]:
+    """boot.json: what was booted, on what, and what became of it."""
+    return {"kernel": {"asked": kernel.word, "package": kernel.package, "release": kernel.release,
+                       "arch": kernel.arch, "image": str(kernel.path)},
+            "cmdline": cmdline, "accelerator": boot.accel, "qemu": version,
+            "command": boot.command, "outcome": boot.outcome, "detail": boot.detail,
+            "seconds": round(boot.seconds, 1), "frames": boot.frames}
+
+
+def _mark_cut(path: Path, boot: Boot) -> None:
+    """A whole run.json of a guest that did not come to its end says so."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if told.get("incomplete") is None:
+        blocks = len({(v["block"]) for v in told["context"]["spawnmark"]["plan"]["order"]})
+        told["incomplete"] = {"reason": f"after the run: {boot.detail}"[:300],
+                              "blocks_done": blocks, "blocks_planned": blocks}
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        os.replace(fresh, path)
+
+
+def keep(out: Path, *, results: Path, name: str, kernel: Kernel, boot: Boot, cmdline: str,
+         version: str) -> Path | None:
+    """The new results folder; None: the guest did not bring a run.json out.
+
+    A copy under a temporary name, then a rename: nobody sees half of one.
+    """
+    if not (out / "run.json").is_file():
+        return None
+    release = re.sub(r"[^A-Za-z0-9._-]", "_", kernel.release or outcome.release(boot.console))
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    folder, fresh = results / f"{name}-{release}-{stamp}", results / f".{name}-{release}-{stamp}"
+    with writing(results):
+        fresh.mkdir(parents=True, exist_ok=True)
+        try:
+            for file in KEPT:
+                if (out / file).is_file() and (out / file).stat().st_size:
+                    shutil.copyfile(out / file, fresh / file)
+            if not boot.ok:
+                _mark_cut(fresh / "run.json", boot)
+            (fresh / "console.log").write_text(boot.console, encoding="utf-8")
+            (fresh / "boot.json").write_text(
+                json.dumps(about(kernel, boot, cmdline, version), indent=1) + "\n", encoding="utf-8")
+            give_back(fresh)
+            os.replace(fresh, folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return folder
