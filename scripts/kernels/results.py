@@ -7,13 +7,14 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from kernels import outcome
 from kernels.boot import Boot
-from kernels.errors import writing
+from kernels.errors import KernelsError, writing
 from kernels.image import Kernel
 
 #: Of a guest's /out, what is worth keeping.
@@ -68,10 +69,10 @@ def keep(out: Path, *, results: Path, name: str, kernel: Kernel, boot: Boot, cmd
     if not (out / "run.json").is_file():
         return None
     release = re.sub(r"[^A-Za-z0-9._-]", "_", kernel.release or outcome.release(boot.console))
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    folder, fresh = results / f"{name}-{release}-{stamp}", results / f".{name}-{release}-{stamp}"
     with writing(results):
-        fresh.mkdir(parents=True, exist_ok=True)
+        results.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=".guest-", dir=results))
+        fresh.chmod(0o755)
         try:
             for file in KEPT:
                 if (out / file).is_file() and (out / file).stat().st_size:
@@ -82,7 +83,20 @@ def keep(out: Path, *, results: Path, name: str, kernel: Kernel, boot: Boot, cmd
             (fresh / "boot.json").write_text(
                 json.dumps(about(kernel, boot, cmdline, version), indent=1) + "\n", encoding="utf-8")
             give_back(fresh)
-            os.replace(fresh, folder)
+            return _place(fresh, results / f"{name}-{release}")
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-    return folder
+
+
+def _place(fresh: Path, wanted: Path) -> Path:
+    """Under a stamp that is free: boots of one kernel can end in the same second."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for n in range(100):
+        folder = wanted.with_name(f"{wanted.name}-{stamp}{f'-{n + 1}' if n else ''}")
+        try:
+            folder.mkdir()  # whoever makes it has it
+        except FileExistsError:
+            continue
+        os.replace(fresh, folder)
+        return folder
+    raise KernelsError(f"{wanted}-{stamp}: a hundred of them are there")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import kernel_parts as parts
-from kernels import image, initramfs, options, outcome, plan, qemu
+from kernels import image, initramfs, options, outcome, plan, prove, qemu
 from kernels.apt import Apt
 from kernels.errors import UNABLE, USAGE, KernelsError
 from kernels.fetch import Cache, Wanted, newest, parse, unpack
@@ -316,3 +316,24 @@ def test_estimates(tmp_path: Path) -> None:
     assert progress._state().startswith("1 of 3 done; b: ")
     jobs[1].done = jobs[2].done = True
     assert progress._left() == ""
+
+
+def boot_of(factor: float = 1.0, more: float = 0.0) -> prove.Medians:
+    return {("kernels/zygote3/none", "ready"): 70_000 * factor + more,
+            ("kernels/popen/none", "ready"): 300_000 * factor + more}
+
+
+def test_proof() -> None:
+    """A claim is met, or it is not: by a spread, by load, by a plant that is lost or too large."""
+    quiet = [boot_of(), boot_of(1.001), boot_of(1.002)]
+    assert prove.repeats(quiet).met and not prove.repeats([*quiet, boot_of(1.006)]).met
+    assert prove.load_changes_nothing(quiet, [boot_of(1.003)]).met
+    assert not prove.load_changes_nothing(quiet, [boot_of(0.99)]).met
+    assert prove.load_changes_nothing(quiet, None).met is None
+    key, instructions = prove.plant_of(quiet)
+    assert (key, instructions) == (("kernels/zygote3/none", "ready"), 700)
+    for more, met in ((700, True), (800, True), (0, False), (100, False), (1000, False)):
+        found = prove.plant_is_found(quiet, [boot_of(1.001, more)] * 2, key, instructions)
+        assert found.met is met, more
+    with pytest.raises(KernelsError, match="no figure in common"):
+        prove.repeats([boot_of(), {}])

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""kernels.py prove [WORD]: are counts of instructions what they are said to be?
+
+Three claims, each measured: boots of one kernel repeat; load on this machine changes nothing; one
+per cent more instructions in the child's path is found, and found to be that many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from kernels.campaign import ROOT, Campaign, Settings
+from kernels.errors import CUT, FAILED, GOOD, KernelsError
+from kernels.fetch import Cache, parse
+from kernels.image import Kernel, own
+from kernels.plan import Plan
+from kernels.progress import Durations, Progress
+
+BOOTS, LOADED, PLANTED = 5, 2, 2
+MOST_SPREAD = 0.005
+PLANT = 0.01
+#: Whose `ready` the planted one per cent is of. What is found may differ by a turn of the loop that
+#: waits: a reading of the clock.
+PLANTED_IN = "zygote3"
+TOLERANCE = 0.25
+METRICS = ("entered", "ready", "worked", "reaped")
+ONLY = "/none$"
+STRESS = ("stress-ng", "--cpu", "{cpus}", "--vm", "1", "--vm-bytes", "64m", "--switch", "2")
+#: Medians of a boot: case and metric → instructions.
+Medians = dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is said, what was seen, and whether that will do."""
+
+    text: str
+    seen: str
+    met: bool | None
+
+
+def medians(folder: Path) -> Medians:
+    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return {(case["name"], name): case["metrics"][name]["p50"]
+            for case in told["cases"] for name in METRICS
+            if case.get("metrics") and case["metrics"].get(name)
+            and case["metrics"][name]["p50"] is not None}
+
+
+def spread(boots: Sequence[Medians]) -> tuple[float, tuple[str, str]]:
+    """The largest of (highest - lowest) / median of any figure, and whose it is."""
+    keys = set.intersection(*(set(b) for b in boots))
+    if not keys:
+        raise KernelsError("the boots have no figure in common", FAILED)
+    each = {key: (max(b[key] for b in boots) - min(b[key] for b in boots))
+            / median(b[key] for b in boots) for key in keys}
+    worst = max(each, key=lambda key: (each[key], key))
+    return each[worst], worst
+
+
+def repeats(boots: Sequence[Medians]) -> Claim:
+    share, (case, metric) = spread(boots)
+    return Claim(f"{len(boots)} boots: medians within {MOST_SPREAD:.1%}",
+                 f"{share:.3%} at most ({metric} of {case}; {len(boots[0])} figures)",
+                 share <= MOST_SPREAD)
+
+
+def load_changes_nothing(quiet: Sequence[Medians], loaded: Sequence[Medians] | None) -> Claim:
+    text = f"under stress-ng: medians within {MOST_SPREAD:.1%} of those without"
+    if loaded is None:
+        return Claim(text, "not asked: stress-ng is missing: make setup", None)
+    share, (case, metric) = spread([*quiet, *loaded])
+    return Claim(text, f"{share:.3%} at most ({metric} of {case}; {len(loaded)} boots)",
+                 share <= MOST_SPREAD)
+
+
+def plant_of(boots: Sequence[Medians]) -> tuple[tuple[str, str], int]:
+    """The figure, and what one per cent of it is."""
+    for key, value in sorted(boots[0].items()):
+        if f"/{PLANTED_IN}/" in key[0] and key[1] == "ready":
+            return key, round(value * PLANT)
+    raise KernelsError(f"no case of {PLANTED_IN} was measured", FAILED)
+
+
+def plant_is_found(quiet: Sequence[Medians], planted: Sequence[Medians], key: tuple[str, str],
+                   instructions: int) -> Claim:
+    """Beyond all that boots differ by, and of the right size."""
+    base = [b[key] for b in quiet]
+    found = [b[key] - median(base) for b in planted]
+    beyond = min(b[key] for b in planted) > max(base)
+    right = all(abs(f - instructions) <= TOLERANCE * instructions for f in found)
+    return Claim(f"{instructions} instructions more ({PLANT:.0%} of {key[1]} of {key[0]}) are found",
+                 f"{' and '.join(f'{f:.0f}' for f in found)} found; boots differ by "
+                 f"{max(base) - min(base):.0f}", beyond and right)
+
+
+@contextmanager
+def stressed() -> Iterator[None]:
+    """stress-ng, and nothing of it left behind."""
+    cpus = 2 * (os.cpu_count() or 1)
+    load = subprocess.Popen([w.format(cpus=cpus) for w in STRESS], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            start_new_session=True)
+    try:
+        yield
+    finally:
+        load.terminate()  # it ends its own workers
+        try:
+            load.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(load.pid, signal.SIGKILL)
+            load.wait()
+
+
+class Prover:
+    """Boots by the dozen, of one kernel."""
+
+    def __init__(self, settings: Settings, cache: Cache, progress: Progress, kernel: Kernel) -> None:
+        self.settings, self.cache, self.progress, self.kernel = settings, cache, progress, kernel
+
+    def boots(self, n: int, what: str, more: tuple[str, ...] = ()) -> list[Medians]:
+        self.progress.say(f"{n} boots of {self.kernel.label} {what}")
+        plan = replace(self.settings.plan, settings=(*self.settings.plan.settings, *more))
+        campaign = Campaign(replace(self.settings, plan=plan), self.cache, self.progress,
+                            Durations(self.cache.folder / "durations.json"))
+        ended = campaign.run([self.kernel] * n)
+        bad = [line for one in ended if one.code or not one.folder for line in one.lines()]
+        if bad:
+            raise KernelsError(bad[0], max(one.code for one in ended) or FAILED)
+        return [medians(one.folder) for one in ended if one.folder]
+
+    def prove(self) -> list[Claim]:
+        quiet = self.boots(BOOTS, "as it is")
+        loaded = None
+        if shutil.which(STRESS[0]):
+            with stressed():
+                loaded = self.boots(LOADED, "under stress-ng")
+        key, instructions = plant_of(quiet)
+        planted = self.boots(PLANTED, f"with {instructions} instructions planted",
+                             (f"delay={instructions}ns",))
+        return [repeats(quiet), load_changes_nothing(quiet, loaded),
+                plant_is_found(quiet, planted, key, instructions)]
+
+
+def told(claims: Sequence[Claim], kernel: Kernel) -> int:
+    words = {True: "met", False: "NOT MET", None: "not asked"}
+    print(f"{kernel.label} ({kernel.release}), instructions under QEMU -icount:")
+    for claim in claims:
+        print(f"  {words[claim.met]:<8} {claim.text}\n           {claim.seen}")
+    if any(claim.met is False for claim in claims):
+        return FAILED
+    return CUT if any(claim.met is None for claim in claims) else GOOD
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="kernels.py prove", description=__doc__.splitlines()[0])
+    parser.add_argument("word", nargs="?", default="6.12", help="a kernel; default: 6.12")
+    parser.add_argument("--kernel", type=Path, metavar="PATH", help="your own")
+    parser.add_argument("--cmdline", default="", help="added to the kernel's command line")
+    parser.add_argument("--add", type=Path, metavar="DIR", help="laid over the guest's files")
+    parser.add_argument("--qemu", metavar="PATH", help="another QEMU")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N")
+    parser.add_argument("--only", default=ONLY, metavar="REGEX", help=f"cases (default: {ONLY})")
+    parser.add_argument("--programs", type=Path, metavar="DIR", help="static programs from there")
+    parser.add_argument("-o", dest="output", type=Path, metavar="FILE.json", help="write it there")
+    options = parser.parse_args(argv)
+    progress = Progress([], options.jobs)
+    cache = Cache(say=progress.say)
+    kernel = own(options.kernel) if options.kernel else cache.kernel(parse(options.word))
+    with tempfile.TemporaryDirectory(prefix="spawnmark-proof-") as made:
+        settings = Settings(Plan(only=options.only, conform=False, probe=False),
+                            cmdline=options.cmdline, add=options.add, qemu=options.qemu,
+                            at_a_time=options.jobs, results=Path(made),
+                            programs=options.programs or ROOT / "build" / "static",
+                            make=options.programs is None)
+        claims = Prover(settings, cache, progress, kernel).prove()
+    if options.output:
+        options.output.write_text(json.dumps(
+            {"kernel": kernel.release, "package": kernel.package,
+             "claims": [asdict(claim) for claim in claims]}, indent=1) + "\n", encoding="utf-8")
+    return told(claims, kernel)

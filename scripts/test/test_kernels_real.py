@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""A cached kernel under a real QEMU: a short plan, a panic, a hang, a plan that is cut.
+
+Nothing is fetched: without a kernel in the cache, or without QEMU, all of it is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SCRIPTS
+
+import conformfile
+import runfile
+from kernels import outcome, qemu
+from kernels.boot import boot
+from kernels.errors import KernelsError
+from kernels.fetch import Cache, parse
+from kernels.image import Kernel
+from kernels.initramfs import Step, build
+
+ROOT = SCRIPTS.parent
+WORDS = ("6.12", "6.1", "6.12-rt")
+BOOT_S, RUN_S = 120.0, 400.0
+
+
+def _why_not() -> str | None:
+    for name in (qemu.MACHINES["amd64"].program, "cpio"):
+        if not shutil.which(name):
+            return f"{name} is missing: PROFILE=kernels make setup"
+    if not _word():
+        return f"no kernel in the cache: scripts/kernels.py fetch {WORDS[0]}"
+    return None
+
+
+def _word() -> str | None:
+    cache = Cache()
+    return next((w for w in WORDS if cache.has_kernel(parse(w))
+                 and (cache.folder / "amd64" / "busybox" / "busybox").is_file()), None)
+
+
+pytestmark = pytest.mark.skipif(_why_not() is not None, reason=str(_why_not()))
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    return Cache().kernel(parse(_word() or ""))
+
+
+def guest(tmp_path: Path, *steps: Step, add: Path | None = None) -> Path:
+    return build(tmp_path / "guest.cpio", busybox=Cache().busybox("amd64"), steps=steps, files={},
+                 add=add)
+
+
+def test_short_plan(tmp_path: Path) -> None:
+    """What comes out is a run like any other, of instructions, with conformance beside it."""
+    ran = subprocess.run(
+        [sys.executable, SCRIPTS / "kernels.py", _word() or "", "--quick", "--only", "/none$",
+         "--conform-only", "^identity[.]pid", "--results", tmp_path, "--timeout", str(RUN_S),
+         "--no-page"], capture_output=True, text=True, timeout=900, check=False,
+        env={k: v for k, v in os.environ.items() if k not in ("B", "MAKEFLAGS", "MAKELEVEL")})
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = tmp_path.iterdir()
+    run = runfile.load(folder)
+    mark = run.raw["context"]["spawnmark"]
+    assert run.raw["incomplete"] is None and mark["clock"]["kind"] == "instructions"
+    assert folder.name.startswith(f"qemu-amd64-{mark['environment']['kernel']}-2")
+    strategies = {case.strategy for case in run.cases}
+    assert {"popen", "vfork", "fork", "forkserver", "zygote", "zygote3", "pool"} <= strategies
+    checked = subprocess.run([sys.executable, SCRIPTS / "check_schema.py", folder / "run.json"],
+                             capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    document = conformfile.load(folder / "conformance.json", "guest")
+    assert document.strategies
+    assert json.loads((folder / "probe.json").read_text())
+    assert json.loads((folder / "boot.json").read_text())["outcome"] == "ok"
+
+
+def test_a_real_panic(kernel: Kernel, tmp_path: Path) -> None:
+    image = guest(tmp_path, Step("before", "cp /proc/version /out"),
+                  Step("crash", "dd of=/proc/sysrq-trigger if=/etc/c bs=1 count=1"),
+                  add=_folder(tmp_path, "etc/c", "c"))
+    ended = boot(kernel.path, initramfs=image, timeout_s=BOOT_S, out=tmp_path / "out")
+    assert ended.outcome == outcome.PANIC and "sysrq triggered crash" in ended.detail
+    assert any("Kernel panic" in line for line in ended.last_lines)
+    assert ended.frames == ["before"] and (tmp_path / "out" / "version").read_text()
+
+
+def test_a_real_hang(kernel: Kernel, tmp_path: Path) -> None:
+    """An init that never speaks: the last that is heard are the kernel's words."""
+    add = _folder(tmp_path, "init", "#!/bin/sh\nwhile :; do :; done\n")
+    ended = boot(kernel.path, initramfs=guest(tmp_path, add=add), boot_s=8.0, timeout_s=BOOT_S)
+    assert ended.outcome == outcome.HANG and ended.last_lines
+
+
+def test_a_real_silence(kernel: Kernel, tmp_path: Path) -> None:
+    add = _folder(tmp_path, "init", "#!/bin/sh\nwhile :; do :; done\n")
+    ended = boot(kernel.path, initramfs=guest(tmp_path, add=add), boot_s=8.0, timeout_s=BOOT_S,
+                 cmdline="console=ttyS9 quiet loglevel=0")
+    assert ended.outcome in (outcome.SILENT, outcome.HANG)
+
+
+def test_a_plan_that_is_cut(kernel: Kernel, tmp_path: Path) -> None:
+    """The step is interrupted, what it had comes out, the ones after it do not begin."""
+    image = guest(tmp_path, Step("spin", "dd if=/dev/zero of=/dev/null bs=4096"),
+                  Step("never", "cp /proc/version /out"))
+    ended = boot(kernel.path, initramfs=image, timeout_s=20, out=tmp_path / "out")
+    assert (ended.outcome, ended.frames) == (outcome.TIMEOUT, ["spin"])
+    assert (tmp_path / "out" / "steps").read_text() == "spin\t130\n"
+
+
+def test_a_real_qemu_refuses(kernel: Kernel, tmp_path: Path) -> None:
+    ended = boot(kernel.path, initramfs=guest(tmp_path), extra=["-nonsense"])
+    assert ended.outcome == outcome.DEAD and "nonsense" in ended.detail
+    with pytest.raises(KernelsError, match="is a kernel for amd64, not for arm64"):
+        boot(kernel.path, arch="arm64", initramfs=guest(tmp_path))
+
+
+def test_emulated_probes_run() -> None:
+    """The guest of four instructions, where no KVM is needed."""
+    for arch, machine in qemu.MACHINES.items():
+        if shutil.which(machine.program):
+            assert qemu.runs(machine.program, arch, "tcg", 60) is None
+
+
+def _folder(tmp_path: Path, name: str, text: str) -> Path:
+    path = tmp_path / "add" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return tmp_path / "add"
