@@ -39,6 +39,7 @@ class Boot:
     outcome: str
     console: str
     seconds: float
+    cpu_s: float = 0.0
     detail: str = ""
     accel: str = machines.ICOUNT
     frames: list[str] = field(default_factory=list)
@@ -222,4 +223,4 @@ def _judge(guest: _Guest, status: int | None, accel: str, seconds: float, argv: 
         detail = f"the guest's files did not come out whole: {guest.frames.damaged or 'cut'}"
     if out:
         guest.frames.unpack(out)
-    return Boot(name, guest.text, seconds, detail, accel, guest.frames.names, argv)
+    return Boot(name, guest.text, seconds, guest.clock.cpu, detail, accel, guest.frames.names, argv)

@@ -45,7 +45,8 @@ def about(kernel: Kernel, boot: Boot, cmdline: str, version: str) -> dict[str, A
                        "arch": kernel.arch, "image": str(kernel.path)},
             "cmdline": cmdline, "accelerator": boot.accel, "qemu": version,
             "command": boot.command, "outcome": boot.outcome, "detail": boot.detail,
-            "seconds": round(boot.seconds, 1), "frames": boot.frames}
+            "seconds": round(boot.seconds, 1), "cpu_seconds": round(boot.cpu_s, 1),
+            "frames": boot.frames}
 
 
 def _mark_cut(path: Path, boot: Boot) -> None:
