@@ -24,6 +24,7 @@ from kernels.progress import Durations, Job, Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 GUEST_MB = 100  # of files, while it runs
+MOST_TOLD = 5
 #: A boot's end is whose fault? The kernel's, this machine's, or nobody's.
 CODES = {outcome.OK: GOOD, outcome.PANIC: FAILED, outcome.HANG: FAILED, outcome.TIMEOUT: CUT,
          outcome.LACKS: UNABLE, outcome.SILENT: UNABLE, outcome.DEAD: UNABLE, outcome.DAMAGED: UNABLE}
@@ -71,12 +72,17 @@ class Ended:
         if self.error:
             return [f"{self.kernel.label}: {self.error}"]
         assert self.boot
-        told = [f"{self.kernel.label}: {self.boot.outcome}: {self.boot.detail}"]
-        told += [f"{self.kernel.label}: step {step} ended with status {status}"
-                 for step, status in self.steps.items() if status not in (GOOD, FAILED)]
+        told = [f"step {step} ended with status {status}"
+                for step, status in self.steps.items() if status not in (GOOD, FAILED)]
+        if self.steps.get("run") == FAILED:
+            told.append("a case failed: run.err tells which")
+        if self.folder and (failed := results.failed_checks(self.folder)):
+            told.append(f"{len(failed)} cells of conformance failed: {', '.join(failed[:MOST_TOLD])}"
+                        f"{', …' if len(failed) > MOST_TOLD else ''}")
         if not self.boot.ok:
-            told += [f"    | {line}" for line in self.boot.last_lines]
-        return told
+            told.insert(0, f"{self.boot.outcome}: {self.boot.detail}")
+            told[1:1] = [f"    | {line}" for line in self.boot.last_lines]
+        return [line if line.startswith("    |") else f"{self.kernel.label}: {line}" for line in told]
 
 
 def program(arch: str, settings: Settings) -> Path:

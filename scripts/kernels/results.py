@@ -39,6 +39,16 @@ def statuses(out: Path) -> dict[str, int]:
     return {name: int(status) for name, status in (line.split("\t") for line in lines)}
 
 
+def failed_checks(folder: Path) -> list[str]:
+    """Of the conformance.json there: cells that are not as they should be."""
+    try:
+        told = json.loads((folder / "conformance.json").read_text(encoding="utf-8"))
+        return [f"{c['check']} of {c['strategy']}" for c in told["conformance"]
+                if c["verdict"] in ("FAIL", "XPASS", "BROKEN")]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
 def about(kernel: Kernel, boot: Boot, cmdline: str, version: str) -> dict[str, Any]:
     """boot.json: what was booted, on what, and what became of it."""
     return {"kernel": {"asked": kernel.word, "package": kernel.package, "release": kernel.release,

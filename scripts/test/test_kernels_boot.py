@@ -98,8 +98,15 @@ def test_a_good_boot(bench: Bench) -> None:
 
 
 def test_a_failed_check_is_told(bench: Bench) -> None:
-    told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(bench.frames("run\t0\nconform\t1\n")))
+    cells = [{"check": "exit.status", "strategy": s, "verdict": v}
+             for s, v in (("popen", "PASS"), ("zygote", "FAIL"), ("pool", "XPASS"))]
+    frames = bench.frames("run\t0\nconform\t1\n",
+                          {"conformance.json": json.dumps({"conformance": cells}).encode()})
+    told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(frames))
     assert told.returncode == 1
+    assert "2 cells of conformance failed: exit.status of zygote, exit.status of pool" in told.stderr
+    told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(bench.frames("run\t1\n")))
+    assert told.returncode == 1 and "a case failed" in told.stderr
     told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(bench.frames("run\t3\n")))
     assert told.returncode == 3 and "step run ended with status 3" in told.stderr
 
