@@ -87,7 +87,8 @@ class Apt:
         # As root, apt would fetch as its own user, who cannot write below a home directory.
         return "\n".join((
             *kept, 'Dir::Etc::main "/dev/null";', 'Dir::Etc::parts "/dev/null";',
-            f'Dir::Etc::sourcelist "{self.root}/sources.list";', 'Dir::Etc::sourceparts "/dev/null";',
+            f'Dir::Etc::sourcelist "{self.root}/sources.list";',
+            'Dir::Etc::sourceparts "/dev/null";',
             'Dir::Etc::preferences "/dev/null";', 'Dir::Etc::preferencesparts "/dev/null";',
             f'Dir::State "{self.root}";', f'Dir::State::status "{self.root}/status";',
             f'Dir::Cache "{self.root}/cache";', f'APT::Architecture "{self.arch}";',

@@ -175,7 +175,8 @@ def boot(image: Path, *, arch: str | None = None, initramfs: Path, cmdline: str 
          memory_mb: int = 1024, qemu: str | None = None, icount: bool = True,
          accel: str | None = None, timeout_s: float = 300, boot_s: float = BOOT_SECONDS,
          extra: Sequence[str] = (), out: Path | None = None, log: Path | None = None,
-         host: str = "guest", stop: threading.Event | None = None, tell: Told | None = None) -> Boot:
+         host: str = "guest", stop: threading.Event | None = None,
+         tell: Told | None = None) -> Boot:
     """One boot. Its files go to out, its console to log, as it comes. tell: which step begins.
 
     KernelsError: it cannot even be started. Interrupted: stop was set, and nothing is left.

@@ -27,7 +27,8 @@ GUEST_MB = 100  # of files, while it runs
 MOST_TOLD = 5
 #: A boot's end is whose fault? The kernel's, this machine's, or nobody's.
 CODES = {outcome.OK: GOOD, outcome.PANIC: FAILED, outcome.HANG: FAILED, outcome.TIMEOUT: CUT,
-         outcome.LACKS: UNABLE, outcome.SILENT: UNABLE, outcome.DEAD: UNABLE, outcome.DAMAGED: UNABLE}
+         outcome.LACKS: UNABLE, outcome.SILENT: UNABLE, outcome.DEAD: UNABLE,
+         outcome.DAMAGED: UNABLE}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Ended:
     boot: Boot | None = None
     folder: Path | None = None
     steps: dict[str, int] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)  # the last word of each of them
     error: KernelsError | None = None
 
     @property
@@ -72,17 +74,18 @@ class Ended:
         if self.error:
             return [f"{self.kernel.label}: {self.error}"]
         assert self.boot
-        told = [f"step {step} ended with status {status}"
+        told = [f"step {step} ended with status {status}: {self.said.get(step, '')}"
                 for step, status in self.steps.items() if status not in (GOOD, FAILED)]
         if self.steps.get("run") == FAILED:
-            told.append("a case failed: run.err tells which")
+            told.append(f"a case failed: {self.said.get('run', '')} (run.err has all)")
         if self.folder and (failed := results.failed_checks(self.folder)):
             told.append(f"{len(failed)} cells of conformance failed: {', '.join(failed[:MOST_TOLD])}"
                         f"{', …' if len(failed) > MOST_TOLD else ''}")
         if not self.boot.ok:
             told.insert(0, f"{self.boot.outcome}: {self.boot.detail}")
             told[1:1] = [f"    | {line}" for line in self.boot.last_lines]
-        return [line if line.startswith("    |") else f"{self.kernel.label}: {line}" for line in told]
+        return [line if line.startswith("    |") else f"{self.kernel.label}: {line}"
+                for line in told]
 
 
 def program(arch: str, settings: Settings) -> Path:
@@ -175,6 +178,8 @@ class Campaign:
                               timeout_s=s.timeout_s, boot_s=s.silence_s, host=name, stop=self.stop,
                               tell=lambda step: self.progress.begin(job, step))
             ended.steps = results.statuses(work / "out")
+            ended.said = {step: results.last_word(work / "out" / f"{step}.err")
+                          for step in ended.steps}
             version = machines.version(machines.find(kernel.arch, s.qemu))
             ended.folder = results.keep(work / "out", results=s.results, name=name, kernel=kernel,
                                         boot=ended.boot, cmdline=s.cmdline, version=version)

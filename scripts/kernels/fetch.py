@@ -25,7 +25,8 @@ from kernels.errors import USAGE, KernelsError, tool, writing
 from kernels.image import ARCHES, Kernel, inspect
 
 FLAVOURS = ("rt", "cloud", "16k")
-WORD = re.compile(rf"(?:({'|'.join(ARCHES)}):)?(\d+\.\d+(?:\.[\w.+~]+?)?)(?:-({'|'.join(FLAVOURS)}))?")
+WORD = re.compile(rf"(?:({'|'.join(ARCHES)}):)?(\d+\.\d+(?:\.[\w.+~]+?)?)"
+                  rf"(?:-({'|'.join(FLAVOURS)}))?")
 KERNEL_FILES = {"vmlinuz": re.compile(r"(?:\./)?boot/vmlinuz-.+"),
                 "config": re.compile(r"(?:\./)?boot/config-.+")}
 BUSYBOX_FILES = {"busybox": re.compile(r"(?:\./)?(?:usr/)?bin/busybox")}

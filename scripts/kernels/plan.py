@@ -31,9 +31,9 @@ class Plan:
     @property
     def kind(self) -> str:
         """Plans that take about as long are called alike."""
-        parts = [self.scenario, *(["quick"] if self.quick else []), *([self.only] if self.only else []),
-                 *self.settings, *(["conform", self.conform_only or ""] if self.conform else [])]
-        return " ".join(parts).strip()
+        parts = [self.scenario, "quick" if self.quick else "", self.only or "", *self.settings,
+                 f"conform {self.conform_only or ''}" if self.conform else ""]
+        return " ".join(" ".join(parts).split())
 
     def steps(self, name: str, accel: str) -> list[Step]:
         """The measurement comes first: the kernel is as it was after its boot."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,8 +36,10 @@ PLANT = 0.01
 PLANTED_IN = "zygote3"
 TOLERANCE = 0.25
 METRICS = ("entered", "ready", "worked", "reaped")
-ONLY = "/none$"
+ONLY = "/none(/delay=[0-9]+ns)?$"
 STRESS = ("stress-ng", "--cpu", "{cpus}", "--vm", "1", "--vm-bytes", "64m", "--switch", "2")
+#: A planted delay is part of a case's name, so that no result hides it.
+_DELAY = re.compile(r"/delay=\d+ns")
 #: Medians of a boot: case and metric → instructions.
 Medians = dict[tuple[str, str], float]
 
@@ -52,7 +55,7 @@ class Claim:
 
 def medians(folder: Path) -> Medians:
     told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return {(case["name"], name): case["metrics"][name]["p50"]
+    return {(_DELAY.sub("", case["name"]), name): case["metrics"][name]["p50"]
             for case in told["cases"] for name in METRICS
             if case.get("metrics") and case["metrics"].get(name)
             and case["metrics"][name]["p50"] is not None}
@@ -93,14 +96,15 @@ def plant_of(boots: Sequence[Medians]) -> tuple[tuple[str, str], int]:
     raise KernelsError(f"no case of {PLANTED_IN} was measured", FAILED)
 
 
-def plant_is_found(quiet: Sequence[Medians], planted: Sequence[Medians], key: tuple[str, str],
-                   instructions: int) -> Claim:
+def plant_is_found(quiet: Sequence[Medians], planted: Sequence[Medians],
+                   key: tuple[str, str], instructions: int) -> Claim:
     """Beyond all that boots differ by, and of the right size."""
     base = [b[key] for b in quiet]
     found = [b[key] - median(base) for b in planted]
     beyond = min(b[key] for b in planted) > max(base)
     right = all(abs(f - instructions) <= TOLERANCE * instructions for f in found)
-    return Claim(f"{instructions} instructions more ({PLANT:.0%} of {key[1]} of {key[0]}) are found",
+    return Claim(f"{instructions} instructions more ({PLANT:.0%} of {key[1]} of {key[0]}) are "
+                 "found",
                  f"{' and '.join(f'{f:.0f}' for f in found)} found; boots differ by "
                  f"{max(base) - min(base):.0f}", beyond and right)
 
@@ -137,20 +141,27 @@ class Prover:
         ended = campaign.run([self.kernel] * n)
         bad = [line for one in ended if one.code or not one.folder for line in one.lines()]
         if bad:
-            raise KernelsError(bad[0], max(one.code for one in ended) or FAILED)
+            raise KernelsError(bad[0].strip(), max(one.code for one in ended) or FAILED)
         return [medians(one.folder) for one in ended if one.folder]
 
     def prove(self) -> list[Claim]:
-        quiet = self.boots(BOOTS, "as it is")
+        quiet, claims = self.boots(BOOTS, "as it is"), []
+
+        def found(claim: Claim) -> None:
+            claims.append(claim)
+            self.progress.say(f"{claim.text}: {claim.seen}")
+
+        found(repeats(quiet))
         loaded = None
         if shutil.which(STRESS[0]):
             with stressed():
                 loaded = self.boots(LOADED, "under stress-ng")
+        found(load_changes_nothing(quiet, loaded))
         key, instructions = plant_of(quiet)
         planted = self.boots(PLANTED, f"with {instructions} instructions planted",
                              (f"delay={instructions}ns",))
-        return [repeats(quiet), load_changes_nothing(quiet, loaded),
-                plant_is_found(quiet, planted, key, instructions)]
+        found(plant_is_found(quiet, planted, key, instructions))
+        return claims
 
 
 def told(claims: Sequence[Claim], kernel: Kernel) -> int:
@@ -171,7 +182,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--add", type=Path, metavar="DIR", help="laid over the guest's files")
     parser.add_argument("--qemu", metavar="PATH", help="another QEMU")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N")
-    parser.add_argument("--only", default=ONLY, metavar="REGEX", help=f"cases (default: {ONLY})")
+    parser.add_argument("--only", default=ONLY, metavar="REGEX", help="cases of the plan")
     parser.add_argument("--programs", type=Path, metavar="DIR", help="static programs from there")
     parser.add_argument("-o", dest="output", type=Path, metavar="FILE.json", help="write it there")
     options = parser.parse_args(argv)

@@ -18,8 +18,8 @@ from kernels.errors import KernelsError, writing
 from kernels.image import Kernel
 
 #: Of a guest's /out, what is worth keeping.
-KEPT = ("run.json", "samples.bin.gz", "conformance.json", "conformance.ktap", "probe.json", "run.log",
-        "run.err", "conform.err", "steps")
+KEPT = ("run.json", "samples.bin.gz", "conformance.json", "conformance.ktap", "probe.json",
+        "run.log", "run.err", "conform.err", "steps")
 
 
 def give_back(top: Path) -> None:
@@ -37,6 +37,15 @@ def statuses(out: Path) -> dict[str, int]:
     except OSError:
         return {}
     return {name: int(status) for name, status in (line.split("\t") for line in lines)}
+
+
+def last_word(path: Path) -> str:
+    """Of what a step said."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line for line in reversed(lines) if line.strip()), "")[:300]
 
 
 def failed_checks(folder: Path) -> list[str]:
