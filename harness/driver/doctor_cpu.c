@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../host/host.h"
+#include "virtual.h"
 
 #define CPU_DIR "/sys/devices/system/cpu/"
 /* Waking from a state that takes longer is seen in a spawn of a few ten microseconds. */
@@ -146,19 +147,13 @@ enum sm_seen sm_look_clocksource(const struct sm_patient *p, struct sm_sign *sig
 	return strcmp(now, "tsc") && strcmp(now, "arch_sys_counter") ? SM_SEEN : SM_SEEN_NOT;
 }
 
-/* The line of flags is long and comes behind others. */
 enum sm_seen sm_look_virtual(const struct sm_patient *p, struct sm_sign *sign)
 {
-	char text[16384], *flags;
 	double ns = p->root[0] ? -1 : sm_cpuid_ns();
+	int is = sm_virtual(p->root);
 
-	sm_patient_text(p, "/proc/cpuinfo", text, sizeof(text));
-	flags = strstr(text, "\nflags");
-	if (!flags)
-		return SM_SEEN_UNKNOWN;
-	flags[1 + strcspn(flags + 1, "\n")] = '\0';
-	if (!strstr(flags, " hypervisor"))
-		return SM_SEEN_NOT;
+	if (is <= 0)
+		return is < 0 ? SM_SEEN_UNKNOWN : SM_SEEN_NOT;
 	snprintf(sign->evidence, sizeof(sign->evidence), "a virtual machine");
 	if (ns > 0)
 		snprintf(sign->evidence, sizeof(sign->evidence),

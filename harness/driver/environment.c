@@ -14,6 +14,7 @@
 #include "bundle.h"
 #include "json.h"
 #include "meter.h"
+#include "virtual.h"
 
 /* The stable part: another value is another machine, kernel or setting. */
 static const char *const stable[] = {
@@ -64,13 +65,31 @@ static json_t *cpuinfo(const char *key)
 	return sm_cpuinfo(key, value, sizeof(value)) ? sm_json_text(value) : json_null();
 }
 
+/* arm64 has numbers instead of a name, each in a line of its own: Documentation/arch/arm64. */
+static json_t *cpu_model(void)
+{
+	static const char *const keys[] = { "implementer", "variant", "part", "revision" };
+	char text[256] = "", key[32], value[64];
+	json_t *name = cpuinfo("model name");
+
+	if (!json_is_null(name))
+		return name;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		size_t n = strlen(text);
+
+		snprintf(key, sizeof(key), "CPU %s", keys[i]);
+		if (sm_cpuinfo(key, value, sizeof(value)))
+			snprintf(text + n, sizeof(text) - n, "%s%s %s", n ? ", " : "", keys[i],
+				 value);
+	}
+	return *text ? json_string(text) : name;
+}
+
 static json_t *hypervisor(void)
 {
-	char flags[8192];
+	int is = sm_virtual("");
 
-	if (!sm_cpuinfo("flags", flags, sizeof(flags)))
-		return json_null(); /* no such word outside x86 */
-	return json_boolean(strstr(flags, " hypervisor") != NULL);
+	return is < 0 ? json_null() : json_boolean(is);
 }
 
 static json_t *mitigations(void)
@@ -233,7 +252,7 @@ json_t *sm_environment(const char *root, const char *accounting)
 	put_kernel(o);
 	sm_machine_time(NULL, &machine);
 	json_object_set_new(o, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(o, "cpu_model", cpuinfo("model name"));
+	json_object_set_new(o, "cpu_model", cpu_model());
 	json_object_set_new(o, "microcode", cpuinfo("microcode"));
 	json_object_set_new(o, "hypervisor", hypervisor());
 	json_object_set_new(o, "mitigations", mitigations());

@@ -166,15 +166,25 @@ static bool scaling(void)
 	       strncmp(governor, "performance", 11) != 0;
 }
 
+/* What it runs at now, or at most where /proc/cpuinfo has no such line (arm64). */
+static json_t *megahertz(void)
+{
+	const char *most = "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq";
+	char mhz[64];
+
+	if (sm_cpuinfo("cpu MHz", mhz, sizeof(mhz)))
+		return json_integer((json_int_t)(atof(mhz) + 0.5));
+	return json_integer(sm_slurp_number(most) > 0 ? sm_slurp_number(most) / 1000 : 0);
+}
+
 json_t *sm_json_context(const struct sm_run *run, const struct sm_run_options *opt)
 {
-	char host[128], mhz[64] = "0", date[64];
+	char host[128], date[64];
 	time_t now = time(NULL);
 	json_t *o = json_object();
 	struct tm tm;
 
 	sm_host_name(opt, host, sizeof(host));
-	sm_cpuinfo("cpu MHz", mhz, sizeof(mhz));
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S+00:00", &tm);
 	json_object_set_new(o, "date", json_string(date));
@@ -182,7 +192,7 @@ json_t *sm_json_context(const struct sm_run *run, const struct sm_run_options *o
 	json_object_set_new(o, "executable",
 			    sm_json_text(opt->argv && opt->argv[0] ? opt->argv[0] : "spawnmark"));
 	json_object_set_new(o, "num_cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(o, "mhz_per_cpu", json_integer((json_int_t)(atof(mhz) + 0.5)));
+	json_object_set_new(o, "mhz_per_cpu", megahertz());
 	json_object_set_new(o, "cpu_scaling_enabled", json_boolean(scaling()));
 	json_object_set_new(o, "aslr_enabled",
 			    json_boolean(sm_slurp_number("/proc/sys/kernel/randomize_va_space") >
