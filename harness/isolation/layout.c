@@ -22,15 +22,21 @@
 #include "maps.h"
 
 /*
- * Random bits of the kernel's defaults: ARCH_MMAP_RND_BITS_DEFAULT in arch/ARCH/Kconfig (x86-64:
- * 28, arm64: 18 with 4 KiB pages) and STACK_RND_MASK in arch/ARCH/include/asm/elf.h (22, 18).
+ * Random bits of the kernel's defaults, in pages: ARCH_MMAP_RND_BITS_DEFAULT in arch/ARCH/Kconfig
+ * and STACK_RND_MASK in arch/ARCH/include/asm/elf.h. On arm64 both are 18 with pages of 4 KiB, 16
+ * of 16, 14 of 64; the sum of page and randomness is the same.
  */
 #if defined(__x86_64__)
 #define MMAP_BITS  28
 #define STACK_BITS 22
 #else
-#define MMAP_BITS  18
-#define STACK_BITS 18
+#define MMAP_BITS  (30 - page_shift())
+#define STACK_BITS (30 - page_shift())
+
+static uint32_t page_shift(void)
+{
+	return (uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+}
 #endif
 
 static void address(struct sm_msg_layout *row, uint64_t addr, uint32_t bits)
@@ -88,18 +94,27 @@ static void take_vdso(struct sm_msg_layout *row)
 	address(row, getauxval(AT_SYSINFO_EHDR), MMAP_BITS);
 }
 
-/* glibc keeps the stack protector's value in the thread block on x86-64, its low byte 0. */
+/*
+ * glibc keeps the stack protector's value in the thread block on x86-64, elsewhere in a variable of
+ * the dynamic linker, which compilers name; its low byte is 0.
+ */
+#if !defined(__x86_64__)
+extern const uintptr_t __stack_chk_guard __attribute__((weak));
+#endif
+
 static void take_canary(struct sm_msg_layout *row)
 {
-#if defined(__x86_64__)
 	uint64_t v;
 
+#if defined(__x86_64__)
 	__asm__("mov %%fs:0x28, %0" : "=r"(v));
+#else
+	if (!&__stack_chk_guard)
+		return;
+	v = __stack_chk_guard;
+#endif
 	row->width_bits = 56;
 	row->value[0] = v >> 8;
-#else
-	row->width_bits = 0; /* a hidden variable of ld.so there: not ours to read */
-#endif
 }
 
 static void take_at_random(struct sm_msg_layout *row)
