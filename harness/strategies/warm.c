@@ -18,12 +18,13 @@
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
 
-/* Where the architecture has another size, the kernel refuses and all stays as it is. */
-#define HUGE_BYTES (UINT64_C(2) << 20)
+#define HUGE_FILE "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
+
+#define HUGE_PAGES_MAX 8192 /* of 64 KiB, in one of 512 MiB */
 
 /* More pieces than this are not looked after. */
 #define PIECES_MAX 4096
@@ -52,28 +53,44 @@ int sm_warm_read(struct sm_warm *warm, const char *options, struct sm_fault *fau
 /* What is done with each piece of the heap. */
 typedef void each_fn(struct sm_warm *warm, uint64_t from, uint64_t to);
 
-/* How many of the pages are there. mincore(2) of private memory: those that were touched. */
-static size_t count_resident(uint64_t at)
+/* 2 MiB, but where small pages have 16 or 64 KiB: what a whole page table maps. 0: there is none. */
+static size_t huge_bytes(void)
 {
-	unsigned char seen[HUGE_BYTES / 4096];
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
-	size_t pages = page >= 4096 ? HUGE_BYTES / page : 0;
+	FILE *f = fopen(HUGE_FILE, "re");
+	size_t bytes = 0;
 
-	if (!pages || mincore((void *)(uintptr_t)at, HUGE_BYTES, seen) < 0)
+	if (f) {
+		if (fscanf(f, "%zu", &bytes) != 1 || bytes & (bytes - 1))
+			bytes = 0;
+		fclose(f);
+	}
+	return bytes;
+}
+
+/* Is half of it there? mincore(2) of private memory: those pages that were touched. */
+static int is_half_resident(uint64_t at, size_t huge)
+{
+	unsigned char seen[HUGE_PAGES_MAX];
+	size_t pages = huge / (size_t)sysconf(_SC_PAGESIZE), n = 0;
+
+	if (pages > sizeof(seen) || mincore((void *)(uintptr_t)at, huge, seen) < 0)
 		return 0;
 	for (size_t i = 0; i < pages; i++)
 		n += seen[i] & 1;
-	return n * HUGE_BYTES / pages;
+	return n >= pages / 2;
 }
 
 /* All that is mostly there already: holes would be filled, and cost memory for nothing. */
 static void collapse(struct sm_warm *warm, uint64_t from, uint64_t to)
 {
-	(void)warm;
-	from = (from + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
-	for (; from + HUGE_BYTES <= to; from += HUGE_BYTES) {
-		if (count_resident(from) >= HUGE_BYTES / 2)
-			madvise((void *)(uintptr_t)from, HUGE_BYTES, MADV_COLLAPSE);
+	const size_t huge = warm->huge_bytes;
+
+	if (!huge)
+		return;
+	from = (from + huge - 1) & ~((uint64_t)huge - 1);
+	for (; from + huge <= to; from += huge) {
+		if (is_half_resident(from, huge))
+			madvise((void *)(uintptr_t)from, huge, MADV_COLLAPSE);
 	}
 }
 
@@ -144,8 +161,10 @@ void sm_warm_server(struct sm_warm *warm, const struct sm_payload *payload)
 		payload->before_serve();
 	if (warm->trim)
 		malloc_trim(0);
-	if (warm->collapse)
+	if (warm->collapse) {
+		warm->huge_bytes = huge_bytes();
 		for_heap(warm, collapse);
+	}
 	if (!warm->prefault)
 		return;
 	warm->heap = calloc(PIECES_MAX, sizeof(*warm->heap));

@@ -17,10 +17,11 @@
 #include "../spawnmark.h"
 
 struct sm_warm {
-	int freeze;   /* the runtime's own: payload->before_serve */
-	int trim;     /* malloc_trim: free memory is not copied */
-	int collapse; /* huge pages for what is loaded: a clone copies one entry for 512 */
-	int prefault; /* the child has its own copy of all that is loaded before it is ready */
+	int freeze;        /* the runtime's own: payload->before_serve */
+	int trim;          /* malloc_trim: free memory is not copied */
+	int collapse;      /* huge pages for what is loaded: a clone copies one entry for 512 */
+	int prefault;      /* the child has its own copy of all that is loaded before it is ready */
+	size_t huge_bytes; /* a huge page; 0: not asked, or there are none */
 	struct iovec *heap; /* what that is; NULL: nothing */
 	size_t nheap;
 };
