@@ -17,7 +17,7 @@
 #include "../driver/run.h"
 
 #define MIB   (1 << 20)
-#define PAGE  4096
+#define PAGE  ((size_t)sysconf(_SC_PAGESIZE))
 #define SLACK (512 * 1024) /* what libc and the sanitizers allocate in between */
 
 static struct sm_image now(void)
@@ -61,12 +61,12 @@ static void test_a_files_pages_are_not_copied(void **state)
 
 	(void)state;
 	assert_int_equal(ftruncate(fd, 4 * MIB), 0);
-	for (int i = 0; i < 4 * MIB; i += PAGE)
-		assert_int_equal(pwrite(fd, "x", 1, i), 1);
+	for (size_t i = 0; i < 4 * MIB; i += PAGE)
+		assert_int_equal(pwrite(fd, "x", 1, (off_t)i), 1);
 	before = now();
 	at = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
-	for (int i = 0; i < 4 * MIB; i += PAGE)
+	for (size_t i = 0; i < 4 * MIB; i += PAGE)
 		sum = (char)(sum + at[i]);
 	after = now();
 	near(after.rss_bytes, before.rss_bytes, 4 * MIB);
@@ -80,7 +80,7 @@ static void test_a_files_pages_are_not_copied(void **state)
 /* One page in each of 64 tables, then every page of two of them. */
 static void test_scattered_pages_have_tables(void **state)
 {
-	const size_t span = (size_t)PAGE / 8 * PAGE, room = 64 * span;
+	const size_t span = PAGE / 8 * PAGE, room = 64 * span;
 	struct sm_image before = now();
 	char *at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

@@ -18,11 +18,15 @@
 #include "memory_util.h"
 #include "sys/sys.h"
 
-#define PAGE     4096u
 #define PAGES    256u
 #define IDLE_MIB 8u
 
-/* Anonymous memory of 4 KiB pages, every one of them there. NULL: none. */
+static size_t page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Anonymous memory of the smallest pages, every one of them there. NULL: none. */
 static void *ballast(size_t bytes)
 {
 	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -30,7 +34,7 @@ static void *ballast(size_t bytes)
 	if (at == MAP_FAILED)
 		return NULL;
 	madvise(at, bytes, MADV_NOHUGEPAGE); /* a kernel without huge pages says EINVAL */
-	for (size_t i = 0; i < bytes; i += PAGE)
+	for (size_t i = 0; i < bytes; i += page_bytes())
 		at[i] = 1;
 	return at;
 }
@@ -42,7 +46,7 @@ static char *pages;
 
 static int fill_pages(struct sm_cell *c)
 {
-	pages = ballast((size_t)PAGES * PAGE);
+	pages = ballast(PAGES * page_bytes());
 	return pages ? sm_holds(c, "filled") : sm_broken(c, "mmap: %s", strerror(errno));
 }
 
@@ -57,7 +61,7 @@ static long minor_faults(void)
 static int count_faults(struct sm_cell *c)
 {
 	const bool cloned = pages;
-	const size_t bytes = (size_t)PAGES * PAGE;
+	const size_t bytes = PAGES * page_bytes();
 	long before, faults;
 
 	if (!cloned) {
@@ -68,7 +72,7 @@ static int count_faults(struct sm_cell *c)
 		madvise(pages, bytes, MADV_NOHUGEPAGE);
 	}
 	before = minor_faults();
-	for (size_t i = 0; i < bytes; i += PAGE)
+	for (size_t i = 0; i < bytes; i += page_bytes())
 		((volatile char *)pages)[i] = 2;
 	faults = minor_faults() - before;
 	/* A sanitizer's shadow takes one for eight of them. */

@@ -26,8 +26,11 @@
 
 /* ---- malloc ---- */
 
-/* Three pages and a chunk's header: no size of a per-thread cache, far below the mmap threshold. */
-#define CHUNK_BYTES (3u * 4096)
+/*
+ * More than a page: the headers of two neighbours lie in two pages. No size of a per-thread cache,
+ * below the mmap threshold of 128 KiB whatever the page.
+ */
+#define BEYOND_PAGE 8192u
 #define TRIES       64
 
 /* libc's own, past whatever a sanitizer puts before it. */
@@ -45,6 +48,7 @@ static struct {
 	struct sm_board *board;
 	char *chunk; /* whose free(3) reads the next chunk's header, under the arena's lock */
 	char *page;  /* where that header is */
+	size_t page_bytes;
 	struct sigaction old;
 } trap;
 
@@ -62,19 +66,19 @@ static void on_segv(int sig, siginfo_t *info, void *context)
 	char *at = info->si_addr;
 
 	(void)context;
-	if (at < trap.page || at >= trap.page + 4096) {
+	if (at < trap.page || at >= trap.page + trap.page_bytes) {
 		signal(sig, SIG_DFL); /* another fault: again, and for good */
 		return;
 	}
 	sm_holder_hold(trap.board);
-	mprotect(trap.page, 4096, PROT_READ | PROT_WRITE);
+	mprotect(trap.page, trap.page_bytes, PROT_READ | PROT_WRITE);
 }
 
 static void *hold_arena(void *board)
 {
 	if (sm_holder_await(board))
 		return NULL;
-	mprotect(trap.page, 4096, PROT_NONE);
+	mprotect(trap.page, trap.page_bytes, PROT_NONE);
 	trap.heap.release(trap.chunk);
 	return NULL;
 }
@@ -88,14 +92,16 @@ static void let_go(void)
 /* Two chunks of the main arena, one behind the other. */
 static bool find_neighbours(void)
 {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = page + BEYOND_PAGE;
 	char *last = NULL;
 
+	trap.page_bytes = page;
 	for (int i = 0; i < TRIES; i++) {
-		char *next = trap.heap.alloc(CHUNK_BYTES - sizeof(size_t));
+		char *next = trap.heap.alloc(bytes - sizeof(size_t));
 
-		if (last && next == last + CHUNK_BYTES) {
+		if (last && next == last + bytes) {
 			trap.chunk = last;
-			trap.page = (char *)((uintptr_t)(next - 1) & ~(uintptr_t)4095);
+			trap.page = (char *)((uintptr_t)(next - 1) & ~(uintptr_t)(page - 1));
 			return true;
 		}
 		last = next;
