@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""kernels.py test WORD…: the unit tests and the conformance suite, inside a guest with that kernel.
+
+The programs are those of `make all tests` (ARCH=arm64: the cross build), dynamically linked, with
+the libraries they were linked against. The guest counts instructions for its clock, so that a busy
+machine makes no deadline of a test pass. Logs are kept; what a guest lacks is skipped, and said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from kernels import counting, libraries
+from kernels.boot import Boot, boot
+from kernels.counting import Count
+from kernels.errors import FAILED, GOOD, UNABLE, KernelsError
+from kernels.fetch import Cache, parse
+from kernels.image import Kernel
+from kernels.initramfs import GUEST, Step, build
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = "spawnmark"  # the checkout, there
+PROGRAMS = ("spawnmark", "sm-host", "libspawnmark.so", "checks.so", "sm-atfork.so", "payloads/none",
+            "payloads/heap", "payloads/none-static", "payloads/none-nolibc")
+BESIDE = ("bad-checks.so", "handlers.so", "contain")
+#: What tests and suite read.
+SOURCES = ("scenarios", "harness")
+SUITES = ("plain", "contained")
+TEST_SECONDS, SUITE_SECONDS = 600, 3600  # the guest's
+BOOT_SECONDS = 7200.0
+MEMORY_MB = 2048
+
+
+def _strip(program: Path, arch: str, to: Path) -> Path:
+    """Three quarters of them tell debuggers what nobody here asks."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    strip = shutil.which(f"{libraries.TRIPLET[arch]}-strip")
+    if not strip or subprocess.run([strip, "-o", to, program], capture_output=True,
+                                   check=False).returncode:
+        shutil.copy(program, to)
+    return to
+
+
+def _sources() -> dict[str, Path]:
+    listed = subprocess.run(["git", "ls-files", "-z", "--", *SOURCES], cwd=ROOT, text=True,
+                            capture_output=True, check=False).stdout
+    names = [n for n in listed.split("\0") if n] or [
+        str(p.relative_to(ROOT)) for top in SOURCES for p in (ROOT / top).rglob("*") if p.is_file()]
+    return {f"{HOME}/{name}": ROOT / name for name in names}
+
+
+def _built(folder: Path, arch: str) -> list[str]:
+    """The test programs. KernelsError: not all that is needed is there."""
+    make = "make all tests" if arch == libraries.HOST_ARCH else f"make ARCH={arch} all tests"
+    for name in (*PROGRAMS, *(f"test/{n}" for n in BESIDE)):
+        if not (folder / name).is_file():
+            raise KernelsError(f"{folder / name} is missing: run '{make}'")
+    sources = sorted((ROOT / "harness" / "test").glob("test_*.c"))
+    lacks = [p.stem for p in sources if not (folder / "test" / p.stem).is_file()]
+    if lacks:
+        raise KernelsError(f"{folder}/test/{lacks[0]} is missing: run '{make}'")
+    return [p.stem for p in sources]
+
+
+def _files(folder: Path, arch: str, tests: Sequence[str], work: Path) -> dict[str, Path]:
+    names = [*PROGRAMS, *(f"test/{n}" for n in (*BESIDE, *tests))]
+    programs = {n: _strip(folder / n, arch, work / n) for n in names}
+    files = {f"{HOME}/build/{n}": path for n, path in programs.items()}
+    files |= libraries.of(programs.values(), arch, libraries.sysroot(arch))
+    return files | _sources() | {"bin/test-step": GUEST / "test"}
+
+
+def _steps(whats: Sequence[str]) -> list[Step]:
+    steps = [Step("prepare", "sh /bin/test-step prepare")]
+    for what in whats:
+        seconds = SUITE_SECONDS if what in SUITES else TEST_SECONDS
+        steps.append(Step(re.sub(r"[^a-z0-9]", "", what), f"sh /bin/test-step {what} {seconds}"))
+    return steps
+
+
+def _count(what: str, out: Path) -> Count:
+    log, told = out / f"{what}.log", out / f"{what}.json"
+    lost = Count()
+    if what in SUITES and told.is_file():
+        return counting.conformance(told)
+    if what in SUITES or not log.is_file():
+        lost.fail("it did not come to an end" if log.is_file() else "it did not run")
+        return lost
+    return counting.cmocka(log.read_text(encoding="utf-8", errors="replace"))
+
+
+def _tell(what: str, count: Count, out: Path) -> None:
+    good = "ok  " if not count.failed else "FAIL"
+    more = f", {count.failed} failed" if count.failed else ""
+    print(f"{good} {what:<20} {count.passed:5d} passed{more}"
+          f"{f', {count.skipped} skipped' if count.skipped else ''}")
+    for failure in count.failures:
+        print(f"     | {failure[:300]}")
+    for reason, n in count.reasons.most_common():
+        print(f"     | {n} skipped: {reason[:160]}")
+    if count.failed:
+        print(f"     log: {out / what}.log")
+
+
+def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], out: Path,
+         qemu: str | None = None) -> tuple[Count, Boot]:
+    """One guest; its logs go to out."""
+    tests = _built(folder, kernel.arch)
+    whats = [w for w in (*tests, *SUITES) if only.search(w)]
+    if not whats:
+        raise KernelsError(f"--only '{only.pattern}' fits no test program and no suite", 2)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="spawnmark-guest-") as made:
+        work = Path(made)
+        image = build(work / "guest.cpio", busybox=busybox, steps=_steps(whats),
+                      files=_files(folder, kernel.arch, tests, work / "stripped"))
+        ended = boot(kernel.path, arch=kernel.arch, initramfs=image, memory_mb=MEMORY_MB, qemu=qemu,
+                     timeout_s=BOOT_SECONDS, out=out, log=out / "console.log",
+                     tell=lambda step: print(f"     … {step}", file=sys.stderr, flush=True))
+    total = Count()
+    for what in whats:
+        count = _count(what, out)
+        _tell(what, count, out)
+        total += count
+    return total, ended
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command; its last line is the plain count."""
+    parser = argparse.ArgumentParser(prog="kernels.py test", description=__doc__.splitlines()[0])
+    parser.add_argument("word", nargs="+", help="a kernel: arm64:6.12, 6.1")
+    parser.add_argument("--only", default=".", type=re.compile, metavar="REGEX",
+                        help="programs and suites (plain, contained) whose name fits")
+    parser.add_argument("-o", dest="out", type=Path, metavar="DIR", help="where logs are kept")
+    options = parser.parse_args(argv)
+    cache, total, code = Cache(), Count(), GOOD
+    for word in options.word:
+        kernel = cache.kernel(parse(word))
+        native = kernel.arch == libraries.HOST_ARCH
+        folder = ROOT / os.environ.get("B", "build" if native else f"build/{kernel.arch}")
+        out = (options.out or folder / "guest-test") / re.sub(r"\W+", "-", word)
+        count, ended = test(kernel, busybox=cache.busybox(kernel.arch), folder=folder,
+                            only=options.only, out=out, qemu=os.environ.get("QEMU"))
+        total += count
+        if not ended.ok:
+            print(f"FAIL {kernel.label}: {ended.outcome}: {ended.detail}")
+            print("".join(f"     | {line}\n" for line in ended.last_lines), end="")
+            code = UNABLE
+    print(f"{total.passed} passed, {total.failed} failed"
+          f"{f', {total.skipped} skipped' if total.skipped else ''}")
+    return FAILED if total.failed or not total.passed else code

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Counting what tests in a guest came to, and finding the libraries that they need there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from kernels import counting, libraries
+
+LOG = """\
+[==========] Running 4 test(s).
+[ RUN      ] one
+a message
+[       OK ] one
+[ RUN      ] two
+no python here: make setup
+[  SKIPPED ] two
+[ RUN      ] three
+[  ERROR   ] --- 1 != 2
+[  FAILED  ] three
+[ RUN      ] four
+[       OK ] four
+[==========] 4 test(s) run.
+[  PASSED  ] 2 test(s).
+[  SKIPPED ] 1 test(s), listed below:
+[  SKIPPED ] two
+[  FAILED  ] 1 test(s), listed below:
+[  FAILED  ] three
+
+ 1 FAILED TEST(S)
+"""
+
+
+def test_of_a_program() -> None:
+    count = counting.cmocka(LOG)
+    assert (count.passed, count.failed, count.skipped) == (2, 1, 1)
+    assert count.failures == ["three: [  ERROR   ] --- 1 != 2"]
+    assert dict(count.reasons) == {"no python here: make setup": 1}
+
+
+def test_of_two_groups() -> None:
+    count = counting.cmocka(LOG + LOG.replace("three", "five"))
+    assert (count.passed, count.failed, count.skipped) == (4, 2, 2)
+
+
+@pytest.mark.parametrize("end", ["[ RUN      ] four", "[ RUN      ] two", "[ RUN      ] one"])
+def test_a_crash_in_the_middle_is_a_failure(end: str) -> None:
+    count = counting.cmocka(LOG[:LOG.index(end) + len(end) + 1])
+    assert count.passed + count.failed + count.skipped == 4
+    assert count.failures[-1] == f"{end.split()[-1]} did not end"
+
+
+@pytest.mark.parametrize("log", ["", "Segmentation fault\n"])
+def test_nothing_announced_is_a_failure(log: str) -> None:
+    count = counting.cmocka(log)
+    assert (count.passed, count.failed, count.skipped) == (0, 1, 0)
+
+
+def cell(verdict: str, reason: str | None = None) -> dict[str, str | None]:
+    return {"check": "a.b", "strategy": "fork", "verdict": verdict, "feature": None,
+            "reason": reason, "evidence": "seen"}
+
+
+def test_of_the_suite(tmp_path: Path) -> None:
+    cells = [cell("PASS"), cell("XFAIL", "by design"), cell("SKIP", "no hugetlb"), cell("NA", "n/a"),
+             cell("FAIL"), cell("XPASS"), cell("BROKEN", "mmap"), cell("TIMEOUT")]
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps({"conformance": cells, "incomplete": False}), encoding="utf-8")
+    count = counting.conformance(path)
+    assert (count.passed, count.failed, count.skipped) == (2, 4, 1)
+    assert count.failures[0] == "FAIL a.b of fork: seen"
+    assert dict(count.reasons) == {"no hugetlb": 1}
+
+
+def test_a_suite_that_was_cut_short_has_failed(tmp_path: Path) -> None:
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps({"conformance": [cell("PASS")], "incomplete": True}),
+                    encoding="utf-8")
+    assert counting.conformance(path).failed == 1
+
+
+@pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf: make setup")
+def test_libraries_of_a_program_here() -> None:
+    arch = libraries.HOST_ARCH
+    if arch is None:
+        pytest.skip(f"no triplet is known for this machine: {sys.platform}")
+    files = libraries.of([Path("/bin/sh")], arch, Path("/"))
+    assert any(name.endswith("/libc.so.6") for name in files)
+    assert any("/ld-linux" in f"/{name}" for name in files)
+    assert any(name.endswith("/libgcc_s.so.1") for name in files)
+    assert all(path.is_file() for path in files.values())
