@@ -130,12 +130,13 @@ static struct {
 
 static int use_vdso(struct sm_cell *c)
 {
+	static const char *const names[] = { "__vdso_getrandom", "__kernel_getrandom" };
 	struct opaque_params params = { 0 };
 	void *so = sm_object_open("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
 	uint64_t word;
 
-	if (so)
-		*(void **)&vdso.fn = sm_symbol(so, "__vdso_getrandom");
+	for (size_t i = 0; so && !vdso.fn && i < sizeof(names) / sizeof(*names); i++)
+		*(void **)&vdso.fn = sm_symbol(so, names[i]);
 	if (!vdso.fn || vdso.fn(NULL, 0, 0, &params, ~(size_t)0))
 		return sm_skips(c, SM_F_VDSO_GETRANDOM, "the vDSO has no getrandom");
 	vdso.size = params.size;
