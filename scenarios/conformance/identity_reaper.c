@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/sys.h"
@@ -32,6 +33,18 @@ static int may_wait(pid_t pid)
 	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) < 0
 		       ? -errno
 		       : 0;
+}
+
+/* As may_wait, soon: pthread_join(3) returns before the kernel has given the thread's children away. */
+static int comes_to_wait(pid_t pid)
+{
+	int64_t end = sm_now_ns() + (int64_t)SM_STEP_MS * 1000000;
+	const struct timespec nap = { 0, 500000 };
+	int err;
+
+	while ((err = may_wait(pid)) == -ECHILD && sm_now_ns() < end)
+		nanosleep(&nap, NULL);
+	return err;
 }
 
 /* A thread that starts the strategy, stays, looks at a child of it and ends. */
@@ -75,7 +88,7 @@ static int only_its_thread_waits(struct sm_cell *c)
 	pthread_join(thread, NULL);
 	if (err)
 		return sm_trouble(c, err, "a child of a thread's server");
-	heir = may_wait(s.pid);
+	heir = comes_to_wait(s.pid);
 	sm_judge(c, s.own == 0 && other == -ECHILD && heir == 0,
 		 "__WNOTHREAD in the thread that started the server: %s; in another: %s; there "
 		 "when the thread has ended: %s",
