@@ -17,8 +17,8 @@ HOST_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)
 SYSROOT = Path(__file__).resolve().parent / "sysroot.sh"
 _NEEDED = re.compile(r"\(NEEDED\)\s+Shared library: \[(.+)\]")
 _LOADER = re.compile(r"Requesting program interpreter: (/.+)\]")
-#: glibc opens it when a thread ends itself.
-OPENED = ("libgcc_s.so.1",)
+#: Opened and not linked: by glibc, when a thread ends itself; by checks, which are skipped without.
+OPENED = ("libgcc_s.so.1", "libgomp.so.1", "libcrypto.so.3")
 
 
 def sysroot(arch: str) -> Path:
@@ -41,19 +41,23 @@ def _asks_for(file: Path) -> tuple[tuple[str, ...], str | None]:
     return tuple(_NEEDED.findall(said)), loader[1] if loader else None
 
 
+def _look(root: Path, arch: str, name: str) -> Path | None:
+    places = (root / f"{top}lib/{TRIPLET[arch]}/{name}" for top in ("", "usr/"))
+    return next((place for place in places if place.exists()), None)
+
+
 def _find(root: Path, arch: str, name: str) -> Path:
-    folders = [root / f"{top}lib/{TRIPLET[arch]}" for top in ("", "usr/")]
-    found = next((f / name for f in folders if (f / name).exists()), None)
+    found = _look(root, arch, name)
     if not found:
-        raise KernelsError(f"{name} for {arch} is in none of {', '.join(map(str, folders))}")
+        raise KernelsError(f"{name} for {arch} is not below {root}")
     return found
 
 
 def of(programs: Iterable[Path], arch: str, root: Path) -> dict[str, Path]:
     """Place in the guest → file here, for all that the programs are linked with."""
     files: dict[str, Path] = {}
-    names, left = set(OPENED), list(programs)
-    left += [_find(root, arch, name) for name in OPENED]
+    names = {name for name in OPENED if _look(root, arch, name)}
+    left = [*programs, *(_find(root, arch, name) for name in names)]
     while left:
         needed, loader = _asks_for(left.pop())
         if loader:
