@@ -31,6 +31,7 @@ HOME = "spawnmark"  # the checkout, there
 PROGRAMS = ("spawnmark", "sm-host", "libspawnmark.so", "checks.so", "sm-atfork.so", "payloads/none",
             "payloads/heap", "payloads/none-static", "payloads/none-nolibc")
 BESIDE = ("bad-checks.so", "handlers.so", "contain")
+SHELL = "bin/dash"
 #: What tests and suite read.
 SOURCES = ("scenarios", "harness")
 SUITES = ("plain", "contained")
@@ -74,7 +75,10 @@ def _files(folder: Path, arch: str, tests: Sequence[str], work: Path) -> dict[st
     names = [*PROGRAMS, *(f"test/{n}" for n in (*BESIDE, *tests))]
     programs = {n: _strip(folder / n, arch, work / n) for n in names}
     files = {f"{HOME}/build/{n}": path for n, path in programs.items()}
-    files |= libraries.of(programs.values(), arch, libraries.sysroot(arch))
+    root = libraries.sysroot(arch)
+    if (root / SHELL).is_file():  # what /bin/sh is on Debian; programs' parent is rarely busybox
+        programs[SHELL] = files[SHELL] = root / SHELL
+    files |= libraries.of(programs.values(), arch, root)
     return files | _sources() | {"bin/test-step": GUEST / "test"}
 
 

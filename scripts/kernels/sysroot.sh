@@ -8,7 +8,7 @@
 set -euo pipefail
 
 arch=${1:-arm64}
-packages="libc6-dev libgcc-s1 libjansson-dev libinih-dev zlib1g-dev libseccomp-dev libcmocka-dev busybox-static"
+packages="libc6-dev libgcc-s1 libjansson-dev libinih-dev zlib1g-dev libseccomp-dev libcmocka-dev libgomp1 libssl3 dash"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/spawnmark
 root=$cache/sysroot-$arch
 
@@ -65,7 +65,7 @@ quietly() { # COMMAND…
 	}
 }
 
-say "fetching the $arch packages (once, some 10 MB): $packages"
+say "fetching the $arch packages (once, some 12 MB): $packages"
 quietly apt-get -c "$work/apt.conf" update
 # shellcheck disable=SC2086 # a list
 quietly apt-get -c "$work/apt.conf" install --download-only --yes $packages
