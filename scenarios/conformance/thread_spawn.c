@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,11 +181,23 @@ static int prepare_spawner(struct sm_cell *c, struct spawner *s, int number)
 	return s->setup.envp ? 0 : -ENOMEM;
 }
 
+/* 1024 descriptors, the usual soft limit, are not enough for so many pools. */
+static void take_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int spawn_from_threads(struct sm_cell *c)
 {
 	struct spawner *all = calloc(SPAWNERS, sizeof(*all));
 	int made = 0, err = all ? 0 : -ENOMEM, wrong = 0;
 
+	take_all_descriptors();
 	for (int i = 0; i < SPAWNERS && !err; i++)
 		err = prepare_spawner(c, &all[i], i);
 	if (err) {
