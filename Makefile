@@ -175,6 +175,17 @@ $(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(A
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) -Iharness -O2 -ffreestanding -nostdlib -static \
 		-fno-stack-protector -fno-pie -no-pie -o $@ $<
 
+# Of `kernels.py profile`: what runs in the guest, at addresses of its own, and what counts there.
+$(B)/profile/spawns: $(call obj,scripts/kernels/guest/spawns.c harness/check/linked.c harness/atfork/absent.c) \
+		$(B)/libspawnmark.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -static -no-pie -Wl,-Ttext-segment=0x60000000 -o $@ $^
+
+$(B)/profile/plugin.so: $(wildcard scripts/kernels/plugin*.[ch])
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden \
+		-shared -o $@ $(filter %.c,$^)
+
 $(B)/micro: $(call obj,$(MICRO_SRC)) bench/micro/shim.cc $(B)/libspawnmark.a
 	$(call say,CXX,$@)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -o $@ $^ -lbenchmark -lpthread
