@@ -212,8 +212,10 @@ static void on_access(unsigned int cpu, uint32_t info, uint64_t at, void *data)
 		state.task->key = state.stored;
 		*table_at(&state.tasks, 0, state.stored) = (uintptr_t)state.task;
 	}
-	if (state.task->dead)
+	if (state.task->dead) { /* whoever gets its memory is somebody else */
 		state.task->depth = 0;
+		state.task->role = KERNEL;
+	}
 	state.task = task_of(at);
 }
 
