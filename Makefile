@@ -61,7 +61,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck kernels kernels-proof
+.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck kernels kernels-proof kernels-profile
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(if $(CROSS)$(filter kernel,$(PROFILE)),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, PROFILE=kernel: with cc, jansson, inih alone)
@@ -244,6 +244,10 @@ KERNEL_OPTIONS = $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(CMDLINE),--cmdline 
 
 kernels: ## instruction counts of kernels under QEMU (KERNELS="6.1 arm64:6.12", KERNEL=bzImage, CMDLINE=)
 	$(Q)$(PYTHON3) scripts/kernels.py $(KERNELS) $(KERNEL_OPTIONS) $(OPTIONS)
+
+kernels-profile: ## where the instructions of one spawn go (KERNELS="6.1 6.12", OPTIONS='--strategy pool --heap 0,64')
+	$(Q)$(PYTHON3) scripts/kernels.py profile $(KERNELS) $(if $(KERNEL),--kernel '$(KERNEL)') \
+		$(if $(CMDLINE),--cmdline '$(CMDLINE)') $(if $(QEMU),--qemu '$(QEMU)') $(OPTIONS)
 
 kernels-proof: ## do counts repeat, does load change them, is 1 % found? (KERNELS=6.12)
 	$(Q)$(PYTHON3) scripts/kernels.py prove $(KERNELS) $(KERNEL_OPTIONS) $(OPTIONS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from kernels.errors import FAILED, UNABLE, KernelsError, tool, writing
 from kernels.fetch import Cache
 from kernels.image import Kernel
 from kernels.initramfs import Step, build
+from kernels.outcome import DEAD, release
 from kernels.stacks import KERNEL_HALF, Namer, Segment, Symbols, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,13 +107,14 @@ def cases(strategies: Iterable[str], heaps: Iterable[int], pages: Sequence[str])
 
 def make() -> None:
     """The plugin and the guest's program, if they are not up to date."""
-    made = subprocess.run([tool("make", "it builds the plugin"), "-s", "-C", str(ROOT),
-                           *(f"build/profile/{name}" for name in PROGRAMS)],
-                          capture_output=True, text=True, check=False, timeout=MAKE_SECONDS)
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "B")}
+    targets = [f"build/profile/{name}" for name in PROGRAMS]
+    made = subprocess.run([tool("make", "it builds the plugin"), "-s", "-C", str(ROOT), *targets],
+                          capture_output=True, text=True, check=False, timeout=MAKE_SECONDS, env=env)
     if made.returncode:
-        said = (made.stderr or made.stdout).strip().splitlines()
-        raise KernelsError(f"make build/profile/{PROGRAMS[0]}: "
-                           f"{said[-1] if said else 'failed'}", UNABLE)
+        said = [line for line in made.stderr.splitlines() if "error" in line.lower()]
+        raise KernelsError(f"make {' '.join(targets)} failed: {said[0] if said else made.returncode}",
+                           UNABLE)
 
 
 def _boot(kernel: Kernel, cache: Cache, steps: Sequence[Step], work: Path, **more: object) -> Boot:
@@ -119,6 +122,9 @@ def _boot(kernel: Kernel, cache: Cache, steps: Sequence[Step], work: Path, **mor
                   files={"bin/spawns": BUILT / "spawns"})
     done = boot(kernel.path, arch=kernel.arch, initramfs=image, out=work / "out",
                 **more)  # type: ignore[arg-type]
+    if done.outcome == DEAD and "plugin" in done.detail:
+        raise KernelsError(f"{done.detail}: plugin.c speaks version 1 of the plugin interface, as "
+                           "QEMU 7.2 does: give such a one with --qemu PATH")
     if not done.ok:
         last = "".join(f"\n  {line}" for line in done.last_lines)
         raise KernelsError(f"profile: {kernel.label}: {done.detail}{last}", FAILED)
@@ -205,7 +211,6 @@ def count(kernel: Kernel, cache: Cache, wanted: Sequence[Case], *, warmups: int,
     say(f"{kernel.label}: {done.seconds:.0f} s")
     if len(segments) != len(wanted):
         raise KernelsError(f"profile: {len(segments)} cases counted of {len(wanted)}", FAILED)
-    release = re.search(r"^@spawnmark up (\S+)", done.console, re.M)
     namer = Namer(symbols, program, end)
-    return [Counted(kernel, release[1] if release else "", *row, namer)
+    return [Counted(kernel, release(done.console), *row, namer)
             for row in zip(wanted, segments, clocks)]

@@ -56,7 +56,8 @@ def _shapes(box: Box, x: float, level: int, scale: float, whole: int, floor: flo
         return
     y = floor - (level + 1) * ROW
     name = escape(box.name)
-    title = f"{name}: {box.total:,} instructions, {box.total / whole:.1%}".replace(",", "\u202f")
+    ran = f"{box.total:,}".replace(",", " ")
+    title = f"{name}: {ran} instructions, {box.total / whole:.1%}"
     face = FACES[zlib.crc32(box.name.encode()) % len(FACES)]
     letters = int((width - 6) / LETTER)
     text = box.name if len(box.name) <= letters else box.name[:letters - 1] + "…"

@@ -28,6 +28,7 @@ from kernels.errors import FAILED, GOOD, USAGE, KernelsError, writing
 from kernels.fetch import Cache, parse
 from kernels.functions import Functions
 from kernels.image import Kernel, own
+from kernels.results import give_back
 from kernels.shares import NOTE, SCHEMA, STRINGS, Profile, Table, as_json
 
 DEFAULT = ("6.1", "6.12")
@@ -139,6 +140,7 @@ def main(argv: list[str]) -> int:
     folder = options.output or ROOT / "results" / f"profile-{stamp}"
     with writing(folder):
         write(folder, profiles, tables)
+        give_back(folder)
     _say(f"written: {os.path.relpath(folder)}")
     doubts = [text for text in (p.doubts() for p in profiles) if text]
     for text in doubts:
