@@ -61,7 +61,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean help soak selfcheck kernels kernels-proof kernels-profile
+.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean fleet help soak selfcheck kernels kernels-proof kernels-profile
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(if $(CROSS)$(filter kernel,$(PROFILE)),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, PROFILE=kernel: with cc, jansson, inih alone)
@@ -220,11 +220,11 @@ endif
 setup: ## install what is missing (asks apt, builds .venv); PYTHON= chooses the interpreter
 	$(Q)scripts/setup.sh
 
-bench: all ## measure for five minutes, report, print the summary
-	$(Q)scripts/bench.sh
+bench: all ## measure for five minutes, report, print the summary (BENCH= more options)
+	$(Q)scripts/bench.sh $(BENCH)
 
 bench-quick: all ## the same in 45 seconds
-	$(Q)scripts/bench.sh --quick
+	$(Q)scripts/bench.sh --quick $(BENCH)
 
 conformance: all ## ask every check of every strategy, draw the matrix (CONFORM= more options)
 	$(Q)scripts/conformance.sh $(CONFORM)
@@ -258,6 +258,9 @@ report: ## draw the newest results again (RESULTS= a folder; of several one page
 
 compare: ## faster, slower or the same? BASE=… NEW=… (MORE= further runs, COMPARE= more options)
 	$(Q)$(VENV)/bin/python scripts/compare.py $(COMPARE) $(or $(BASE),$(error BASE= names no results folder)) $(NEW) $(MORE)
+
+fleet: ## measure many machines at once, compare them: INVENTORY=FILE (FLEET= more options of Ansible)
+	$(Q)scripts/fleet/run.sh "$(INVENTORY)" $(FLEET)
 
 test: | $(AFTER) ## build and run every test; ends in one line "N passed, N failed"
 	$(Q)scripts/test.sh
