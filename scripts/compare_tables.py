@@ -170,7 +170,7 @@ def answer(comparison: Comparison) -> str:
         named = _named(comparison, sorted(gains, key=_severity)[::-1])
         faster = f"; {_faster()}: {named}" if gains else ""
         return f"No regression in the {_asked(comparison)}{faster}."
-    return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may be {_slower()} or not: "
+    return (f"UNDECIDED: {len(unknown)} of the {_asked(comparison)} may {_be_slower()} or not: "
             f"{_why(unknown)}.")
 
 
@@ -187,7 +187,11 @@ def _why(unknown: list[Compared]) -> str:
 
 
 def _slower() -> str:
-    return "more instructions" if units.instructions() else SLOWER
+    return "take more instructions" if units.instructions() else SLOWER
+
+
+def _be_slower() -> str:
+    return _slower() if units.instructions() else f"be {SLOWER}"
 
 
 def _faster() -> str:
@@ -287,8 +291,8 @@ def notes(comparison: Comparison) -> list[str]:
     lines = [
         f"ratio: new ÷ base, {how}; interval: a bootstrap's with Student's t, 95 % for each, seed "
         f"{comparison.seed}.",
-        f"{units.verdict(SLOWER)}, {units.verdict(FASTER)}: surely other than 1 (Holm over the p-values of these {n} together, "
-        f"5 %), and by more than the margin; {EQUIVALENT}: the whole interval within the margin; "
+        f"{units.verdict(SLOWER)}, {units.verdict(FASTER)}: surely other than 1 (Holm over the "
+        f"p-values of these {n} together, 5 %), and by more than the margin; {EQUIVALENT}: the whole interval within the margin; "
         f"{INCONCLUSIVE}, +k: about k more blocks on each side would settle it.",
         _margins(comparison)]
     if any(c.verdict.noise for c in comparison.cells):
