@@ -292,7 +292,8 @@ def notes(comparison: Comparison) -> list[str]:
         f"ratio: new ÷ base, {how}; interval: a bootstrap's with Student's t, 95 % for each, seed "
         f"{comparison.seed}.",
         f"{units.verdict(SLOWER)}, {units.verdict(FASTER)}: surely other than 1 (Holm over the "
-        f"p-values of these {n} together, 5 %), and by more than the margin; {EQUIVALENT}: the whole interval within the margin; "
+        f"p-values of these {n} together, 5 %), and by more than the margin; {EQUIVALENT}: the whole "
+        "interval within the margin; "
         f"{INCONCLUSIVE}, +k: about k more blocks on each side would settle it.",
         _margins(comparison)]
     if any(c.verdict.noise for c in comparison.cells):
