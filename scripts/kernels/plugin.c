@@ -8,8 +8,8 @@
  * page fault or an interrupt is thereby counted as far as it came.
  *
  * Who called: a plugin cannot read registers, but it sees blocks begin and end, and plugin_flow.c
- * makes stacks of calls of it, one for each task: __switch_to_asm stores the old task's stack pointer and then loads the new one's, and the
- * address of either access tells who it is.
+ * makes stacks of calls of it, one for each task: __switch_to_asm stores the old task's stack pointer
+ * and then loads the new one's, and the address of either access tells who it is.
  *
  * Arguments: control=FILE (see read_control), out=FILE.
  */

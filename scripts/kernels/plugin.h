@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin.h - inside of the plugin: what is between plugin.c, which talks to QEMU, and plugin_flow.c,
- * which follows calls. Neither knows a register; all is told by blocks that begin and end.
+ * plugin.h - inside of the plugin: what is between plugin.c, which talks to QEMU, and
+ * plugin_flow.c, which follows calls. Neither knows a register; all is told by blocks that begin
+ * and end.
  */
 #ifndef SM_PLUGIN_H
 #define SM_PLUGIN_H

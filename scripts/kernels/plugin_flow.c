@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin_flow.c - follows the calls of every task. A call pushes the address behind it, a return pops
- * to it, a jump to the first byte of a function replaces the top (a tail call, or a retpoline's return
- * to where nobody called from), an exception pushes and its iret pops.
+ * plugin_flow.c - follows the calls of every task. A call pushes the address behind it, a return
+ * pops to it, a jump to the first byte of a function replaces the top (a tail call, or a retpoline's
+ * return to where nobody called from), an exception pushes and its iret pops.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from kernels.counted import Case, Counted
 from kernels.functions import UNKNOWN, Functions, Shares
 
+K = TypeVar("K", str, tuple[str, ...])
+
 SCHEMA = 1
 NOTE = "instructions under QEMU -icount, no cache misses, no time"
-STRINGS = ("an instruction such as `rep stosb` counts once for each repetition, as the virtual clock "
-           "counts it")
+STRINGS = ("an instruction such as `rep stosb` counts once for each repetition, as the virtual "
+           "clock counts it")
 MOST_UNKNOWN = 0.10
 TOP = 15
 
@@ -54,7 +56,7 @@ class Profile:
 
     def doubts(self) -> str | None:
         """Too much of it has no name in the table."""
-        if self.share(self.shares.unknown) <= MOST_UNKNOWN and self.share(self.unlisted) <= MOST_UNKNOWN:
+        if self.share(max(self.shares.unknown, self.unlisted)) <= MOST_UNKNOWN:
             return None
         most = ", ".join(list(self.shares.unlisted)[:8])
         return (f"{self.label}, {self.case.name}: {self.share(self.shares.unknown):.1%} unknown, "
@@ -98,11 +100,12 @@ class Table:
             ratio = f"{values[1] / values[0]:>7.2f}×"
         return f"  {name:<34.34}{''.join(cells)}{ratio}"
 
-    def _block(self, title: str, get: Callable[[Profile], Mapping[str, int]], most: int | None = None
-               ) -> Iterator[str]:
+    def _block(self, title: str, get: Callable[[Profile], Mapping[str, int]],
+               most: int | None = None) -> Iterator[str]:
+        least = 0.0005 * max(p.each(p.shares.total) for p in self.some)
         yield f" {title}"
         for name, values in _rows(self.of, get, most):
-            if max(v or 0 for v in values) >= 0.0005 * max(p.each(p.shares.total) for p in self.some):
+            if max(v or 0 for v in values) >= least:
                 yield self._line(name, values)
 
     def lines(self) -> Iterator[str]:
@@ -120,7 +123,8 @@ class Table:
         yield from self._block("when", lambda p: p.shares.by(0))
         yield from self._block("for what", lambda p: p.shares.by(1))
         yield from self._block("functions, without what they call", lambda p: p.shares.by(2), TOP)
-        yield self._line("not in functions.toml: callers'", [p and p.each(p.unlisted) for p in self.of])
+        yield self._line("not in functions.toml: callers'",
+                         [p and p.each(p.unlisted) for p in self.of])
         yield self._line(UNKNOWN, [p and p.each(p.shares.unknown) for p in self.of])
 
 
@@ -128,22 +132,28 @@ def _rounded(table: Mapping[str, int], p: Profile) -> dict[str, float]:
     return {name: round(p.each(n), 1) for name, n in table.items()}
 
 
+def _largest(table: Mapping[K, int]) -> list[tuple[K, int]]:
+    return sorted(table.items(), key=lambda item: (-item[1], item[0]))
+
+
 def as_json(p: Profile) -> dict[str, Any]:
     """Everything of a case, instructions of one spawn; functions that are 0.01 % and more."""
     s = p.shares
     least = s.total / 10_000
-    inclusive = {n: v for n, v in sorted(s.inclusive.items(), key=lambda i: (-i[1], i[0])) if v >= least}
-    functions = [{"name": name, "phase": phase, "category": category, "instructions": round(p.each(n), 1)}
-                 for (phase, category, name), n in sorted(s.stacks.items(), key=lambda i: (-i[1], i[0]))
-                 if n >= least]
+    inclusive = {name: n for name, n in _largest(s.inclusive) if n >= least}
+    functions = [{"name": name, "phase": phase, "category": category,
+                  "instructions": round(p.each(n), 1)}
+                 for (phase, category, name), n in _largest(s.stacks) if n >= least]
     return {
         "kernel": p.label, "release": p.of.release, "package": p.of.kernel.package,
         "strategy": p.case.strategy, "heap_mb": p.case.heap_mb,
         "pages": p.case.pages if p.case.heap_mb else None,
         "spans": p.of.segment.spans, "clock_ns": p.of.clock,
         "disagreement": round(p.of.disagreement, 6), "calls_lost": p.of.segment.lost,
-        "instructions": round(p.each(s.total), 1), "repeats": round(p.each(p.of.segment.repeats), 1),
-        "roles": _rounded(s.roles, p), "phases": _rounded(s.by(0), p), "categories": _rounded(s.by(1), p),
+        "instructions": round(p.each(s.total), 1),
+        "repeats": round(p.each(p.of.segment.repeats), 1),
+        "roles": _rounded(s.roles, p), "phases": _rounded(s.by(0), p),
+        "categories": _rounded(s.by(1), p),
         "unlisted": round(p.each(p.unlisted), 1), "unknown": round(p.each(s.unknown), 1),
         "functions": functions, "inclusive": _rounded(inclusive, p),
     }
