@@ -11,6 +11,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 WIDTHS = (400, 1000, 1600)
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                None)
@@ -20,6 +23,13 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 SCHEMES = {"dark": "--blink-settings=preferredColorScheme=0",
            "light": "--blink-settings=preferredColorScheme=1"}
 MISSING = "no chromium on this machine"
+NO_PRINTER = None if shutil.which("pdftoppm") else "pdftoppm is missing: make setup"
+#: Pixels of A4 less margins of 1 cm.
+PORTRAIT, LANDSCAPE = 718, 1047
+CUT = """cut: [...d.querySelectorAll("table, .picture svg")]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > d.documentElement.clientWidth + 1)
+    .map(e => `${e.closest("section")?.id} ${e.textContent.trim().slice(0, 60)}`),
+  seen: [...d.querySelectorAll("table, .picture svg")].filter(e => e.checkVisibility()).length"""
 
 # Headless windows have a least width, frames have not. srcdoc frames are of the same origin.
 # LOOK is what is told of each document d, as fields of an object.
@@ -70,6 +80,38 @@ def screenshot(text: str, folder: Path, scheme: str, width: int, height: int) ->
          f"--screenshot={out}")
     assert out.is_file()
     return out
+
+
+def on_paper(text: str, folder: Path, width: int = PORTRAIT) -> dict[str, Any]:
+    """The page by its rules for print, unfolded, on a sheet's width: which tables and pictures go
+    beyond its edge, of how many.
+    """
+    for screen, paper in (("@media print", "@media all"), ("@media screen", "@media not all"),
+                          ("<details", "<details open")):
+        text = text.replace(screen, paper)
+    (seen,), console = look([(text, width)], folder, CUT)
+    assert console == []
+    return seen
+
+
+def printed(text: str, folder: Path, scheme: str) -> list[Any]:
+    """Each sheet as it comes out of the printer: grey levels."""
+    page, out = folder / "page.html", folder / f"{scheme}.pdf"
+    page.write_text(text, encoding="utf-8")
+    _run(page, folder / "profile", scheme, "--no-pdf-header-footer", f"--print-to-pdf={out}")
+    subprocess.run(["pdftoppm", "-r", "40", "-gray", out, folder / f"{scheme}-sheet"], check=True,
+                   timeout=120)
+    sheets = sorted(folder.glob(f"{scheme}-sheet-*.pgm"))
+    return [np.asarray(Image.open(sheet), dtype=float) for sheet in sheets]
+
+
+def check_sheets(sheets: list[Any]) -> None:
+    """Ink on white, none of it at the edge, where it would be cut; no sheet is blank."""
+    assert sheets
+    for number, sheet in enumerate(sheets, 1):
+        assert (sheet > 240).mean() > 0.25, f"sheet {number} is dark"
+        assert (sheet < 160).mean() > 0.0005, f"sheet {number} is blank"
+        assert sheet[:, -4:].min() > 200, f"sheet {number} goes on beyond its right edge"
 
 
 def _run(file: Path, profile: Path, scheme: str,

@@ -16,7 +16,8 @@ import make_conformance
 import make_selfcheck
 import nway
 import runfile
-from browser import BROWSER, MISSING, SCHEMES, WIDTHS, look, screenshot
+from browser import (BROWSER, MISSING, NO_PRINTER, SCHEMES, WIDTHS, check_sheets, look, on_paper,
+                     printed, screenshot)
 from page import page
 from plots import PLOTS
 from plots.several import PLOTS as SEVERAL_PLOTS
@@ -174,6 +175,23 @@ def test_pictures_are_painted(scheme: str, pages: dict[str, str], tmp_path: Path
             assert name == "one" or (card > 200) == (scheme == "light"), "the other scheme's card"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_on_paper(name: str, pages: dict[str, str], tmp_path: Path) -> None:
+    seen = on_paper(pages[name], tmp_path)
+    assert seen["seen"] > 15 and seen["cut"] == []
+
+
+@pytest.mark.skipif(NO_PRINTER is not None, reason=str(NO_PRINTER))
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_sheets(scheme: str, pages: dict[str, str], tmp_path: Path) -> None:
+    """Light, whatever the screen is: paper is."""
+    for name, text in pages.items():
+        (tmp_path / name).mkdir()
+        sheets = printed(text, tmp_path / name, scheme)
+        assert len(sheets) > 5
+        check_sheets(sheets)
+
+
 def test_tables_sort_and_filter(one: str, tmp_path: Path) -> None:
     (seen,), console = look([(one, 1000)], tmp_path, USE)
     assert console == []
@@ -208,3 +226,15 @@ def test_browser_sees_errors(tmp_path: Path) -> None:
     assert seen["scroll"] > seen["inner"] and seen["doubled"] == 1
     assert seen["worst"]["least"][0] < 1.5
     assert any("boom" in line for line in console)
+
+
+def test_paper_sees_what_is_cut(tmp_path: Path) -> None:
+    """The tests of print can fail: a table that is too wide, in a folded place, too."""
+    cells = "<td>wide</td>" * 60
+    seen = on_paper("<details><table><tr>" + cells + "</tr></table></details>", tmp_path)
+    assert seen["seen"] == len(seen["cut"]) == 1
+    white = np.full((300, 200), 255.0)
+    for spoil in (lambda s: s, lambda s: s - 200, lambda s: np.where(np.arange(200) > 197, 0, s)):
+        with pytest.raises(AssertionError):
+            check_sheets([spoil(white)])
+    check_sheets([np.where(np.arange(200) % 50 == 9, 0, white)])

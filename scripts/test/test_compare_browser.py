@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import BROWSER, MISSING, SCHEMES, WIDTHS, look
+from browser import (BROWSER, MISSING, NO_PRINTER, SCHEMES, WIDTHS, check_sheets, look, on_paper,
+                     printed)
 from test_browser import CONTRAST, TEXT
 from test_compare import slow_down, squeeze
 
@@ -49,3 +50,13 @@ def test_contrast(page: str, scheme: str, tmp_path: Path) -> None:
     assert seen["worst"]["n"] > 200
     ratio, where = seen["worst"]["least"]
     assert ratio >= TEXT, f"{ratio:.2f}: {where}"
+
+
+def test_nothing_is_cut_on_paper(page: str, tmp_path: Path) -> None:
+    seen = on_paper(page, tmp_path)
+    assert seen["seen"] > 3 and seen["cut"] == []
+
+
+@pytest.mark.skipif(NO_PRINTER is not None, reason=str(NO_PRINTER))
+def test_sheets(page: str, tmp_path: Path) -> None:
+    check_sheets(printed(page, tmp_path, "dark"))

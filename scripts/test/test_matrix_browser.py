@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import BROWSER, WIDTHS, browse, frame, look
+from browser import (BROWSER, LANDSCAPE, NO_PRINTER, WIDTHS, browse, check_sheets, frame, look,
+                     on_paper, printed)
 
 import make_conformance
 from conformfile import Document
@@ -120,3 +121,14 @@ def test_complete_without_script(pages: list[str], tmp_path: Path) -> None:
     })(), form: d.getElementById("filter").checkVisibility()"""
     (seen,), console = look([(pages[0][:start] + pages[0][end:], 1000)], tmp_path, fields)
     assert console == [] and not seen["form"] and seen["rows"] == [False, True]
+
+
+def test_nothing_is_cut_on_paper(pages: list[str], tmp_path: Path) -> None:
+    for page in pages:
+        seen = on_paper(page, tmp_path, LANDSCAPE)
+        assert seen["seen"] > 3 and seen["cut"] == []
+
+
+@pytest.mark.skipif(NO_PRINTER is not None, reason=str(NO_PRINTER))
+def test_sheets(pages: list[str], tmp_path: Path) -> None:
+    check_sheets(printed(pages[0], tmp_path, "dark"))
