@@ -61,7 +61,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 # `make -j setup bench`: nothing is compiled before setup is done.
 AFTER := $(filter setup,$(MAKECMDGOALS))
 
-.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean fleet help soak selfcheck kernels kernels-proof kernels-profile
+.PHONY: FORCE install all static tests setup bench bench-quick capacity compare conformance test report lint clean fleet help soak selfcheck kernels kernels-proof kernels-profile bench-readers
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(if $(CROSS)$(filter kernel,$(PROFILE)),,$(B)/micro) ## build everything (ARCH=arm64: for another machine, PROFILE=kernel: with cc, jansson, inih alone)
@@ -225,6 +225,9 @@ bench: all ## measure for five minutes, report, print the summary (BENCH= more o
 
 bench-quick: all ## the same in 45 seconds
 	$(Q)scripts/bench.sh --quick $(BENCH)
+
+bench-readers: ## what reading results costs: report over ten folders, compare of two (RESULTS= of which)
+	$(Q)$(VENV)/bin/python bench/e2e/readers.py $(RESULTS)
 
 conformance: all ## ask every check of every strategy, draw the matrix (CONFORM= more options)
 	$(Q)scripts/conformance.sh $(CONFORM)
