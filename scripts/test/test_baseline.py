@@ -70,9 +70,9 @@ def test_settings(tmp_path: Path) -> None:
     assert [b["index"] for b in new["blocks"]] == [b["index"] for b in base["blocks"]] == [0, 1, 2, 3]
     began = [b["at_ns"] < n["at_ns"] for b, n in zip(base["blocks"], new["blocks"])]
     assert began in ([True, False] * 2, [False, True] * 2)
-    added = new["metrics"]["ready"]["p50"] - base["metrics"]["ready"]["p50"]
-    assert 250_000 < added < 450_000
-    assert abs(new["metrics"]["entered"]["p50"] - base["metrics"]["entered"]["p50"]) < 150_000
+    # Within one spawn: what the machine does between two of them is nobody's delay.
+    waited = [case["timeline"]["ready"] - case["timeline"]["entered"] for case in (new, base)]
+    assert waited[0] >= 300_000 > waited[1]
     told = raw["context"]["spawnmark"]["plan"]["baseline"]
     assert told["set"] == ["delay=0"] and told["version"] == raw["context"]["library_version"]
 
