@@ -43,6 +43,7 @@ class Boot:
     detail: str = ""
     accel: str = machines.ICOUNT
     frames: list[str] = field(default_factory=list)
+    began: float = 0.0  # of the calendar, in seconds
     command: list[str] = field(default_factory=list)
 
     @property
@@ -191,7 +192,7 @@ def boot(image: Path, *, arch: str | None = None, initramfs: Path, cmdline: str 
                             memory_mb=memory_mb, accel=accel, result=f"/dev/fd/{write_end}",
                             host=host, extra=extra)
     process: subprocess.Popen[bytes] | None = None
-    began = time.monotonic()
+    began, today = time.monotonic(), time.time()
     try:
         with writing(out or Path.cwd()), open(log or os.devnull, "wb") as file:
             process = _start(argv, write_end)
@@ -201,7 +202,9 @@ def boot(image: Path, *, arch: str | None = None, initramfs: Path, cmdline: str 
             _serve(guest, stop, tell)
             ended = guest.limit is None or outcomes.is_done(guest.text)
             status = process.wait(timeout=GRACE_SECONDS) if ended else None
-            return _judge(guest, status, accel, time.monotonic() - began, argv, out)
+            ended_as = _judge(guest, status, accel, time.monotonic() - began, argv, out)
+            ended_as.began = today
+            return ended_as
     except subprocess.TimeoutExpired as err:
         raise KernelsError(f"{program} closed its streams and did not end") from err
     finally:
@@ -224,4 +227,5 @@ def _judge(guest: _Guest, status: int | None, accel: str, seconds: float, argv: 
         detail = f"the guest's files did not come out whole: {guest.frames.damaged or 'cut'}"
     if out:
         guest.frames.unpack(out)
-    return Boot(name, guest.text, seconds, guest.clock.cpu, detail, accel, guest.frames.names, argv)
+    return Boot(name, guest.text, seconds, guest.clock.cpu, detail, accel, guest.frames.names,
+                command=argv)

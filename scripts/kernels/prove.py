@@ -28,12 +28,14 @@ from kernels.image import Kernel, own
 from kernels.plan import Plan
 from kernels.progress import Durations, Progress
 
-BOOTS, LOADED, PLANTED = 5, 2, 2
+BOOTS, LOADED, PHASES = 5, 2, 2
 MOST_SPREAD = 0.005
 PLANT = 0.01
-#: Whose `ready` the planted one per cent is of. What is found may differ by a turn of the loop that
-#: waits: a reading of the clock.
+#: Whose `ready` the planted one per cent is of. Every instruction that is added moves the ticks of
+#: the clock after it, and with them what a single spawn meets: hence the mean of many, in boots that
+#: begin in different phases (a warm-up more), plain and planted.
 PLANTED_IN = "zygote3"
+PLANTED_SAMPLES = 100
 TOLERANCE = 0.25
 METRICS = ("entered", "ready", "worked", "reaped")
 ONLY = "/none(/delay=[0-9]+ns)?$"
@@ -53,12 +55,13 @@ class Claim:
     met: bool | None
 
 
-def medians(folder: Path) -> Medians:
+def medians(folder: Path, what: str = "p50") -> Medians:
+    """Or means."""
     told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return {(_DELAY.sub("", case["name"]), name): case["metrics"][name]["p50"]
+    return {(_DELAY.sub("", case["name"]), name): case["metrics"][name][what]
             for case in told["cases"] for name in METRICS
             if case.get("metrics") and case["metrics"].get(name)
-            and case["metrics"][name]["p50"] is not None}
+            and case["metrics"][name][what] is not None}
 
 
 def spread(boots: Sequence[Medians]) -> tuple[float, tuple[str, str]]:
@@ -98,14 +101,14 @@ def plant_of(boots: Sequence[Medians]) -> tuple[tuple[str, str], int]:
 
 def plant_is_found(quiet: Sequence[Medians], planted: Sequence[Medians],
                    key: tuple[str, str], instructions: int) -> Claim:
-    """Beyond all that boots differ by, and of the right size."""
+    """Beyond all that phases differ by, and of the right size."""
     base = [b[key] for b in quiet]
-    found = [b[key] - median(base) for b in planted]
+    found = [p[key] - b[key] for p, b in zip(planted, quiet, strict=True)]
     beyond = min(b[key] for b in planted) > max(base)
     right = all(abs(f - instructions) <= TOLERANCE * instructions for f in found)
     return Claim(f"{instructions} instructions more ({PLANT:.0%} of {key[1]} of {key[0]}) are "
                  "found",
-                 f"{' and '.join(f'{f:.0f}' for f in found)} found; boots differ by "
+                 f"{' and '.join(f'{f:.0f}' for f in found)} found; phases differ by "
                  f"{max(base) - min(base):.0f}", beyond and right)
 
 
@@ -133,16 +136,26 @@ class Prover:
     def __init__(self, settings: Settings, cache: Cache, progress: Progress, kernel: Kernel) -> None:
         self.settings, self.cache, self.progress, self.kernel = settings, cache, progress, kernel
 
-    def boots(self, n: int, what: str, more: tuple[str, ...] = ()) -> list[Medians]:
+    def boots(self, n: int, what: str) -> list[Medians]:
         self.progress.say(f"{n} boots of {self.kernel.label} {what}")
-        plan = replace(self.settings.plan, settings=(*self.settings.plan.settings, *more))
+        return [medians(folder) for folder in self._folders(n, self.settings.plan)]
+
+    def phases(self, what: str, more: tuple[str, ...] = ()) -> list[Medians]:
+        """Means of one strategy alone, in boots that begin in different phases."""
+        self.progress.say(f"{PHASES} boots of {self.kernel.label} {what}")
+        return [medians(self._folders(1, replace(
+            self.settings.plan, only=f"/{PLANTED_IN}{ONLY}",
+            settings=(f"samples={PLANTED_SAMPLES}", f"warmup={1 + phase}", *more)))[0], "mean")
+            for phase in range(PHASES)]
+
+    def _folders(self, n: int, plan: Plan) -> list[Path]:
         campaign = Campaign(replace(self.settings, plan=plan), self.cache, self.progress,
                             Durations(self.cache.folder / "durations.json"))
         ended = campaign.run([self.kernel] * n)
         bad = [line for one in ended if one.code or not one.folder for line in one.lines()]
         if bad:
             raise KernelsError(bad[0].strip(), max(one.code for one in ended) or FAILED)
-        return [medians(one.folder) for one in ended if one.folder]
+        return [one.folder for one in ended if one.folder]
 
     def prove(self) -> list[Claim]:
         quiet, claims = self.boots(BOOTS, "as it is"), []
@@ -157,10 +170,11 @@ class Prover:
             with stressed():
                 loaded = self.boots(LOADED, "under stress-ng")
         found(load_changes_nothing(quiet, loaded))
-        key, instructions = plant_of(quiet)
-        planted = self.boots(PLANTED, f"with {instructions} instructions planted",
-                             (f"delay={instructions}ns",))
-        found(plant_is_found(quiet, planted, key, instructions))
+        plain = self.phases(f"with {PLANTED_IN} alone")
+        key, instructions = plant_of(plain)
+        planted = self.phases(f"with {instructions} instructions planted",
+                              (f"delay={instructions}ns",))
+        found(plant_is_found(plain, planted, key, instructions))
         return claims
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from kernels import outcome
 from kernels.boot import Boot
 from kernels.errors import KernelsError, writing
 from kernels.image import Kernel
+from kernels.qemu import EPOCH
 
+EPOCH_S = datetime.fromisoformat(EPOCH).replace(tzinfo=timezone.utc).timestamp()
 #: Of a guest's /out, what is worth keeping.
 KEPT = ("run.json", "samples.bin.gz", "conformance.json", "conformance.ktap", "probe.json",
         "run.log", "run.err", "conform.err", "steps")
@@ -68,16 +71,28 @@ def about(kernel: Kernel, boot: Boot, cmdline: str, version: str) -> dict[str, A
             "frames": boot.frames}
 
 
-def _mark_cut(path: Path, boot: Boot) -> None:
-    """A whole run.json of a guest that did not come to its end says so."""
+def _put_right(path: Path, boot: Boot) -> None:
+    """Dates: the guest's calendar begins with the same one at each boot. And a whole run.json of a
+    guest that did not come to its end says so."""
     told = json.loads(path.read_text(encoding="utf-8"))
-    if told.get("incomplete") is None:
+    context, late = told["context"], timedelta(seconds=round(boot.began - EPOCH_S))
+    for holder, key in ((context, "date"), (context.get("spawnmark", {}), "started"),
+                        (context.get("spawnmark", {}), "finished")):
+        if holder.get(key):
+            holder[key] = _later(holder[key], late)
+    if path.name == "run.json" and not boot.ok and told.get("incomplete") is None:
         blocks = len({(v["block"]) for v in told["context"]["spawnmark"]["plan"]["order"]})
         told["incomplete"] = {"reason": f"after the run: {boot.detail}"[:300],
                               "blocks_done": blocks, "blocks_planned": blocks}
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        os.replace(fresh, path)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def _later(date: str, late: timedelta) -> str:
+    """In the form it has."""
+    moved = datetime.fromisoformat(date) + late
+    return moved.strftime("%Y-%m-%dT%H:%M:%S") + date[len(EPOCH):]
 
 
 def keep(out: Path, *, results: Path, name: str, kernel: Kernel, boot: Boot, cmdline: str,
@@ -97,8 +112,9 @@ def keep(out: Path, *, results: Path, name: str, kernel: Kernel, boot: Boot, cmd
             for file in KEPT:
                 if (out / file).is_file() and (out / file).stat().st_size:
                     shutil.copyfile(out / file, fresh / file)
-            if not boot.ok:
-                _mark_cut(fresh / "run.json", boot)
+            for file in ("run.json", "conformance.json"):
+                if (fresh / file).is_file():
+                    _put_right(fresh / file, boot)
             (fresh / "console.log").write_text(boot.console, encoding="utf-8")
             (fresh / "boot.json").write_text(
                 json.dumps(about(kernel, boot, cmdline, version), indent=1) + "\n", encoding="utf-8")

@@ -333,7 +333,8 @@ def test_proof() -> None:
     key, instructions = prove.plant_of(quiet)
     assert (key, instructions) == (("kernels/zygote3/none", "ready"), 700)
     for more, met in ((700, True), (800, True), (0, False), (100, False), (1000, False)):
-        found = prove.plant_is_found(quiet, [boot_of(1.001, more)] * 2, key, instructions)
+        planted = [boot_of(1.0, more), boot_of(1.001, more), boot_of(1.002, more)]
+        found = prove.plant_is_found(quiet, planted, key, instructions)
         assert found.met is met, more
     with pytest.raises(KernelsError, match="no figure in common"):
         prove.repeats([boot_of(), {}])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from conftest import SCRIPTS
 
 import kernel_parts as parts
 import runfile
+from kernels import qemu
 
 UP = "[    0.5] Linux version 6.99.1-test\n@spawnmark up 6.99.1-test 1.0\n"
 STEPS = UP + "@spawnmark step run 1.1\n@spawnmark end run 0 2.0\n"
@@ -31,6 +33,9 @@ class Bench:
 
     def __init__(self, top: Path, golden: dict[str, Any]) -> None:
         self.top, self.golden = top, golden
+        golden["context"]["date"] = f"{qemu.EPOCH[:-2]}05+00:00"  # a guest's calendar
+        for key in ("started", "finished"):
+            golden["context"]["spawnmark"][key] = f"{qemu.EPOCH[:-2]}05Z"
         self.kernel, self.qemu = top / "vmlinuz-6.99.1-test", SCRIPTS / "test" / "fake_qemu.py"
         self.kernel.write_bytes(parts.bzimage())
         busybox = top / "cache" / "amd64" / "busybox"
@@ -81,13 +86,19 @@ pytestmark = pytest.mark.skipif(not shutil.which("cpio"),
 
 def test_a_good_boot(bench: Bench) -> None:
     told = bench.run("--cmdline", "mitigations=off", CONSOLE=STEPS + DONE,
-                     FRAMES=str(bench.frames(more={"conformance.json": b"{}"})))
+                     FRAMES=str(bench.frames(more={"conformance.json": b'{"context": {}}'})))
     assert told.returncode == 0, told.stderr
     (folder,) = bench.results()
     assert folder.name.startswith("qemu-amd64-mitigations=off-6.99.1-test-2")
     assert {p.name for p in folder.iterdir()} == {"run.json", "conformance.json", "steps", "boot.json",
                                                   "console.log"}
-    assert runfile.load(folder).raw == bench.golden
+    raw = runfile.load(folder).raw
+    for key in ("started", "finished"):
+        started = raw["context"]["spawnmark"].pop(key)
+        assert started.endswith("Z") and 0 <= time.time() - _seconds(started) - 5 < 120
+        del bench.golden["context"]["spawnmark"][key]
+    assert raw["context"].pop("date").endswith("+00:00") and bench.golden["context"].pop("date")
+    assert raw == bench.golden
     about = json.loads((folder / "boot.json").read_text())
     assert (about["outcome"], about["accelerator"], about["qemu"]) == ("ok", "icount", "0.0 (fake)"
                                                                        .split()[0])
@@ -101,7 +112,7 @@ def test_a_failed_check_is_told(bench: Bench) -> None:
     cells = [{"check": "exit.status", "strategy": s, "verdict": v}
              for s, v in (("popen", "PASS"), ("zygote", "FAIL"), ("pool", "XPASS"))]
     frames = bench.frames("run\t0\nconform\t1\n",
-                          {"conformance.json": json.dumps({"conformance": cells}).encode()})
+                          {"conformance.json": json.dumps({"context": {}, "conformance": cells}).encode()})
     told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(frames))
     assert told.returncode == 1
     assert "2 cells of conformance failed: exit.status of zygote, exit.status of pool" in told.stderr
@@ -109,6 +120,10 @@ def test_a_failed_check_is_told(bench: Bench) -> None:
     assert told.returncode == 1 and "a case failed" in told.stderr
     told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(bench.frames("run\t3\n")))
     assert told.returncode == 3 and "step run ended with status 3" in told.stderr
+
+
+def _seconds(date: str) -> float:
+    return datetime.fromisoformat(date).timestamp()
 
 
 PANIC = STEPS + "[    2.1] BUG: kernel NULL pointer dereference\n[    2.2] Kernel panic - not " \
