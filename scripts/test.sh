@@ -52,9 +52,9 @@ steps() {
 	done
 	echo "mutants|pytest|1800|.venv/bin/python|.venv/bin/python scripts/mutants.py"
 	echo "python|pytest|900|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test" \
-		"--ignore scripts/test/test_kernels_real.py"
-	echo "kernels|pytest|900|.venv/bin/python|.venv/bin/python -m pytest -q -rs" \
-		"scripts/test/test_kernels_real.py"
+		"--ignore-glob 'scripts/test/test_*_real.py'"
+	echo "kernels|pytest|1200|.venv/bin/python|.venv/bin/python -m pytest -q -rs" \
+		"scripts/test/test_*_real.py"
 	echo "links|status|10|readelf|scripts/test-links.sh $B/libspawnmark.so"
 	for lint in format:clang-format tidy:clang-tidy cppcheck:cppcheck shell:shellcheck \
 		headers:cc layers:grep sizes:awk; do
