@@ -13,7 +13,7 @@ _OOPS = re.compile(r"(BUG: .*|Internal error: .*|Oops: .*|kernel BUG at .*)")
 _LACKS = re.compile(r"^@spawnmark lacks (.*)", re.M)
 _UP = re.compile(r"^@spawnmark up (\S+)", re.M)
 _DONE = re.compile(r"^@spawnmark done", re.M)
-_STEP = re.compile(r"^@spawnmark step (\w+)", re.M)
+_STEP = re.compile(r"^@spawnmark step (\w+)\s", re.M)  # a whole word: it comes in pieces
 _STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^\]]*\])? ?")
 #: Panics of a kernel that was built without what a guest needs: the words, the option.
 BY_PANIC = (

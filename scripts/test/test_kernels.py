@@ -338,3 +338,9 @@ def test_proof() -> None:
         assert found.met is met, more
     with pytest.raises(KernelsError, match="no figure in common"):
         prove.repeats([boot_of(), {}])
+
+
+def test_a_step_is_told_when_its_word_is_whole() -> None:
+    """The console comes in pieces."""
+    assert outcome.step(UP + "@spawnmark step run 2.0\n@spawnmark step con") == "run"
+    assert outcome.step(UP + "@spawnmark step run 2.0\n@spawnmark step conform 3.0") == "conform"
