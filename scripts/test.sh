@@ -27,7 +27,7 @@ again= # what failed, once more at the end
 readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|pool|recycle|run|sandbox|scan|servers|strategies|sys)$'
 
 # The suite waits more than it works: one CPU is free. What needs one and minds no company has it.
-readonly LEAVES_ROOM='^conform-' BESIDE='^(python|lint-tidy)$'
+readonly LEAVES_ROOM='^(conform-|san/(build|conform))' BESIDE='^(python|lint-tidy)$'
 
 # How the sanitisers run in a test; harness/test/sanitizer.c has the defaults of what it starts.
 san_options() { # TEST
@@ -50,6 +50,14 @@ steps() {
 	for way in user contained; do
 		echo "conform-$way|ktap|600||scripts/test-conform.sh $way"
 	done
+	echo "san/build|status|900|make|make -k -j$JOBS B=$B/san SAN=address,undefined all tests"
+	# Not the groups whose questions a sanitizer's own handlers, stacks and shadow memory answer. Its
+	# memory grows with each posix_spawn(3), of which life.many.memory is therefore not asked.
+	echo "san/conform|ktap|900||B=$B/san scripts/test-conform.sh plain" \
+		"--only '^((identity|exit|fd|protocol|sandbox)[.]|life[.]([^m]|many[.][^m]))'"
+	echo "san/conform-memory|ktap|300||B=$B/san scripts/test-conform.sh plain" \
+		"--only '^life[.]many[.]memory$' --strategy" \
+		"\$($B/spawnmark list strategies | awk '!/METER/ && !/^posix_spawn / {print \$1}' | paste -sd,)"
 	echo "mutants|pytest|1800|.venv/bin/python|.venv/bin/python scripts/mutants.py"
 	echo "python|pytest|900|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test" \
 		"--ignore-glob 'scripts/test/test_*_real.py'"
@@ -60,14 +68,6 @@ steps() {
 		headers:cc layers:grep sizes:awk; do
 		echo "lint-${lint%:*}|status|900|${lint#*:}|scripts/lint.sh ${lint%:*}"
 	done
-	echo "san/build|status|900|make|make -k -j$JOBS B=$B/san SAN=address,undefined all tests"
-	# Not the groups whose questions a sanitizer's own handlers, stacks and shadow memory answer. Its
-	# memory grows with each posix_spawn(3), of which life.many.memory is therefore not asked.
-	echo "san/conform|ktap|900||B=$B/san scripts/test-conform.sh plain" \
-		"--only '^((identity|exit|fd|protocol|sandbox)[.]|life[.]([^m]|many[.][^m]))'"
-	echo "san/conform-memory|ktap|300||B=$B/san scripts/test-conform.sh plain" \
-		"--only '^life[.]many[.]memory$' --strategy" \
-		"\$($B/spawnmark list strategies | awk '!/METER/ && !/^posix_spawn / {print \$1}' | paste -sd,)"
 	for program in "${programs[@]}"; do
 		name=${program##*/}
 		echo "san/$name|cmocka|300||$(san_options "$name") $B/san/test/$name"
