@@ -13,8 +13,9 @@ from verdicts import MARGIN
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 PATTERN = "selfcheck-*/selfcheck.json"
-#: Counted instructions repeat within 0.1 %.
-COUNTED = 0.005
+#: Boots of the same inputs are alike to the instruction. But two kernels are no such boots: whatever
+#: differs before a spawn moves the ticks of the clock within it, and medians of few spawns by some 5 %.
+COUNTED = 0.05
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def margins(runs: list[Run], fixed: float | None) -> Margins:
     if fixed is not None:
         return Margins({}, "as asked for", fixed)
     if all(run.clock == INSTRUCTIONS for run in runs):
-        return Margins({}, "that of counted instructions, which repeat within 0.1 %", COUNTED)
+        return Margins({}, "that of counted instructions: ticks fall otherwise in another kernel", COUNTED)
     places = [*dict.fromkeys(run.folder.parent for run in runs), RESULTS]
     floor: dict[str, float] = {}
     used = []

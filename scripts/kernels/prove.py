@@ -28,20 +28,23 @@ from kernels.image import Kernel, own
 from kernels.plan import Plan
 from kernels.progress import Durations, Progress
 
-BOOTS, LOADED, PHASES = 5, 2, 2
+BOOTS, LOADED, PHASES = 5, 2, 3
 MOST_SPREAD = 0.005
 PLANT = 0.01
-#: Whose `ready` the planted one per cent is of. Every instruction that is added moves the ticks of
-#: the clock after it, and with them what a single spawn meets: hence the mean of many, in boots that
-#: begin in different phases (a warm-up more), plain and planted.
+#: Whose `ready` the planted one per cent is of. It is looked for in the child's own path, from `entered`
+#: to `ready`, where both have a delay and one of them a longer one: what is in front of `entered` meets
+#: ticks of the clock, which every instruction that is added moves. Hence also the means of many, in
+#: boots that begin in different phases (a warm-up more).
 PLANTED_IN = "zygote3"
 PLANTED_SAMPLES = 100
+DELAY = 10_000
+PATH = "entered to ready"
 TOLERANCE = 0.25
 METRICS = ("entered", "ready", "worked", "reaped")
-ONLY = "/none(/delay=[0-9]+ns)?$"
+ONLY = "/none(/delay=[0-9]+[a-z]+)?$"
 STRESS = ("stress-ng", "--cpu", "{cpus}", "--vm", "1", "--vm-bytes", "64m", "--switch", "2")
 #: A planted delay is part of a case's name, so that no result hides it.
-_DELAY = re.compile(r"/delay=\d+ns")
+_DELAY = re.compile(r"/delay=\d+[a-z]+")
 #: Medians of a boot: case and metric → instructions.
 Medians = dict[tuple[str, str], float]
 
@@ -91,24 +94,29 @@ def load_changes_nothing(quiet: Sequence[Medians], loaded: Sequence[Medians] | N
                  share <= MOST_SPREAD)
 
 
-def plant_of(boots: Sequence[Medians]) -> tuple[tuple[str, str], int]:
-    """The figure, and what one per cent of it is."""
+def plant_of(boots: Sequence[Medians]) -> int:
+    """One per cent of the figure."""
     for key, value in sorted(boots[0].items()):
         if f"/{PLANTED_IN}/" in key[0] and key[1] == "ready":
-            return key, round(value * PLANT)
+            return round(value * PLANT)
     raise KernelsError(f"no case of {PLANTED_IN} was measured", FAILED)
 
 
+def child_path(means: Medians) -> Medians:
+    return {(case, PATH): value - means[case, "entered"]
+            for (case, metric), value in means.items() if metric == "ready"}
+
+
 def plant_is_found(quiet: Sequence[Medians], planted: Sequence[Medians],
-                   key: tuple[str, str], instructions: int) -> Claim:
+                   instructions: int) -> Claim:
     """Beyond all that phases differ by, and of the right size."""
+    key = next(iter(quiet[0]))
     base = [b[key] for b in quiet]
     found = [p[key] - b[key] for p, b in zip(planted, quiet, strict=True)]
     beyond = min(b[key] for b in planted) > max(base)
     right = all(abs(f - instructions) <= TOLERANCE * instructions for f in found)
-    return Claim(f"{instructions} instructions more ({PLANT:.0%} of {key[1]} of {key[0]}) are "
-                 "found",
-                 f"{' and '.join(f'{f:.0f}' for f in found)} found; phases differ by "
+    return Claim(f"{instructions} instructions more ({PLANT:.0%} of ready) are found in {key[0]}",
+                 f"{', '.join(f'{f:.0f}' for f in found)} found, {key[1]}; phases differ by "
                  f"{max(base) - min(base):.0f}", beyond and right)
 
 
@@ -140,12 +148,13 @@ class Prover:
         self.progress.say(f"{n} boots of {self.kernel.label} {what}")
         return [medians(folder) for folder in self._folders(n, self.settings.plan)]
 
-    def phases(self, what: str, more: tuple[str, ...] = ()) -> list[Medians]:
-        """Means of one strategy alone, in boots that begin in different phases."""
+    def phases(self, what: str, delay: int) -> list[Medians]:
+        """The path of one strategy's children, in boots that begin in different phases."""
         self.progress.say(f"{PHASES} boots of {self.kernel.label} {what}")
-        return [medians(self._folders(1, replace(
+        return [child_path(medians(self._folders(1, replace(
             self.settings.plan, only=f"/{PLANTED_IN}{ONLY}",
-            settings=(f"samples={PLANTED_SAMPLES}", f"warmup={1 + phase}", *more)))[0], "mean")
+            settings=(f"samples={PLANTED_SAMPLES}", f"warmup={1 + phase}",
+                      f"delay={delay}ns")))[0], "mean"))
             for phase in range(PHASES)]
 
     def _folders(self, n: int, plan: Plan) -> list[Path]:
@@ -170,11 +179,10 @@ class Prover:
             with stressed():
                 loaded = self.boots(LOADED, "under stress-ng")
         found(load_changes_nothing(quiet, loaded))
-        plain = self.phases(f"with {PLANTED_IN} alone")
-        key, instructions = plant_of(plain)
-        planted = self.phases(f"with {instructions} instructions planted",
-                              (f"delay={instructions}ns",))
-        found(plant_is_found(plain, planted, key, instructions))
+        instructions = plant_of(quiet)
+        plain = self.phases(f"with {PLANTED_IN} alone", DELAY)
+        planted = self.phases(f"with {instructions} instructions planted", DELAY + instructions)
+        found(plant_is_found(plain, planted, instructions))
         return claims
 
 

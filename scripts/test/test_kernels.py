@@ -330,12 +330,18 @@ def test_proof() -> None:
     assert prove.load_changes_nothing(quiet, [boot_of(1.003)]).met
     assert not prove.load_changes_nothing(quiet, [boot_of(0.99)]).met
     assert prove.load_changes_nothing(quiet, None).met is None
-    key, instructions = prove.plant_of(quiet)
-    assert (key, instructions) == (("kernels/zygote3/none", "ready"), 700)
+    assert prove.plant_of(quiet) == 700
+    path = {("kernels/zygote3/none", prove.PATH)}
+    means = prove.child_path({("kernels/zygote3/none", "ready"): 9.0,
+                              ("kernels/zygote3/none", "entered"): 4.0})
+    assert set(means) == path and list(means.values()) == [5.0]
+    plain = [{key: value for key in path} for value in (30_000, 30_006, 30_001)]
     for more, met in ((700, True), (800, True), (0, False), (100, False), (1000, False)):
-        planted = [boot_of(1.0, more), boot_of(1.001, more), boot_of(1.002, more)]
-        found = prove.plant_is_found(quiet, planted, key, instructions)
-        assert found.met is met, more
+        planted = [{key: value + more for key, value in one.items()} for one in plain]
+        assert prove.plant_is_found(plain, planted, 700).met is met, more
+    wide = [{key: value for key in path} for value in (30_000, 31_000, 30_001)]
+    late = [{key: value + 700 for key, value in one.items()} for one in wide]
+    assert not prove.plant_is_found(wide, late, 700).met  # within what phases differ by
     with pytest.raises(KernelsError, match="no figure in common"):
         prove.repeats([boot_of(), {}])
 
