@@ -77,7 +77,8 @@ static int try_bad(struct sm_cell *c, const struct sm_foe *foe, const struct bad
 	close(sock);
 	ended = sm_fd_ends(ends[0]);
 	close(ends[0]);
-	if (err)
+	/* A server need not read what it refuses. */
+	if (err && err != -EPIPE)
 		return sm_broken(c, "%s: cannot be sent: %s", bad->what, strerror(-err));
 	if (word.err || word.no <= 0 || word.pid)
 		return sm_fails(c, "%s: answered with %s, pid %d, errno %d", bad->what,
