@@ -63,7 +63,8 @@ def panels(n: int, height: float, share_y: bool = False) -> tuple[style.Figure, 
 
 def save(fig: style.Figure, several: Several, out: Path, what: str) -> None:
     sources = ", ".join(dict.fromkeys(r.source for r in several.runs))
-    fig.supxlabel(f"{what}\n{style.warned()}data: {short(sources, 150)}", fontsize=7.5,
+    told = style.warned().removesuffix(" · ")
+    fig.supxlabel("\n".join(filter(None, (what, told, f"data: {short(sources, 130)}"))), fontsize=7.5,
                   color=style.MUTED, x=0.01, ha="left")
     style.write(fig, out)
 

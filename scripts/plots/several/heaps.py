@@ -31,7 +31,7 @@ def draw(several: Several, out: Path) -> str | None:
     places = [ax for row in axes for ax in row]
     for i, (ax, found) in enumerate(zip(places, each)):
         _panel(ax, found)
-        ax.set_title(f"{i + 1}: {common.short(several.labels[i], 60)}", fontsize=8)
+        ax.set_title(f"{i + 1}: {common.short(several.labels[i], 60)}", fontsize=7)
     _same_heights([ax for ax, found in zip(places, each) if found])
     for ax in places[len(each):]:
         ax.set_visible(False)
