@@ -49,7 +49,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "harness" / "test" / "mutants"
 RED = {"FAIL", "XPASS", "BROKEN", "TIMEOUT"}
-PRELOAD = "harness/atfork/atfork.c"  # not of the library: an object of its own
+PRELOAD = "harness/atfork/atfork.c"  # not of the library: of an object of its own, with the next
+BESIDE = "harness/atfork/preload.c"
 TRIES = 5
 SECONDS = 240  # one mutant: most of its checks may have to time out
 # A mutant of a sandbox may change mounts where it should not: root's get a namespace of their own.
@@ -139,7 +140,8 @@ class Builder:
         first: Path | None = self.compile(mutant, out)
         preload = out / "sm-atfork.so"
         if mutant.file == PRELOAD:
-            self.run(["cc", "-shared", "-o", preload, first])
+            self.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared",
+                      "-Wl,-z,defs", f"-I{ROOT}/harness", "-o", preload, first, ROOT / BESIDE])
             first = None  # it is in nothing else
         else:
             os.link(self.build / "sm-atfork.so", preload)
