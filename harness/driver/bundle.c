@@ -5,12 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -18,6 +16,7 @@
 
 #include "../sys/sys.h"
 #include "plan.h"
+#include "rundir.h"
 
 #define PREFIX "spawnmark-static-"
 /* A sweep of another program may come between the folder and its lock. */
@@ -91,35 +90,6 @@ int sm_bundle_write(const char *dir)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st;
-	(void)flag;
-	(void)at;
-	return remove(path) < 0 ? -1 : 0;
-}
-
-static void remove_tree(const char *dir)
-{
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
-/* The lock on a folder of ours, or -errno. It is gone with the last process that has it. */
-static int lock_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err;
-	struct stat held, there;
-
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && lstat(dir, &there) == 0 &&
-	    held.st_ino == there.st_ino && held.st_uid == geteuid())
-		return fd;
-	err = errno ? -errno : -EPERM;
-	close(fd);
-	return err;
-}
-
 static void sweep(const char *place)
 {
 	DIR *d = opendir(place);
@@ -132,10 +102,10 @@ static void sweep(const char *place)
 		if (strncmp(e->d_name, PREFIX, sizeof(PREFIX) - 1) != 0 ||
 		    snprintf(path, sizeof(path), "%s/%s", place, e->d_name) >= (int)sizeof(path))
 			continue;
-		lock = lock_dir(path);
+		lock = sm_rundir_lock(path);
 		if (lock < 0)
 			continue;
-		remove_tree(path);
+		sm_rundir_remove(path);
 		close(lock);
 	}
 	if (d)
@@ -154,7 +124,7 @@ static int make_dir(struct sm_unpacked *u, const char *place)
 		return -errno;
 	if (chmod(u->dir, 0755) < 0)
 		return -errno;
-	u->lock = lock_dir(u->dir);
+	u->lock = sm_rundir_lock(u->dir);
 	return u->lock < 0 ? u->lock : 0;
 }
 
@@ -237,7 +207,7 @@ void sm_bundle_remove(struct sm_unpacked *u)
 {
 	if (u->lock < 0)
 		return;
-	remove_tree(u->dir);
+	sm_rundir_remove(u->dir);
 	close(u->lock);
 	u->lock = -1;
 }

@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../sys/sys.h"
 #include "meter.h"
+#include "rundir.h"
 
 #define KILL_ROUNDS 50
 /* Runs of one number, each in a pid namespace of its own. */
@@ -80,40 +80,23 @@ static bool counts(const struct sm_cgroup *cg, const char *controller)
 	return status == 0 && sm_cgroup_cpu(cg, &cpu) == 0;
 }
 
-/*
- * A descriptor that holds the lock of a run's group, or -1: it is gone, or its run lives. A number of
- * a process would not do: in another pid namespace it is nobody's, or somebody else's.
- */
-static int lock(const char *dir)
-{
-	struct stat held, there;
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && stat(dir, &there) == 0 &&
-	    held.st_ino == there.st_ino && held.st_dev == there.st_dev)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* The group of a run that was killed. */
 static void remove_group(const char *path)
 {
+	int lock = sm_rundir_lock(path);
 	struct dirent *e;
-	int fd = lock(path);
-	DIR *d = fd < 0 ? NULL : opendir(path);
+	DIR *d;
 
+	if (lock < 0)
+		return;
+	d = opendir(path);
 	while (d && (e = readdir(d)))
 		if (e->d_type == DT_DIR && e->d_name[0] != '.')
 			unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 	if (d)
 		closedir(d);
-	if (fd < 0)
-		return;
 	rmdir(path);
-	close(fd);
+	close(lock);
 }
 
 /* Groups of runs that were killed: empty, unlocked, and their numbers no process any more. */
@@ -151,7 +134,7 @@ static bool claim(struct sm_cgroup_base *base, const char *own)
 			snprintf(base->dir + n, sizeof(base->dir) - (size_t)n, ".%d", i);
 		if (mkdir(base->dir, 0755) < 0 && errno != EEXIST)
 			return false;
-		base->lock = lock(base->dir);
+		base->lock = sm_rundir_lock(base->dir);
 		if (base->lock >= 0)
 			return true;
 	}

@@ -5,12 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,6 +17,7 @@
 
 #include "../sys/sys.h"
 #include "meter.h"
+#include "rundir.h"
 
 /*
  * On a busy machine it takes time to be gone. Who is dying gets a bound that is never reached; who
@@ -57,15 +56,6 @@ static void read_mounts(char *text)
 	text[n] = 0;
 	if (fd >= 0)
 		close(fd);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-	(void)st;
-	(void)flag;
-	(void)at;
-	remove(path);
-	return 0;
 }
 
 /* The fifth field of a line of mountinfo, its \040 and the like undone (proc(5)). */
@@ -114,19 +104,7 @@ static int unmount_below(const char *dir)
 static void remove_tree(const char *dir)
 {
 	if (unmount_below(dir) == 0)
-		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
-/* A descriptor that holds the lock of a run's folder, or -1: it is another's, or alive. */
-static int lock(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
+		sm_rundir_remove(dir);
 }
 
 static void tidy(const char *tmp)
@@ -142,12 +120,11 @@ static void tidy(const char *tmp)
 		if (strncmp(e->d_name, FOLDER, strlen(FOLDER)) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", tmp, e->d_name);
-		fd = lock(path);
+		fd = sm_rundir_lock(path);
 		if (fd < 0)
 			continue;
 		/* A young one may be between its making and its lock. */
-		if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-		    time(NULL) - st.st_mtime > YOUNG_S)
+		if (fstat(fd, &st) == 0 && time(NULL) - st.st_mtime > YOUNG_S)
 			remove_tree(path);
 		close(fd);
 	}
@@ -170,7 +147,7 @@ int sm_leftover_open(struct sm_leftover *l)
 		l->dir[0] = 0;
 		return -errno;
 	}
-	l->lock = lock(l->dir);
+	l->lock = sm_rundir_lock(l->dir);
 	/* Children of other users have to get through. */
 	if (chmod(l->dir, 0711) < 0)
 		return -errno;
