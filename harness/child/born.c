@@ -156,7 +156,10 @@ static void take_request(const struct sm_birth *birth)
 	request_args = birth->args ? birth->args : no_args;
 }
 
-/* From the creator's descriptors and signals to the child's own. 0 or an error, told in t. */
+/*
+ * From the creator's descriptors and signals to the child's own. 0 or an error, told in t. Without a
+ * berth nothing of the sandbox is called, though it would do nothing: to touch its code is a page fault.
+ */
 static int settle(const struct sm_birth *birth, int *out, struct trouble *t)
 {
 	const struct sm_req *attr = birth->attr;

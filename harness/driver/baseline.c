@@ -198,9 +198,8 @@ static int meet(struct sm_rig *rig, const char *strategy, char **host_argv, stru
 	struct sm_msg_traits traits;
 	int err = sm_foreign_ask(&f, rig, &traits, &fault);
 
-	if (rig->interrupted) {
+	if (rig->interrupted)
 		return sm_refuse(error, SM_EXIT_INCONCLUSIVE, "interrupted");
-	}
 	if (err)
 		return sm_refuse(error, SM_EXIT_USAGE,
 				 "--baseline: %.200s does not answer as %s: %.200s", f.path,
@@ -232,9 +231,8 @@ int sm_baseline_meet(const struct sm_base_side *side, const struct sm_plan *plan
 
 	if (!side->host)
 		return code;
-	if (sm_rig_open(&rig)) {
+	if (sm_rig_open(&rig))
 		return sm_refuse(error, SM_EXIT_UNABLE, "cannot prepare to start processes");
-	}
 	/* This one is in every build, and so tells whether they understand each other at all. */
 	if (sm_rig_take_signals(&rig) == 0)
 		code = meet(&rig, "popen", plain, arena, error);

@@ -195,10 +195,10 @@ static int get_ready(struct sm_pool_cradle *c, int *err, int *layer)
 	if (*err)
 		return SM_STAGE_CLOSE;
 	sm_signals_restore(c->birth.sigmask, c->birth.handled);
-	if (c->warm)
+	if (c->warm) {
 		stage = warm_up(c->payload);
-	if (c->warm)
 		own_stack();
+	}
 	if (stage != SM_STAGE_NONE)
 		return stage;
 	*err = take_stdio(&c->birth);
