@@ -33,17 +33,20 @@ static void remove_names(struct sm_forkserver *f)
 	f->address.sun_path[0] = f->dir[0] = '\0';
 }
 
-/* Makes the private directory and the socket in it, listening. Returns it or -errno. */
+/*
+ * Makes the private directory and the socket in it, listening. Returns it or -errno. A socket's name
+ * has 108 bytes: below a longer $TMPDIR it would not fit, and stands in /tmp (so does that of
+ * multiprocessing.util.get_temp_dir() since CPython 3.14).
+ */
 static int listen_named(struct sm_forkserver *f)
 {
+	static const char unique[] = "/spawnmark-XXXXXX", name[] = "/socket";
 	const char *tmp = getenv("TMPDIR");
 	int sock, n;
 
-	n = snprintf(f->dir, sizeof(f->dir), "%s/spawnmark-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (n < 0 || n + sizeof("/socket") > sizeof(f->dir)) {
-		f->dir[0] = '\0';
-		return -ENAMETOOLONG;
-	}
+	if (!tmp || !*tmp || strlen(tmp) + strlen(unique) + sizeof(name) > sizeof(f->dir))
+		tmp = "/tmp";
+	n = snprintf(f->dir, sizeof(f->dir), "%s%s", tmp, unique);
 	if (!mkdtemp(f->dir)) { /* mode 0700 by itself */
 		f->dir[0] = '\0';
 		return -errno;
@@ -54,7 +57,7 @@ static int listen_named(struct sm_forkserver *f)
 		return -errno;
 	f->address.sun_family = AF_UNIX;
 	memcpy(f->address.sun_path, f->dir, (size_t)n);
-	memcpy(f->address.sun_path + n, "/socket", sizeof("/socket"));
+	memcpy(f->address.sun_path + n, name, sizeof(name));
 	/* bind() takes the socket's own mode (net/unix/af_unix.c:unix_bind_bsd). */
 	if (fchmod(sock, S_IRUSR | S_IWUSR) < 0 ||
 	    bind(sock, (struct sockaddr *)&f->address, sizeof(f->address)) < 0 ||
@@ -112,7 +115,7 @@ int sm_forkserver_begin(struct sm_forkserver *f, struct sm_fault *fault)
 
 	if (listener < 0) {
 		err = sm_fail(fault, SM_STAGE_SOCKET, -listener,
-			      "the fork server's socket: is $TMPDIR short and writable?");
+			      "the fork server's socket: is $TMPDIR writable?");
 	} else {
 		err = exec_server(f, listener, fault);
 		close(listener); /* the server's alone: when it dies, connecting is refused */

@@ -28,9 +28,9 @@
 /* A directory of our own as $TMPDIR, in which nothing may be left. */
 static char tmp[] = "/tmp/sm-test-XXXXXX";
 
-static int entries(char *name, size_t size)
+static int entries_of(const char *dir, char *name, size_t size)
 {
-	DIR *d = opendir(tmp);
+	DIR *d = opendir(dir);
 	struct dirent *e;
 	int n = 0;
 
@@ -40,10 +40,15 @@ static int entries(char *name, size_t size)
 			continue;
 		n++;
 		if (name)
-			snprintf(name, size, "%s/%s", tmp, e->d_name);
+			snprintf(name, size, "%s/%s", dir, e->d_name);
 	}
 	closedir(d);
 	return n;
+}
+
+static int entries(char *name, size_t size)
+{
+	return entries_of(tmp, name, size);
 }
 
 static void nothing_left(struct su *s)
@@ -589,6 +594,32 @@ static void a_directory_that_cannot_be_made_is_told(void **state)
 	nothing_left(&s);
 }
 
+/* A socket's name has 108 bytes. What fits is below $TMPDIR, one byte more in /tmp; both go again. */
+static void a_long_directory_is_no_fault(void **state)
+{
+	const size_t most =
+		sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof("/spawnmark-123456/socket");
+	char dir[200], name[256];
+
+	(void)state;
+	for (size_t len = most; len <= most + 1; len++) {
+		struct su s;
+		struct su_run run;
+		int n = snprintf(dir, sizeof(dir), "%s/", tmp);
+
+		memset(dir + n, 'd', len - (size_t)n);
+		dir[len] = 0;
+		assert_int_equal(mkdir(dir, 0700), 0);
+		setenv("TMPDIR", dir, 1);
+		assert_int_equal(su_start(&s, "forkserver", NULL), 0);
+		setenv("TMPDIR", tmp, 1);
+		assert_int_equal(entries_of(dir, name, sizeof(name)), len == most);
+		su_good(&s, &run, NULL);
+		su_stop(&s);
+		assert_int_equal(rmdir(dir), 0); /* nothing is left in it */
+	}
+}
+
 static void noop_costs_nothing_and_raw_is_a_child(void **state)
 {
 	static const char *const meters[] = { "noop", "raw" };
@@ -643,6 +674,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_client_with_a_full_pipe_holds_up_nobody),
 		cmocka_unit_test(the_fork_server_ignores_the_terminal),
 		cmocka_unit_test(a_directory_that_cannot_be_made_is_told),
+		cmocka_unit_test(a_long_directory_is_no_fault),
 		cmocka_unit_test(noop_costs_nothing_and_raw_is_a_child),
 	};
 	int failed;
