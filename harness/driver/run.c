@@ -67,16 +67,23 @@ static void checkpoint(struct state *s, int next)
 	sm_progress_say(&s->progress, text);
 }
 
+/* A case's first failure. */
+static const char *why_not(const struct sm_result *r)
+{
+	if (!r->nerrors)
+		return "not visited";
+	return r->errors[0].text[0] ? r->errors[0].text : strerror(r->errors[0].err);
+}
+
 /* Tells a case's first failure as it happens: nobody should wait for the end to learn of it. */
 static void tell(struct state *s, const struct sm_case *c, const struct sm_result *r, int known)
 {
-	const struct sm_case_error *e = &r->errors[known];
 	char text[600];
 
 	if (known || !r->nerrors)
 		return;
-	snprintf(text, sizeof(text), "%s: %s: %s", c->name, sm_stage_name(e->stage),
-		 e->text[0] ? e->text : strerror(e->err));
+	snprintf(text, sizeof(text), "%s: %s: %s", c->name, sm_stage_name(r->errors[0].stage),
+		 why_not(r));
 	sm_progress_say(&s->progress, text);
 }
 
@@ -195,9 +202,29 @@ static int write_results(struct state *s, int err, struct sm_error *error)
 	return wrong;
 }
 
+/* How many failed, which is the first, and why: the line that is read when all else scrolled by. */
+static int count_failed(const struct state *s, struct sm_error *error)
+{
+	int failed = 0, first = 0;
+
+	for (int i = s->plan->ncases - 1; i >= 0; i--)
+		if (!strcmp(sm_case_status(&s->plan->cases[i], &s->run.results[i]), "failed")) {
+			failed++;
+			first = i;
+		}
+	if (failed) {
+		const struct sm_result *r = &s->run.results[first];
+
+		snprintf(error->text, sizeof(error->text), "%d of %d cases failed%s %.120s: %.200s",
+			 failed, s->plan->ncases, failed == 1 ? ":" : ", the first is",
+			 s->plan->cases[first].name, why_not(r));
+	}
+	return failed;
+}
+
 static int verdict(const struct state *s, int err, struct sm_error *error)
 {
-	int failed = 0, grew = 0;
+	int grew = 0;
 
 	if (err == -EINTR) {
 		snprintf(error->text, sizeof(error->text),
@@ -210,20 +237,16 @@ static int verdict(const struct state *s, int err, struct sm_error *error)
 			 strerror(-err));
 		return SM_EXIT_UNABLE;
 	}
-	for (int i = 0; i < s->plan->ncases; i++) {
-		failed += !strcmp(sm_case_status(&s->plan->cases[i], &s->run.results[i]), "failed");
+	if (count_failed(s, error))
+		return SM_EXIT_FAILED;
+	for (int i = 0; i < s->plan->ncases; i++)
 		grew += sm_soak_flat(&s->run.results[i]) == SM_FLAT_NO;
-	}
-	if (!failed && !grew)
+	if (!grew)
 		return SM_EXIT_GOOD;
-	if (failed)
-		snprintf(error->text, sizeof(error->text), "%d of %d cases failed", failed,
-			 s->plan->ncases);
-	else
-		snprintf(error->text, sizeof(error->text),
-			 "descriptors, zombies or memory grew in %d of %d cases: see soak in "
-			 "%.300s/run.json",
-			 grew, s->plan->ncases, s->folder.path);
+	snprintf(
+		error->text, sizeof(error->text),
+		"descriptors, zombies or memory grew in %d of %d cases: see soak in %.300s/run.json",
+		grew, s->plan->ncases, s->folder.path);
 	return SM_EXIT_FAILED;
 }
 
