@@ -264,6 +264,9 @@ void sm_entered_at(int64_t monotonic_ns);
  * Without a job (NULL and no $SM_JOB) it runs the work once and writes no record, so that every
  * payload is a plain program as well. Returns the exit status for main: 0, or 1 and more on
  * failure; -EINVAL for a job that it does not know. Does not return in a cloned child.
+ *
+ * A payload that needs what this kernel lacks does not call it but exits with EX_UNAVAILABLE
+ * (sysexits.h), after a line on stderr: its case is then unavailable, and no failure.
  */
 int sm_role(const char *job, const struct sm_payload *payload);
 

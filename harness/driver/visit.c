@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
 
 #include "../sys/sys.h"
 #include "collect.h"
@@ -272,6 +274,13 @@ static int can_be_asked(struct sm_stay *stay)
 	return sm_fail(&stay->fault, SM_STAGE_ARGUMENT, ENOTSUP, stay->c->lacks);
 }
 
+/* Did the payload end, in the host or in a server, because this machine has not what it needs? */
+static bool said_unavailable(const struct sm_fault *fault)
+{
+	return (fault->stage == SM_STAGE_RECEIVE || fault->stage == SM_STAGE_PRELOAD) &&
+	       WIFEXITED(fault->detail) && WEXITSTATUS(fault->detail) == EX_UNAVAILABLE;
+}
+
 int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, int block, int order)
 {
 	static int (*const by_kind[])(struct sm_stay *) = {
@@ -309,6 +318,7 @@ int sm_visit(struct sm_rig *rig, const struct sm_case *c, struct sm_result *r, i
 	}
 	if (err == -ENOMEM)
 		return err;
+	r->unavailable = r->unavailable || said_unavailable(&stay.fault);
 	sm_collect_error(r, block, &stay.fault, 1);
 	return 0;
 }

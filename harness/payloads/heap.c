@@ -5,7 +5,7 @@
  *
  * What was asked for is verified, because the kernel may silently do otherwise: a clone of huge
  * pages is an order of magnitude cheaper than one of small pages. Exit status 2: bad usage, 3: this
- * machine cannot give what was asked.
+ * machine cannot give what was asked, EX_UNAVAILABLE: its kernel knows no such thing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "spawnmark.h"
@@ -124,8 +125,10 @@ static int build_area(struct heap *h)
 	h->area = at + head;
 
 	/* A kernel without huge pages knows neither advice: then there are small pages alone. */
-	if (madvise(h->area, h->bytes, h->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) < 0 && h->thp)
-		return refuse("--pages thp: the kernel has no huge pages", "use --pages 4k");
+	if (madvise(h->area, h->bytes, h->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) < 0 && h->thp) {
+		refuse("--pages thp: the kernel has no huge pages", "use --pages 4k");
+		return EX_UNAVAILABLE;
+	}
 	/* One call instead of a fault per page; a kernel before 5.14 leaves it to the loop. */
 	madvise(h->area, h->bytes, MADV_POPULATE_WRITE);
 	for (size_t i = 0; i < h->bytes; i += h->small)

@@ -8,10 +8,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -145,6 +147,54 @@ static void test_refused_layer_is_unavailable(void **state)
 	tiny_free(&t);
 }
 
+static void write_script(const char *path, int status)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\necho 'heap: no such pages' >&2\nexit %d\n", status);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+/*
+ * A payload says with its exit status that this kernel lacks something, in the parent and in a
+ * server: told, and no failure. Any other status is one, which the last line names.
+ */
+static void test_payload_that_this_kernel_cannot_have(void **state)
+{
+	static const char *const loads[] = { "fork", "zygote", NULL };
+
+	(void)state;
+	for (int status = EX_UNAVAILABLE; status <= EX_UNAVAILABLE + 1; status++) {
+		bool lacks = status == EX_UNAVAILABLE;
+		struct sm_error error = { .text = "" };
+		struct tiny t;
+		json_t *top;
+
+		tiny_make(&t, loads, 2);
+		snprintf(t.payload, sizeof(t.payload), "%s/payload.sh", t.dir);
+		memcpy(t.host[0], t.payload, sizeof(t.payload)); /* fork's parent loads it */
+		write_script(t.payload, status);
+		assert_int_equal(tiny_run(&t, &error), lacks ? SM_EXIT_GOOD : SM_EXIT_FAILED);
+		assert_valid(t.dir);
+		if (!lacks) {
+			assert_non_null(
+				strstr(error.text, "2 of 2 cases failed, the first is tiny/"));
+			assert_non_null(strstr(error.text, "status 70: heap: no such pages"));
+		}
+		top = tiny_results(&t);
+		for (int i = 0; i < t.plan.ncases; i++) {
+			const json_t *c = tiny_case(top, i);
+
+			assert_string_equal(text_of(c, "status"), lacks ? "unavailable" : "failed");
+			assert_non_null(strstr(text_of(error_of(c), "text"), "no such pages"));
+		}
+		json_decref(top);
+		tiny_free(&t);
+	}
+}
+
 /* ---- isolation ---- */
 
 static json_t *attack(struct tiny *t)
@@ -239,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_full_runs),
 		cmocka_unit_test(test_unable_strategy_refuses),
 		cmocka_unit_test(test_refused_layer_is_unavailable),
+		cmocka_unit_test(test_payload_that_this_kernel_cannot_have),
 		cmocka_unit_test(test_full_stops_what_none_allows),
 	};
 
