@@ -3,8 +3,8 @@
 """readers.py [FOLDER] [-o OUT.json] [--folders N] [--runs N]: what reading results costs.
 
 Times by hyperfine one page over ten folders, one page of one, and a comparison of two, and watches
-their memory. The folders are made of FOLDER (a results folder; by default results/latest, else the
-reference), each as if another machine had measured it. OUT.json is hyperfine's, with the memory.
+their memory. The folders are made of FOLDER (a results folder; by default the largest of
+results/latest and the kept ones), each as if another machine had measured it. OUT.json is hyperfine's, with the memory.
 
 Exit 0: within the bounds; 1: not, or a command failed; 2: bad usage; 3: something is missing.
 """
@@ -12,6 +12,7 @@ Exit 0: within the bounds; 1: not, or a command failed; 2: bad usage; 3: somethi
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import random
 import shlex
@@ -69,8 +70,9 @@ def another(raw: dict[str, Any], number: int) -> dict[str, Any]:
     made["context"]["spawnmark"]["seed"] = number
     for case in made["cases"]:
         for metric in case["metrics"].values():
-            if metric["p50"] is not None:
-                metric["blocks"] = [b and b * rng.lognormvariate(0, 0.01) for b in metric["blocks"]]
+            if metric and metric["p50"] is not None:
+                metric["blocks"] = [b and b * rng.lognormvariate(0, 0.01)
+                                    for b in metric["blocks"]]
     return made
 
 
@@ -124,8 +126,14 @@ def readers(folders: list[Path], out: Path, scale: float) -> list[Reader]:
 
 
 def default_folder() -> Path:
-    latest = ROOT / "results" / "latest"
-    return latest if (latest / "run.json").is_file() else next(ROOT.glob("results/reference-*"))
+    """The largest of the newest and the kept ones: what `make bench` measures, and not one scenario."""
+    found = [path for name in ("latest", "reference-*")
+             for path in ROOT.glob(f"results/{name}/run.json*")]
+    return max(found, key=size_of).parent
+
+
+def size_of(path: Path) -> int:
+    return len(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path.stat().st_size
 
 
 def measure(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import os
@@ -40,6 +41,28 @@ def test_the_bounds_are_the_promised_ones(readers: ModuleType, tmp_path: Path) -
     assert {r.most_bytes for r in (many, one, two)} == {1 << 30}
     assert sum(str(f) in many.command for f in folders) == 10
     assert sum(str(f) in two.command for f in folders) == 2
+
+
+def test_another_machine_of_a_run_that_lacks_a_metric(readers: ModuleType) -> None:
+    cases = [{"metrics": {"ready": {"p50": 5, "blocks": [4, None, 6]}, "worked": None,
+                          "reaped": {"p50": None, "blocks": []}}}]
+    raw = {"context": {"host_name": "a", "spawnmark": {"seed": 1}}, "cases": cases}
+    made = readers.another(raw, 7)
+    blocks = made["cases"][0]["metrics"]["ready"]["blocks"]
+    assert blocks[1] is None and blocks[0] != 4 and abs(blocks[0] / 4 - 1) < 0.1
+    assert made["context"]["host_name"] == "machine-7" and raw["context"]["host_name"] == "a"
+
+
+def test_the_default_is_the_largest(readers: ModuleType, tmp_path: Path,
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "ROOT", tmp_path)
+    for name, size in (("latest", 10), ("reference-a", 30), ("reference-b", 20)):
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "run.json").write_text(" " * size)
+    packed = tmp_path / "results" / "reference-c"
+    packed.mkdir()
+    (packed / "run.json.gz").write_bytes(gzip.compress(b" " * 40))
+    assert readers.default_folder() == packed
 
 
 @pytest.mark.parametrize(("seconds", "mib", "kept"), [
