@@ -577,6 +577,11 @@ def test_margin_is_what_the_machine_cannot_tell(quiet: Json, place: Place, call:
     assert margins.margins([run], None).of("ready") == 0.05  # one of pairs
     made = margins.margins([run], 0.01)
     assert (made.of("ready"), made.of("cpu")) == (0.01, 0.01)
+    kept = tmp_path / "reference-selfcheck-vm-20261103T120000Z"
+    kept.mkdir()
+    (kept / "selfcheck.json.gz").write_bytes(gzip.compress(json.dumps(
+        raw | {"floor": {"ready": 0.06}}).encode()))
+    assert margins.margins([run], None).of("ready") == 0.06  # the newest, though packed
 
 
 def test_primary_table(whole: runfile.Run, tmp_path: Path, golden: Json) -> None:
