@@ -9,6 +9,9 @@
 #   user       as an ordinary user (nobody): more cells are skipped, none fails
 #   contained  under a filter like a container engine's: no clone3, no namespaces
 #
+# Several may go on at once: each runs from a folder of its own, in which the programs of the build
+# are linked, and so knows its processes from others'.
+#
 # Exit status: conform's own; 1 something was left behind; 3 this machine cannot do it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -27,7 +30,7 @@ look() { # PID
 	local exe
 	for exe in /proc/[0-9]*/exe; do
 		case $(readlink "$exe") in
-		"$BUILD"/*) echo "process $exe" ;;
+		"$OWN"/*) echo "process $exe" ;;
 		esac
 	done
 	grep -F "$TMPDIR" /proc/self/mountinfo | sed 's/^/mount /'
@@ -42,7 +45,7 @@ clean() {
 	while read -r point; do
 		umount -l "$point" || return
 	done < <(awk -v dir="$TMPDIR/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo)
-	rm -rf --one-file-system "$TMPDIR"
+	rm -rf --one-file-system "$TMPDIR" "$OWN"
 }
 
 main() {
@@ -50,21 +53,25 @@ main() {
 	local status=0 left pid
 	TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/conform-XXXXXX") || exit
 	export TMPDIR
-	chmod 0711 "$TMPDIR" # some checks turn into other users
+	OWN=$(mktemp -d "$BUILD/conform-XXXXXX") || exit
 	trap clean EXIT
+	chmod 0711 "$TMPDIR" "$OWN" # some checks turn into other users
+	cp -al "$BUILD"/{spawnmark,sm-host,payloads,*.so} "$OWN" || exit
 	case $WAY in
 	plain) ;;
 	user)
 		[ "$(id -u)" = 0 ] || die 3 "user: needs root, to become nobody"
 		chmod 1777 "$TMPDIR"
 		as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-		"${as[@]}" test -x "$BUILD/spawnmark" ||
+		"${as[@]}" test -x "$OWN/spawnmark" ||
 			die 3 "user: nobody cannot reach $BUILD; chmod o+x what is above it"
 		;;
 	contained) as=("$BUILD/test/contain") ;;
 	*) die 2 "expected plain, user or contained" ;;
 	esac
-	"${as[@]}" "$BUILD/spawnmark" conform "$@" &
+	# By the build's name, which is in the commands that repeat a cell.
+	# shellcheck disable=SC2016
+	"${as[@]}" bash -c 'exec -a "$0" "$@"' "$BUILD/spawnmark" "$OWN/spawnmark" conform "$@" &
 	pid=$!
 	wait "$pid" || status=$?
 	left=$(look "$pid")

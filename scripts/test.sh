@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 #
 # test.sh [-v] [--only REGEX] [TESTPROGRAM…]: every test. Each step is one command under a time
-# limit; its output is shown only when it fails, with the command that repeats it. The last line
-# is always the plain count: "N passed, N failed", with ", N skipped" where a tool is missing.
+# limit, as many at once as the CPUs carry; its output is shown only when it fails, with the command
+# that repeats it. The last line is always the plain count: "N passed, N failed", with ", N skipped"
+# where a tool is missing. B/test-log has each step's output, and in `times` what it took.
 #
 #   B=DIR      where the programs are built (default build); B/san holds the sanitised ones
+#   JOBS=N     of so many CPUs (default: all)
 #   -v         show the output of every step
 #   --only R   only the steps whose name matches the extended regular expression R
 #
@@ -15,19 +17,30 @@ cd "$(dirname "$0")/.." || exit
 
 unset MAKEFLAGS MAKELEVEL # of a `make test` around this: its job server is not ours
 export B=${B:-build} NO_COLOR=1 LC_ALL=C.UTF-8
-JOBS=$(nproc)
+readonly CPUS=${JOBS:-$(nproc)}
 only=. verbose=
 programs=()
 passed=0 failed=0 skipped=0
 again= # what failed, once more at the end
+
+# The rows of the table, and when each began; of those that run, by process.
+names=() kinds=() limits=() tools=() commands=() halves=() began=()
+declare -A row_of=()
 
 # Not under valgrind, but sanitised: tests that start children by raw clone or vfork, which its own
 # scheduler does not carry; that fill the descriptor table, of which it keeps a part; and that
 # storm with signals, under which it gets nowhere.
 readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|pool|recycle|run|sandbox|scan|servers|strategies|sys)$'
 
-# The suite waits more than it works: one CPU is free. What needs one and minds no company has it.
-readonly LEAVES_ROOM='^(conform-|san/(build|conform))' BESIDE='^(python|lint-tidy)$'
+# Halves of a CPU that a step keeps busy. The suite waits as much as it works; what runs as many at
+# once as is good for it has the machine alone.
+halves_of() { # NAME
+	case $1 in
+	build | mutants) echo $((2 * CPUS)) ;;
+	conform-* | san/conform*) echo 1 ;;
+	*) echo 2 ;;
+	esac
+}
 
 # How the sanitisers run in a test; harness/test/sanitizer.c has the defaults of what it starts.
 san_options() { # TEST
@@ -42,7 +55,7 @@ san_options() { # TEST
 # A kind says how the output is counted: cmocka, pytest, or status (the exit status, as one test).
 steps() {
 	local program name lint way
-	echo "build|status|900|make|make -k -j$JOBS B=$B all tests"
+	echo "build|status|900|make|make -k -j\$JOBS B=$B all tests"
 	for program in "${programs[@]}"; do
 		echo "${program##*/}|cmocka|180||$program"
 	done
@@ -50,7 +63,7 @@ steps() {
 	for way in user contained; do
 		echo "conform-$way|ktap|600||scripts/test-conform.sh $way"
 	done
-	echo "san/build|status|900|make|make -k -j$JOBS B=$B/san SAN=address,undefined all tests"
+	echo "san/build|status|900|make|make -k -j\$JOBS B=$B/san SAN=address,undefined all tests"
 	# Not the groups whose questions a sanitizer's own handlers, stacks and shadow memory answer. Its
 	# memory grows with each posix_spawn(3), of which life.many.memory is therefore not asked.
 	echo "san/conform|ktap|900||B=$B/san scripts/test-conform.sh plain" \
@@ -139,95 +152,164 @@ explain() { # STATUS SECONDS
 	esac
 }
 
+# What tells why: of each test its name, the assertion and what it shows, its first and last lines.
+short_pytest() { # LOG
+	awk '
+		function shown(i) {
+			for (i = 1; i <= n; i++) {
+				if (i <= 12 || i > n - 8)
+					print said[i]
+				else if (i == 13)
+					print "E   […]"
+			}
+			n = 0
+		}
+		/^_+ [^_ ].* _+$/ { shown(); print }
+		/^E( |$)/ { said[++n] = $0 }
+		/^[^ ]+:[0-9]+: / { shown(); print }
+		/^(FAIL|ERROR) / { shown(); print; fault = 1; next } # of the mutants; of no test
+		fault && /^     / { print; next }
+		{ fault = 0 }
+		END { shown() }' "$1"
+}
+
+short_cmocka() { # LOG
+	grep -aE '^\[ +(ERROR|LINE|FAILED) +\]|: error: |ERROR: |^ *#[0-4] |^==[0-9]+== ' "$1"
+}
+
+short_ktap() { # LOG
+	awk '
+		/^ *(not )?ok / { bad = /^ *not ok/ && !/# XFAIL/ }
+		bad && !/^ +# source/' "$1"
+}
+
+short_status() { # LOG
+	grep -aE '(error|warning|FAILED): |undefined reference|\*\*\*' "$1"
+}
+
+in_short() { # KIND LOG
+	local lines
+	lines=$("short_$1" "$2" | head -n 60)
+	if [ -n "$lines" ]; then
+		printf '%s\n' "$lines" && tail -n 1 "$2"
+	else
+		tail -n 12 "$2"
+	fi | cut -c1-300
+}
+
 log_of() { # NAME
 	echo "$B/test-log/${1//\//-}.log"
 }
 
-# Its output goes to the log, status and seconds beside it.
-execute() { # NAME KIND SECONDS NEEDS COMMAND
-	local log status=0 began=$SECONDS
-	log=$(log_of "$1")
-	if [ -n "$4" ] && ! command -v "$4" >/dev/null; then
-		echo "missing 0" >"$log.end"
-		return
-	fi
-	timeout -k 5 "$3" bash -c "$5; exit \$?" >"$log" 2>&1 </dev/null || status=$?
-	echo "$status $((SECONDS - began))" >"$log.end"
+# What it says goes to the log; what it takes, beside it. `timeout` makes a group of its processes.
+begin() { # ROW
+	local log tmp=$TMPDIR/$1
+	log=$(log_of "${names[$1]}")
+	mkdir -p "$tmp"
+	TMPDIR=$tmp JOBS=$jobs timeout -k 5 "${limits[$1]}" bash -c \
+		"${commands[$1]}"$'\nstatus=$?; times >"$0"; exit $status' "$log.times" \
+		>"$log" 2>&1 </dev/null &
+	row_of[$!]=$1 began[$1]=$SECONDS
 }
 
-tell() { # NAME KIND SECONDS NEEDS COMMAND
-	local name=$1 kind=$2 seconds=$3 needs=$4 command=$5 log status took p f s
+# Waits until one of those that run has ended, and tells what became of it.
+finish() {
+	local pid status=0 row
+	wait -n -p pid "${!row_of[@]}" || status=$?
+	[ -n "${pid:-}" ] || return
+	row=${row_of[$pid]}
+	unset "row_of[$pid]"
+	free=$((free + halves[row]))
+	rm -rf "${TMPDIR:?}/$row"
+	tell "$row" "$status" $((SECONDS - began[row]))
+}
+
+# Nobody is left behind by whoever presses ^C. A group of its own does not hear that itself.
+stop() {
+	trap '' INT TERM
+	[ ${#row_of[@]} = 0 ] || kill "${!row_of[@]}" 2>/dev/null
+	wait
+	rm -rf "$TMPDIR"
+	exit 130
+}
+
+tell() { # ROW STATUS SECONDS
+	local name=${names[$1]} kind=${kinds[$1]} log status=$2 took=$3 p f s
 	log=$(log_of "$name")
-	read -r status took <"$log.end"
-	if [ "$status" = missing ]; then
-		printf 'skip %-28s %s is missing: make setup\n' "$name" "$needs"
-		skipped=$((skipped + 1))
-		return
-	fi
+	awk -v name="$name" -v took="$took" 'FNR == 2 { gsub(/[ms]/, " "); $0 = $0
+		printf "%-28s %4d s, CPU %.1f user %.1f sys\n", name, took, $1 * 60 + $2, $3 * 60 + $4
+	}' "$log.times" 2>/dev/null >>"$B/test-log/times"
+	rm -f "$log.times"
 	read -r p f s < <("count_$kind" "$log" "$status")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	if [ "$f" = 0 ]; then
 		printf 'ok   %-28s %4d passed%s, %d s\n' "$name" "$p" \
 			"$([ "$s" = 0 ] || echo ", $s skipped")" "$took"
 		[ -z "$verbose" ] || sed 's/^/     | /' "$log"
-	else
-		printf 'FAIL %-28s %4d failed: %s\n' "$name" "$f" "$(explain "$status" "$seconds")"
-		tail -n 60 "$log" | sed 's/^/     | /'
-		printf '     repeat: %s\n' "$command"
-		again+=$(printf 'FAIL %s\n' "$name" && tail -n 12 "$log" | cut -c1-300 | sed 's/^/     | /')$'\n'
+		return
 	fi
+	printf 'FAIL %-28s %4d failed: %s\n' "$name" "$f" "$(explain "$status" "${limits[$1]}")"
+	tail -n 60 "$log" | sed 's/^/     | /'
+	printf '     repeat: %s\n' "${commands[$1]}"
+	again+=$(printf 'FAIL %s\n' "$name" && in_short "$kind" "$log" | sed 's/^/     | /')$'\n'
 }
 
-# Those that may run beside, each after the other, while the machine is half idle.
-beside=() beside_pid=
-
-begin_beside() {
-	local row fields
-	beside_pid=none # once
-	for row in "${rows[@]}"; do
-		[[ ! ${row%%|*} =~ $BESIDE ]] || beside+=("$row")
+# May it begin? Not before what it needs is built.
+fits() { # ROW
+	local other
+	[ "${halves[$1]}" -le "$free" ] || return
+	[[ ${names[$1]} == san/* && ${names[$1]} != san/build ]] || return 0
+	for other in "${!waiting[@]}" "${row_of[@]}"; do
+		[ "${names[other]}" != san/build ] || return
 	done
-	[ ${#beside[@]} != 0 ] || return 0
-	for row in "${beside[@]}"; do
-		IFS='|' read -ra fields <<<"$row"
-		JOBS=1 execute "${fields[0]}" "${fields[1]}" "${fields[2]}" "${fields[3]}" "${row#*|*|*|*|}"
-	done &
-	beside_pid=$!
 }
 
-# Waits for them, and tells what became of them.
-settle() {
-	local row fields
-	[ ${#beside[@]} != 0 ] || return 0
-	wait "$beside_pid"
-	for row in "${beside[@]}"; do
-		IFS='|' read -ra fields <<<"$row"
-		tell "${fields[0]}" "${fields[1]}" "${fields[2]}" "${fields[3]}" "${row#*|*|*|*|}"
-	done
-	beside=()
-}
-
-run_row() { # ROW
-	local name kind seconds needs command
-	IFS='|' read -r name kind seconds needs command <<<"$1"
-	if [[ $name =~ $LEAVES_ROOM ]]; then
-		[ -n "$beside_pid" ] || begin_beside
-	elif [[ -n $beside_pid && $name =~ $BESIDE ]]; then
-		return # it was told
-	else
-		settle
+start() { # ROW
+	local tool=${tools[$1]} jobs=$jobs
+	if [ -n "$tool" ] && ! command -v "$tool" >/dev/null; then
+		printf 'skip %-28s %s is missing: make setup\n' "${names[$1]}" "$tool"
+		skipped=$((skipped + 1))
+		return
 	fi
-	execute "$name" "$kind" "$seconds" "$needs" "$command"
-	tell "$name" "$kind" "$seconds" "$needs" "$command"
+	[ "${halves[$1]}" -lt $((2 * CPUS)) ] || jobs=$CPUS
+	free=$((free - halves[$1]))
+	begin "$1"
+}
+
+# Whoever comes first in the table and fits; but nobody overtakes one that waits for all CPUs.
+run_rows() {
+	local row free=$((2 * CPUS)) jobs=1
+	local -A waiting=()
+	for row in "${!names[@]}"; do
+		halves[row]=$(halves_of "${names[row]}")
+		waiting[$row]=yes
+	done
+	[ ${#names[@]} -gt 1 ] || jobs=$CPUS
+	while [ ${#waiting[@]} != 0 ] || [ ${#row_of[@]} != 0 ]; do
+		for row in "${!names[@]}"; do
+			[ -n "${waiting[$row]:-}" ] || continue
+			if fits "$row"; then
+				unset "waiting[$row]"
+				start "$row"
+			elif [ "${halves[row]}" = $((2 * CPUS)) ]; then
+				break
+			fi
+		done
+		[ ${#row_of[@]} = 0 ] || finish
+	done
+}
+
+usage() {
+	echo "usage: $0 [-v] [--only REGEX] [TESTPROGRAM…]" >&2
+	exit 2
 }
 
 main() {
-	local source row
-	local -a rows=()
+	local source name kind limit tool command
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-v) verbose=yes ;;
-		--only) only=${2:?$(usage)} && shift ;;
+		--only) [ -n "${2:-}" ] || usage && only=$2 && shift ;;
 		-*) usage ;;
 		*) programs+=("$1") ;;
 		esac
@@ -235,21 +317,23 @@ main() {
 	done
 	if [ ${#programs[@]} = 0 ]; then
 		for source in harness/test/test_*.c; do
-			name=${source##*/}
-			programs+=("$B/test/${name%.c}")
+			source=${source##*/}
+			programs+=("$B/test/${source%.c}")
 		done
 	fi
 	mkdir -p "$B/test-log" "$B/tmp"
+	: >"$B/test-log/times"
 	TMPDIR=$(cd "$B/tmp" && pwd)
 	export TMPDIR
 
-	while read -r row; do
-		[[ ! ${row%%|*} =~ $only ]] || rows+=("$row")
+	while IFS='|' read -r name kind limit tool command; do
+		[[ $name =~ $only ]] || continue
+		names+=("$name") kinds+=("$kind") limits+=("$limit") tools+=("$tool")
+		commands+=("$command")
 	done < <(steps)
-	for row in "${rows[@]}"; do
-		run_row "$row"
-	done
-	settle
+	trap stop INT TERM
+	run_rows
+	trap - INT TERM
 	rm -rf "$B/tmp"
 
 	if [ $((passed + failed)) = 0 ]; then
