@@ -221,7 +221,9 @@ def _judge(guest: _Guest, status: int | None, accel: str, seconds: float, argv: 
     name, detail = outcomes.judge(guest.text, ended=status is not None, status=status,
                                   said=guest.said.decode("utf-8", "replace"), limit=limit)
     if name == outcomes.OK and limit == outcomes.TIMEOUT:
-        name, detail = limit, "time is up; what was measured until then has come out"
+        at = outcomes.step(guest.text)
+        name, detail = limit, (f"time is up{f' in step {at}' if at else ''}; what was measured "
+                               "until then has come out")
     if guest.frames.damaged or (name == outcomes.OK and guest.frames.partial):
         name = outcomes.DAMAGED
         detail = f"the guest's files did not come out whole: {guest.frames.damaged or 'cut'}"

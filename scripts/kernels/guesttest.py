@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from kernels import counting, libraries
+from kernels import counting, libraries, outcome
 from kernels.boot import Boot, boot
 from kernels.counting import Count
 from kernels.errors import FAILED, GOOD, UNABLE, KernelsError
@@ -35,7 +35,8 @@ SHELL = "bin/dash"
 #: What tests and suite read.
 SOURCES = ("scenarios", "harness")
 SUITES = ("plain", "contained")
-TEST_SECONDS, SUITE_SECONDS = 600, 3600  # the guest's
+TEST_SECONDS, SUITE_SECONDS = 120, 3600  # the guest's
+KILLED = 128 + 9
 BOOT_SECONDS = 7200.0
 MEMORY_MB = 2048
 
@@ -82,15 +83,21 @@ def _files(folder: Path, arch: str, tests: Sequence[str], work: Path) -> dict[st
     return files | _sources() | {"bin/test-step": GUEST / "test"}
 
 
+def _name(what: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", what)
+
+
+def _bound(what: str) -> int:
+    return SUITE_SECONDS if what in SUITES else TEST_SECONDS
+
+
 def _steps(whats: Sequence[str]) -> list[Step]:
-    steps = [Step("prepare", "sh /bin/test-step prepare")]
-    for what in whats:
-        seconds = SUITE_SECONDS if what in SUITES else TEST_SECONDS
-        steps.append(Step(re.sub(r"[^a-z0-9]", "", what), f"sh /bin/test-step {what} {seconds}"))
-    return steps
+    return [Step("prepare", "sh /bin/test-step prepare"),
+            *(Step(_name(what), f"sh /bin/test-step {what} {_bound(what)}") for what in whats)]
 
 
-def _count(what: str, out: Path) -> Count:
+def _said(what: str, out: Path) -> Count:
+    """By its own words."""
     log, told = out / f"{what}.log", out / f"{what}.json"
     lost = Count()
     if what in SUITES and told.is_file():
@@ -101,17 +108,33 @@ def _count(what: str, out: Path) -> Count:
     return counting.cmocka(log.read_text(encoding="utf-8", errors="replace"))
 
 
-def _tell(what: str, count: Count, out: Path) -> None:
-    good = "ok  " if not count.failed else "FAIL"
-    more = f", {count.failed} failed" if count.failed else ""
-    print(f"{good} {what:<20} {count.passed:5d} passed{more}"
-          f"{f', {count.skipped} skipped' if count.skipped else ''}")
+def _count(what: str, out: Path, step: outcome.Step | None) -> Count:
+    """What says that all is well and then does not end well has failed."""
+    count = _said(what, out)
+    if step and not step.status:
+        return count
+    why = "the guest was at its end before it" if not step else f"exit status {step.status}"
+    if step and step.status == KILLED and step.seconds >= _bound(what):
+        why = f"killed after {_bound(what)} s of the guest's"
+    if not count.failed or not step or step.status not in (FAILED, count.failed):
+        count.fail(why, 0 if count.failed else 1)
+    return count
+
+
+def _tell(what: str, count: Count, out: Path, step: outcome.Step | None) -> None:
+    print(f"{'FAIL' if count.failed else 'ok  '} {what:<20} {_sum(count):<32}"
+          f"{f' in {step.seconds:.1f} s' if step else ''}")
     for failure in count.failures:
         print(f"     | {failure[:300]}")
     for reason, n in count.reasons.most_common():
         print(f"     | {n} skipped: {reason[:160]}")
     if count.failed:
         print(f"     log: {out / what}.log")
+
+
+def _sum(count: Count) -> str:
+    return (f"{count.passed} passed, {count.failed} failed"
+            f"{f', {count.skipped} skipped' if count.skipped else ''}")
 
 
 def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], out: Path,
@@ -122,6 +145,9 @@ def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], 
     if not whats:
         raise KernelsError(f"--only '{only.pattern}' fits no test program and no suite", 2)
     out.mkdir(parents=True, exist_ok=True)
+    for what in whats:  # what was said last time is no word of this guest
+        for kind in ("log", "json"):
+            (out / f"{what}.{kind}").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="spawnmark-guest-") as made:
         work = Path(made)
         image = build(work / "guest.cpio", busybox=busybox, steps=_steps(whats),
@@ -129,10 +155,11 @@ def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], 
         ended = boot(kernel.path, arch=kernel.arch, initramfs=image, memory_mb=MEMORY_MB, qemu=qemu,
                      timeout_s=BOOT_SECONDS, out=out, log=out / "console.log",
                      tell=lambda step: print(f"     … {step}", file=sys.stderr, flush=True))
-    total = Count()
+    total, steps = Count(), outcome.steps(ended.console)
     for what in whats:
-        count = _count(what, out)
-        _tell(what, count, out)
+        step = steps.get(_name(what))
+        count = _count(what, out, step)
+        _tell(what, count, out, step)
         total += count
     return total, ended
 
@@ -154,10 +181,11 @@ def main(argv: Sequence[str]) -> int:
         count, ended = test(kernel, busybox=cache.busybox(kernel.arch), folder=folder,
                             only=options.only, out=out, qemu=os.environ.get("QEMU"))
         total += count
+        print(f"{kernel.label} ({outcome.release(ended.console)}): {_sum(count)}, "
+              f"in {ended.seconds:.0f} s")
         if not ended.ok:
             print(f"FAIL {kernel.label}: {ended.outcome}: {ended.detail}")
             print("".join(f"     | {line}\n" for line in ended.last_lines), end="")
             code = UNABLE
-    print(f"{total.passed} passed, {total.failed} failed"
-          f"{f', {total.skipped} skipped' if total.skipped else ''}")
+    print(_sum(total))
     return FAILED if total.failed or not total.passed else code

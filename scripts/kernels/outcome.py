@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 OK, PANIC, HANG, TIMEOUT, LACKS, DEAD, DAMAGED, SILENT = (
     "ok", "panic", "hang", "timeout", "lacks", "died", "damaged", "silent")
@@ -14,6 +15,7 @@ _LACKS = re.compile(r"^@spawnmark lacks (.*)", re.M)
 _UP = re.compile(r"^@spawnmark up (\S+)", re.M)
 _DONE = re.compile(r"^@spawnmark done", re.M)
 _STEP = re.compile(r"^@spawnmark step (\w+)\s", re.M)  # a whole word: it comes in pieces
+_MARK = re.compile(r"^@spawnmark (?:step (\w+)|end (\w+) (\d+)) (\d+\.\d+)$", re.M)
 _STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^\]]*\])? ?")
 #: Panics of a kernel that was built without what a guest needs: the words, the option.
 BY_PANIC = (
@@ -22,6 +24,14 @@ BY_PANIC = (
     ("Requested init /init failed", "CONFIG_BINFMT_SCRIPT or CONFIG_BINFMT_ELF (its init)"),
 )
 LAST_LINES = 12
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that came to its end: the shell's status, the guest's seconds."""
+
+    status: int
+    seconds: float
 
 
 def clean(console: str) -> str:
@@ -40,6 +50,18 @@ def step(console: str) -> str | None:
     """The one that was begun last."""
     found = _STEP.findall(console)
     return found[-1] if found else None
+
+
+def steps(console: str) -> dict[str, Step]:
+    """Those that have ended."""
+    began: dict[str, float] = {}
+    ended: dict[str, Step] = {}
+    for name, end, status, at in _MARK.findall(console):
+        if name:
+            began[name] = float(at)
+        elif end in began:
+            ended[end] = Step(int(status), float(at) - began[end])
+    return ended
 
 
 def release(console: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kernels import counting, libraries
+from kernels import counting, guesttest, libraries, outcome
 
 LOG = """\
 [==========] Running 4 test(s).
@@ -82,6 +82,56 @@ def test_a_suite_that_was_cut_short_has_failed(tmp_path: Path) -> None:
     path.write_text(json.dumps({"conformance": [cell("PASS")], "incomplete": True}),
                     encoding="utf-8")
     assert counting.conformance(path).failed == 1
+
+
+CONSOLE = """\
+@spawnmark up 6.12 1.00
+@spawnmark step prepare 1.50
+@spawnmark end prepare 0 2.25
+[    3.1] a word of the kernel's
+@spawnmark step testsome 3.00
+@spawnmark end testsome 137 {end}
+@spawnmark step testother 700.0
+"""
+
+
+def test_steps_of_a_console() -> None:
+    steps = outcome.steps(CONSOLE.format(end="603.10"))
+    assert list(steps) == ["prepare", "testsome"]
+    assert steps["prepare"] == outcome.Step(0, 0.75)
+    assert (steps["testsome"].status, round(steps["testsome"].seconds, 1)) == (137, 600.1)
+
+
+def counted(log: str, out: Path, step: outcome.Step | None) -> counting.Count:
+    (out / "test_some.log").write_text(log, encoding="utf-8")
+    return guesttest._count("test_some", out, step)
+
+
+WELL = LOG.replace("[  FAILED  ] three\n", "[       OK ] three\n", 1).split("[==========] 4")[0]
+
+
+def test_all_well(tmp_path: Path) -> None:
+    count = counted(WELL, tmp_path, outcome.Step(0, 2.0))
+    assert (count.passed, count.failed, count.failures) == (3, 0, [])
+
+
+@pytest.mark.parametrize("step, why", [
+    (outcome.Step(139, 2.0), "exit status 139"), (outcome.Step(137, 2.0), "exit status 137"),
+    (outcome.Step(137, 1e6), f"killed after {guesttest.TEST_SECONDS} s of the guest's"),
+    (None, "the guest was at its end before it"),
+])
+def test_an_end_that_is_none_is_a_failure(tmp_path: Path, step: outcome.Step | None,
+                                          why: str) -> None:
+    """Whatever its log says: of what did not end, or ended otherwise than it had told."""
+    count = counted(WELL, tmp_path, step)
+    assert (count.failed, count.failures) == (1, [why])
+    count = counted(LOG[:LOG.index("three")] + "three\n", tmp_path, step)
+    assert (count.failed, count.failures) == (2, ["three did not end", why])
+
+
+def test_the_exit_status_of_failures_is_told_once(tmp_path: Path) -> None:
+    count = counted(LOG, tmp_path, outcome.Step(1, 2.0))
+    assert (count.failed, len(count.failures)) == (1, 1)
 
 
 @pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf: make setup")

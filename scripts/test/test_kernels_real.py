@@ -19,12 +19,12 @@ from conftest import SCRIPTS
 
 import conformfile
 import runfile
-from kernels import outcome, qemu
+from kernels import guesttest, outcome, qemu
 from kernels.boot import boot
 from kernels.errors import KernelsError
 from kernels.fetch import Cache, parse
 from kernels.image import Kernel
-from kernels.initramfs import Step, build
+from kernels.initramfs import GUEST, Step, build
 
 WORDS = ("6.12", "6.1", "6.12-rt")
 BOOT_S, RUN_S = 120.0, 400.0
@@ -58,9 +58,10 @@ def kernel() -> Kernel:
     return Cache().kernel(parse(_word() or ""))
 
 
-def guest(tmp_path: Path, *steps: Step, add: Path | None = None) -> Path:
-    return build(tmp_path / "guest.cpio", busybox=Cache().busybox("amd64"), steps=steps, files={},
-                 add=add)
+def guest(tmp_path: Path, *steps: Step, add: Path | None = None,
+          files: dict[str, Path] | None = None) -> Path:
+    return build(tmp_path / "guest.cpio", busybox=Cache().busybox("amd64"), steps=steps,
+                 files=files or {}, add=add)
 
 
 @pytest.mark.usefixtures("kernel")
@@ -120,6 +121,56 @@ def test_a_plan_that_is_cut(kernel: Kernel, tmp_path: Path) -> None:
     ended = boot(kernel.path, initramfs=image, timeout_s=20, out=tmp_path / "out")
     assert (ended.outcome, ended.frames) == (outcome.TIMEOUT, ["spin"])
     assert (tmp_path / "out" / "steps").read_text() == "spin\t130\n"
+
+
+HANGS = """#!/bin/sh
+echo '[==========] Running 1 test(s).'
+echo '[ RUN      ] endless'
+while :; do :; done &
+while :; do :; done
+"""
+ALONE = """#!/bin/sh
+echo '[==========] Running 1 test(s).'
+echo '[ RUN      ] alone'
+! grep -l '[e]ndless' /proc/[1-9]*/cmdline || exit 1
+echo '[       OK ] alone'
+"""
+
+
+def programs(tmp_path: Path) -> Path:
+    """Of a guest with tests (guesttest.py); steps are run with the guest's script for them."""
+    whats = {"test_endless": HANGS, "test_next": ALONE}
+    files = {"bin/test-step": GUEST / "test"}
+    for what, text in whats.items():
+        files[f"{guesttest.HOME}/build/test/{what}"] = tmp_path / what
+        (tmp_path / what).write_text(text)
+        (tmp_path / what).chmod(0o755)
+    return guest(tmp_path, *guesttest._steps(list(whats)), files=files)
+
+
+def test_a_test_that_hangs_in_a_guest(kernel: Kernel, tmp_path: Path,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed with all that it had started, told, and the next one is run."""
+    monkeypatch.setattr(guesttest, "TEST_SECONDS", 3)
+    ended = boot(kernel.path, initramfs=programs(tmp_path), timeout_s=BOOT_S, out=tmp_path / "out")
+    steps = outcome.steps(ended.console)
+    assert ended.outcome == outcome.OK and 3 <= steps["testendless"].seconds < 8
+    count = guesttest._count("test_endless", tmp_path / "out", steps["testendless"])
+    assert count.failures == ["endless did not end", "killed after 3 s of the guest's"]
+    count = guesttest._count("test_next", tmp_path / "out", steps["testnext"])
+    assert (count.passed, count.failures) == (1, [])
+
+
+def test_a_guest_whose_time_is_up_in_a_test(kernel: Kernel, tmp_path: Path) -> None:
+    """What the test had said comes out, and nothing passes that was not run."""
+    ended = boot(kernel.path, initramfs=programs(tmp_path), timeout_s=20, out=tmp_path / "out")
+    assert (ended.outcome, ended.frames) == (outcome.TIMEOUT, ["prepare", "testendless"])
+    assert ended.detail.startswith("time is up in step testendless; what was measured until then")
+    steps = outcome.steps(ended.console)
+    count = guesttest._count("test_endless", tmp_path / "out", steps["testendless"])
+    assert (count.failed, count.failures[0]) == (1, "endless did not end")
+    count = guesttest._count("test_next", tmp_path / "out", steps.get("testnext"))
+    assert (count.failed, count.failures[0]) == (1, "it did not run")
 
 
 def test_a_real_qemu_refuses(kernel: Kernel, tmp_path: Path) -> None:
