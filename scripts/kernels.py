@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from typing import Any, NoReturn
 from kernels import plan as plans, qemu
 from kernels.boot import BOOT_SECONDS
 from kernels.campaign import ROOT, Campaign, Ended, Settings
-from kernels.errors import CUT, GOOD, KernelsError
+from kernels.errors import CUT, GOOD, UNABLE, KernelsError
 from kernels.fetch import Cache, parse
 from kernels.image import Kernel, own
 from kernels.progress import Durations, Progress
@@ -53,18 +54,23 @@ def wanted(options: argparse.Namespace, cache: Cache) -> list[Kernel]:
     return [own(path) for path in options.kernel] + [cache.kernel(w) for w in known]
 
 
-def compare(folders: Sequence[Path], out: Path) -> None:
-    """The page of several, or the one of one."""
+def compare(folders: Sequence[Path], out: Path) -> int:
+    """The page of several, or the one of one. Its exit status; without .venv, there is no page."""
     python = ROOT / ".venv" / "bin" / "python"
     if not python.is_file():
         print(f"no page: .venv is missing: make setup; then make report RESULTS='"
               f"{' '.join(map(str, folders))}'")
-        return
+        return GOOD
     where = ["-o", str(out)] if len(folders) > 1 else []
-    ran = subprocess.run([python, ROOT / "scripts" / "report.py", *folders, *where], check=False,
-                         timeout=PAGE_SECONDS)
+    try:
+        ran = subprocess.run([python, ROOT / "scripts" / "report.py", *folders, *where], check=False,
+                             timeout=PAGE_SECONDS)
+    except subprocess.TimeoutExpired as err:
+        raise KernelsError(f"the page took more than {PAGE_SECONDS} s; the results are there",
+                           CUT) from err
     if ran.returncode == 0:
         give_back(out if where else folders[0])
+    return ran.returncode
 
 
 def told(ended: Sequence[Ended]) -> int:
@@ -87,14 +93,14 @@ def run(options: argparse.Namespace) -> int:
         results=options.results, programs=options.programs or Settings.programs,
         make=options.programs is None, accel=qemu.KVM if options.time else qemu.ICOUNT)
     for arch in qemu.MACHINES if options.qemu else ():
-        qemu.find(arch, options.qemu)
+        qemu.version(qemu.find(arch, options.qemu))
     kernels = wanted(options, cache)
     campaign = Campaign(settings, cache, progress, Durations(cache.folder / "durations.json"))
     ended = campaign.run(kernels)
     code = told(ended)
     folders = [one.folder for one in ended if one.folder]
     if folders and options.page:
-        compare(folders, options.output)
+        code = max(code, compare(folders, options.output))
     return code
 
 
@@ -111,6 +117,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}': expected seconds, more than 0")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="kernels.py", description=__doc__.split("\n\n")[0],
@@ -119,12 +132,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--kernel", type=Path, action="append", default=[], metavar="PATH",
                       help="a bzImage (x86) or Image (arm64) of your own")
     made.add_argument("--cmdline", default="", help="added to the kernel's command line")
-    made.add_argument("--add", type=Path, metavar="DIR", help="laid over the guest's files")
+    made.add_argument("--add", type=Path, metavar="PATH",
+                      help="a folder or initramfs laid over the guest's files")
     made.add_argument("--qemu", metavar="PATH", help="another QEMU")
     made.add_argument("--memory", type=_positive, default=1024, metavar="MB", help="of a guest")
-    made.add_argument("--timeout", type=float, default=BOUND_S, metavar="S",
+    made.add_argument("--timeout", type=_seconds, default=BOUND_S, metavar="S",
                       help=f"for one boot with its plan (default: {BOUND_S:.0f})")
-    made.add_argument("--silence", type=float, default=BOOT_SECONDS, metavar="S",
+    made.add_argument("--silence", type=_seconds, default=BOOT_SECONDS, metavar="S",
                       help=f"before its init: longer, and it hangs (default: {BOOT_SECONDS:.0f})")
     made.add_argument("--time", action="store_true", help="times, under KVM if that works")
     made.add_argument("--jobs", type=_positive, default=min(2, os.cpu_count() or 1), metavar="N",
@@ -155,8 +169,9 @@ def interrupted(*_: Any) -> NoReturn:
 
 def main(argv: list[str]) -> int:
     command = argv.pop(0) if argv and argv[0] in COMMANDS else "run"
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, interrupted)
     try:
         if COMMANDS[command]:
             return int(importlib.import_module(COMMANDS[command]).main(argv))
@@ -165,6 +180,9 @@ def main(argv: list[str]) -> int:
     except KernelsError as err:
         print(f"kernels.py: {err}", file=sys.stderr)
         return err.code
+    except OSError as err:
+        print(f"kernels.py: {err.filename or command}: {err.strerror or err}", file=sys.stderr)
+        return UNABLE
     except KeyboardInterrupt:
         print("kernels.py: interrupted; nothing is left running", file=sys.stderr)
         return CUT

@@ -13,7 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernels.errors import SETUP, KernelsError, need_space, no_space, tool, writing
+from kernels.errors import CACHE, SETUP, KernelsError, need_space, no_space, tool, writing
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR = "http://deb.debian.org"
@@ -22,7 +22,7 @@ SOURCES = (("debian", "bookworm"), ("debian", "bookworm-backports"),
 #: From the host's configuration: proxies, their passwords, timeouts, and how old a list may be.
 NETWORK = re.compile(r"^Acquire::(https?|Check-\S+|ForceIPv[46]|Retries\b)")
 SECONDS = 600
-LISTS_MB = 60
+LISTS_MB = 120  # with what apt makes of them
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Apt:
         if not KEYRING.is_file():
             raise KernelsError(f"{KEYRING} is missing, so nothing from Debian can be verified: "
                                f"{SETUP}, or give KERNEL=path/to/bzImage")
-        with writing(self.root):
+        with writing(self.root, CACHE):
             self._make()
-        need_space(self.root, LISTS_MB)
+        need_space(self.root, CACHE, LISTS_MB)
         self._run("apt-get", "-q", "update", "--error-on=any")
 
     def names(self, pattern: str) -> list[str]:
@@ -66,7 +66,7 @@ class Apt:
 
     def download(self, package: Package, folder: Path) -> Path:
         """Its .deb, whose checksum apt has compared with the signed lists."""
-        need_space(folder, package.bytes // (1 << 20) + 100)
+        need_space(folder, CACHE, package.bytes // (1 << 20) + 100)
         self._run("apt-get", "-q", "download", f"{package.name}={package.version}", folder=folder)
         (deb,) = folder.glob(f"{package.name}_*.deb")
         return deb
@@ -110,7 +110,7 @@ class Apt:
 
     def _failure(self, argv: tuple[str, ...], said: str) -> KernelsError:
         if "No space left" in said or "enough free space" in said:
-            return no_space(self.root)
+            return no_space(self.root, CACHE)
         lines = [line for line in said.splitlines() if line.startswith(("E: ", "Err:"))]
         why = (lines or said.splitlines() or ["no word of it"])[0].removeprefix("E: ")
         return KernelsError(f"{' '.join(argv[:3])} ({self.arch}): {why[:300]}: check network and "

@@ -20,12 +20,13 @@ from typing import BinaryIO
 
 from kernels import outcome as outcomes
 from kernels import qemu as machines
-from kernels.errors import CUT, KernelsError, writing
-from kernels.frames import Frames
+from kernels.errors import CUT, TEMPORARY, KernelsError, writing
+from kernels.frames import DAMAGES, Frames
 from kernels.image import inspect
 
 BOOT_SECONDS = 90.0  # without a word on the console, before init
 GRACE_SECONDS = 30.0  # from "your time is up" to the end
+PANIC_SECONDS = 5.0  # without a word after a panic, of a kernel that was told not to reboot
 POLL_SECONDS = 0.2
 PATIENCE = 4.0
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -120,14 +121,17 @@ class _Guest:
         """Is a bound met? Before the last one, the guest is asked to send what it has."""
         now = self.clock.now()
         self.up = self.up or outcomes.is_up(self.text)
-        if not self.up and now - self.heard > self.boot_s:
+        silent = now - self.heard
+        if silent > PANIC_SECONDS and outcomes.is_panic(self.text):
+            self.limit = outcomes.PANIC
+        elif not self.up and silent > self.boot_s:
             self.limit = outcomes.HANG
         elif self.asked is None and now > self.timeout_s:
             self.asked, self.limit = now, outcomes.TIMEOUT
             if not self.up or not self._ask():
                 return True
-        return self.limit == outcomes.HANG or (self.asked is not None
-                                               and now - self.asked > GRACE_SECONDS)
+        return self.limit in (outcomes.HANG, outcomes.PANIC) or (
+            self.asked is not None and now - self.asked > GRACE_SECONDS)
 
     def _ask(self) -> bool:
         assert self.process.stdin
@@ -194,7 +198,7 @@ def boot(image: Path, *, arch: str | None = None, initramfs: Path, cmdline: str 
     process: subprocess.Popen[bytes] | None = None
     began, today = time.monotonic(), time.time()
     try:
-        with writing(out or Path.cwd()), open(log or os.devnull, "wb") as file:
+        with writing(out or Path.cwd(), TEMPORARY), open(log or os.devnull, "wb") as file:
             process = _start(argv, write_end)
             os.close(write_end)
             write_end = -1
@@ -227,7 +231,10 @@ def _judge(guest: _Guest, status: int | None, accel: str, seconds: float, argv: 
     if guest.frames.damaged or (name == outcomes.OK and guest.frames.partial):
         name = outcomes.DAMAGED
         detail = f"the guest's files did not come out whole: {guest.frames.damaged or 'cut'}"
-    if out:
-        guest.frames.unpack(out)
+    try:
+        if out:
+            guest.frames.unpack(out)
+    except DAMAGES as err:
+        name, detail = outcomes.DAMAGED, f"the guest's files cannot be unpacked: {err}"
     return Boot(name, guest.text, seconds, guest.clock.cpu, detail, accel, guest.frames.names,
                 command=argv)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from kernels import outcome, plan as plans, qemu as machines, results
 from kernels.boot import BOOT_SECONDS, Boot, Interrupted, boot
-from kernels.errors import CUT, FAILED, GOOD, UNABLE, KernelsError, need_space
+from kernels.errors import (CUT, FAILED, GOOD, RESULTS, TEMPORARY, UNABLE, KernelsError, need_space,
+                            temporary, writable, writing)
 from kernels.fetch import Cache
 from kernels.image import Kernel
-from kernels.initramfs import build, check_program
+from kernels.initramfs import build, check_added, check_program
 from kernels.options import check
 from kernels.progress import Durations, Job, Progress
 
@@ -97,7 +98,10 @@ def program(arch: str, settings: Settings) -> Path:
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True, check=False)
         if ran.returncode:
-            why = (ran.stderr.strip().splitlines() or ["no word of it"])[-1]
+            said = ran.stderr.strip().splitlines() or ["no word of it"]
+            # The last line is make's own, which tells that something failed and not what.
+            why = next((line for line in said if "error" in line.lower()
+                        and not line.startswith("make")), said[0])
             raise KernelsError(f"make static ARCH={arch} failed: {why}")
     return check_program(path, arch)
 
@@ -124,9 +128,7 @@ class Campaign:
 
     def run(self, kernels: Sequence[Kernel]) -> list[Ended]:
         """In the order of kernels; Interrupted when ^C came, and then no guest is left."""
-        for kernel in kernels:
-            check(kernel)
-            machines.find(kernel.arch, self.settings.qemu)
+        self._check(kernels)
         for arch in dict.fromkeys(kernel.arch for kernel in kernels):
             self._programs[arch] = program(arch, self.settings)
         self.progress.jobs = [Job(k.label, self.durations.guess(self._kind(k))) for k in kernels]
@@ -145,6 +147,16 @@ class Campaign:
             finally:
                 self.progress.clear()
         return [one.result() for one in running]
+
+    def _check(self, kernels: Sequence[Kernel]) -> None:
+        """All that can be known before a build and minutes of boots."""
+        for kernel in kernels:
+            check(kernel)
+            machines.version(machines.find(kernel.arch, self.settings.qemu))
+        if self.settings.add:
+            check_added(self.settings.add)
+        writable(self.settings.results, RESULTS)
+        need_space(temporary(), TEMPORARY, GUEST_MB)
 
     def _kind(self, kernel: Kernel) -> str:
         return f"{kernel.arch} {self.settings.accel} {self.settings.plan.kind}"
@@ -166,8 +178,9 @@ class Campaign:
         s, kernel = self.settings, ended.kernel
         accel = accelerator(kernel, s.accel, s.qemu, self.progress.say)
         name = plans.machine_name(kernel, accel, s.cmdline, s.name)
-        need_space(Path(tempfile.gettempdir()), GUEST_MB)
-        with tempfile.TemporaryDirectory(prefix="spawnmark-guest-") as made:
+        need_space(temporary(), TEMPORARY, GUEST_MB)
+        with writing(temporary(), TEMPORARY), \
+                tempfile.TemporaryDirectory(prefix="spawnmark-guest-") as made:
             work, began = Path(made), time.monotonic()
             image = build(work / "guest.cpio", busybox=self.cache.busybox(kernel.arch),
                           steps=s.plan.steps(name, accel), add=s.add,

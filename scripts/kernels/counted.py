@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernels.boot import Boot, boot
-from kernels.errors import FAILED, UNABLE, KernelsError, tool, writing
+from kernels.errors import CACHE, FAILED, UNABLE, KernelsError, tool, writing
 from kernels.fetch import Cache
 from kernels.image import Kernel
 from kernels.initramfs import Step, build
@@ -147,7 +147,7 @@ def kernel_symbols(kernel: Kernel, cache: Cache, say: Say, qemu: str | None = No
             _boot(kernel, cache, [Step("symbols", "grep -i ' [tw] ' /proc/kallsyms >/out/symbols")],
                   Path(made), timeout_s=SYMBOLS_SECONDS, qemu=qemu)
             text = (Path(made) / "out" / "symbols").read_bytes()
-        with writing(kept.parent):
+        with writing(kept.parent, CACHE):
             kept.parent.mkdir(parents=True, exist_ok=True)
             fresh = kept.with_suffix(".new")
             fresh.write_bytes(gzip.compress(text))

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernels.apt import Apt, Package
-from kernels.errors import USAGE, KernelsError, tool, writing
+from kernels.errors import CACHE, USAGE, KernelsError, tool, writing
 from kernels.image import ARCHES, Kernel, inspect
 
 FLAVOURS = ("rt", "cloud", "16k")
@@ -30,7 +30,7 @@ WORD = re.compile(rf"(?:({'|'.join(ARCHES)}):)?(\d+\.\d+(?:\.[\w.+~]+?)?)"
 KERNEL_FILES = {"vmlinuz": re.compile(r"(?:\./)?boot/vmlinuz-.+"),
                 "config": re.compile(r"(?:\./)?boot/config-.+")}
 BUSYBOX_FILES = {"busybox": re.compile(r"(?:\./)?(?:usr/)?bin/busybox")}
-UNPACK_SECONDS = 300
+UNDER_WAY = ".fetch-"
 Say = Callable[[str], None]
 
 
@@ -65,8 +65,14 @@ def parse(word: str) -> Wanted:
 
 def cache_folder() -> Path:
     given = os.environ.get("KERNEL_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given).absolute() if given else Path(home) / "spawnmark" / "kernels"
+    if given:
+        return Path(given).absolute()
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as err:  # neither HOME nor an entry in the password file
+        raise KernelsError(f"there is no home for kernels: name a place with {CACHE}",
+                           USAGE) from err
+    return home / "spawnmark" / "kernels"
 
 
 def newest(names: list[str]) -> str | None:
@@ -115,7 +121,10 @@ class Cache:
     def _kept(self, arch: str, word: str, choose: Callable[[Apt], Package],
               files: dict[str, re.Pattern[str]]) -> Path:
         link = self.folder / arch / word
-        with writing(self.folder), self._alone():
+        with writing(self.folder, CACHE):
+            if not self.refresh and (link / "package.json").is_file():
+                return link.resolve()  # a cache of somebody else's may be read alone
+        with writing(self.folder, CACHE), self._alone():
             if self.refresh or not (link / "package.json").is_file():
                 package = choose(self._apt(arch))
                 kept = self.folder / arch / f"{package.name}_{package.version.replace(':', '%3a')}"
@@ -136,7 +145,9 @@ class Cache:
     def _fetch(self, arch: str, package: Package, kept: Path,
                files: dict[str, re.Pattern[str]]) -> None:
         self.say(f"fetching {package.name} {package.version} ({package.bytes / 1e6:.0f} MB)")
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept.parent) as made:
+        for left in kept.parent.glob(f"{UNDER_WAY}*"):  # of one that was killed: we are alone here
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=UNDER_WAY, dir=kept.parent) as made:
             work = Path(made)
             unpack(self._apts[arch].download(package, work), files, work / "kept")
             (work / "kept" / "package.json").write_text(json.dumps(

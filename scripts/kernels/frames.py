@@ -7,11 +7,13 @@ not unpacked. Line and bytes are written by guest/init.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import re
 import shutil
 import tarfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +21,8 @@ HEADER = re.compile(rb"@spawnmark frame (\w+) (\d+) ([0-9a-f]{64})\n")
 LONGEST_HEADER = 200
 #: A guest that sends more than this is not ours.
 MOST_BYTES = 256 << 20
+#: What unpacking one may raise whose checksum is right: packed wrong already in the guest.
+DAMAGES = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 
 
 @dataclass

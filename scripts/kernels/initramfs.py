@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernels.errors import UNABLE, USAGE, KernelsError, no_space, tool, writing
+from kernels.errors import TEMPORARY, UNABLE, USAGE, KernelsError, no_space, tool, writing
 
 GUEST = Path(__file__).resolve().parent / "guest"
-CPIO_SECONDS = 120
+COPY_SECONDS = 120
+#: How what a kernel unpacks begins: newc, newc with checksums, gzip, bzip2, xz, lzma, lzo, lz4, zstd.
+ARCHIVES = (b"070701", b"070702", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x89LZO",
+            b"\x02\x21\x4c\x18", b"\x28\xb5\x2f\xfd")
 PT_INTERP = 3
 ELF_MACHINE = {62: "amd64", 183: "arm64"}
 
@@ -72,11 +75,34 @@ def _tree(root: Path, busybox: Path, files: dict[str, Path], steps: Sequence[Ste
         "".join(f"{s.name}\t{s.command}\n" for s in steps))
 
 
+def check_added(path: Path) -> None:
+    """KernelsError: it is neither a folder nor what a kernel unpacks."""
+    if path.is_dir():
+        return
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+    except OSError as err:
+        raise KernelsError(f"INITRAMFS_ADD={path}: {err.strerror}", USAGE) from err
+    if not head.startswith(ARCHIVES):
+        raise KernelsError(f"INITRAMFS_ADD={path} is neither a folder nor an initramfs: give a folder, "
+                           "or what cpio -o -H newc makes, compressed or not", USAGE)
+
+
+def _failed(what: str, stderr: bytes, place: Path, code: int) -> KernelsError:
+    said = stderr.decode("utf-8", "replace").strip().splitlines() or ["no word of it"]
+    if any("No space left" in line for line in said):
+        return no_space(place, TEMPORARY)
+    return KernelsError(f"{what}: {said[-1]}", code)
+
+
 def _add(root: Path, folder: Path) -> None:
-    """The user's own files, which may take the place of ours."""
-    if not folder.is_dir():
-        raise KernelsError(f"INITRAMFS_ADD={folder} is no folder", USAGE)
-    shutil.copytree(folder, root, symlinks=True, dirs_exist_ok=True)
+    """The user's own files, which may take the place of ours: a link is replaced, not followed."""
+    ran = subprocess.run(["cp", "-a", "--no-preserve=ownership", "--remove-destination", "--",
+                          f"{folder}/.", str(root)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                         check=False, timeout=COPY_SECONDS)
+    if ran.returncode:
+        raise _failed(f"INITRAMFS_ADD={folder}", ran.stderr, root, USAGE)
 
 
 def _pack(root: Path, out: Path) -> None:
@@ -92,21 +118,24 @@ def _pack(root: Path, out: Path) -> None:
         ran = subprocess.run([tool("cpio", "it packs the guest's files"), "-o", "-0", "-H", "newc",
                               "-R", "0:0", "--reproducible", "--quiet"], cwd=root, stdout=file,
                              input=listed.encode(), stderr=subprocess.PIPE, check=False,
-                             timeout=CPIO_SECONDS)
+                             timeout=COPY_SECONDS)
     if ran.returncode:
-        said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
-        if any("No space left" in line for line in said):
-            raise no_space(out.parent)
-        raise KernelsError(f"cpio failed: {(said or ['no word of it'])[-1]}", UNABLE)
+        raise _failed("cpio failed", ran.stderr, out.parent, UNABLE)
 
 
 def build(out: Path, *, busybox: Path, steps: Sequence[Step], files: dict[str, Path],
           add: Path | None = None) -> Path:
-    """Writes it. files: place in the guest → file here. add: a folder laid over all of it."""
-    with writing(out.parent), tempfile.TemporaryDirectory(dir=out.parent) as made:
+    """Writes it. files: place in the guest → file here. add: a folder laid over all of it, or an
+    initramfs, which the kernel unpacks after ours."""
+    if add:
+        check_added(add)
+    with writing(out.parent, TEMPORARY), tempfile.TemporaryDirectory(dir=out.parent) as made:
         root = Path(made) / "root"
         _tree(root, busybox, files, steps)
-        if add:
+        if add and add.is_dir():
             _add(root, add)
         _pack(root, out)
+        if add and not add.is_dir():
+            with open(out, "ab") as whole, open(add, "rb") as more:
+                shutil.copyfileobj(more, whole)
     return out

@@ -16,6 +16,8 @@ _UP = re.compile(r"^@spawnmark up (\S+)", re.M)
 _DONE = re.compile(r"^@spawnmark done", re.M)
 _STEP = re.compile(r"^@spawnmark step (\w+)\s", re.M)  # a whole word: it comes in pieces
 _MARK = re.compile(r"^@spawnmark (?:step (\w+)|end (\w+) (\d+)) (\d+\.\d+)$", re.M)
+_RDINIT = re.compile(r"check access for rdinit=(\S+) failed")
+_UNPACKING = re.compile(r"Initramfs unpacking failed: (.*)")
 _STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^\]]*\])? ?")
 #: Panics of a kernel that was built without what a guest needs: the words, the option.
 BY_PANIC = (
@@ -70,6 +72,11 @@ def release(console: str) -> str:
     return found[1] if found else "unknown"
 
 
+def is_panic(console: str) -> bool:
+    """It has given up; what only looks bad may go on."""
+    return bool(_PANIC.search(console))
+
+
 def panic(console: str) -> str | None:
     found = _PANIC.search(console)
     if found:
@@ -84,7 +91,15 @@ def lacks(console: str) -> str | None:
     if found:
         return found[1].strip()
     died = panic(console)
+    if _wrong_init(console):
+        return None
     return next((option for words, option in BY_PANIC if died and words in died), None)
+
+
+def _wrong_init(console: str) -> str | None:
+    """A program that the command line wants instead of ours, and which is not there."""
+    found = _RDINIT.search(console)
+    return found[1] if found and found[1] != "/init" else None
 
 
 def last_lines(console: str, most: int = LAST_LINES) -> list[str]:
@@ -100,7 +115,13 @@ def judge(console: str, *, ended: bool, status: int | None, said: str, limit: st
     if missing:
         return LACKS, f"this kernel lacks {missing}: build it with that"
     if died:
-        return PANIC, f"the kernel panicked: {died}"
+        wrong = _wrong_init(console)
+        more = f" (rdinit={wrong} of its command line is no file of the guest)" if wrong else ""
+        return PANIC, f"the kernel panicked: {died}{more}"
+    unpacking = _UNPACKING.search(console)
+    if unpacking:
+        return DAMAGED, (f"the kernel could not unpack its initramfs: {unpacking[1].strip()}; is what "
+                         "was given as INITRAMFS_ADD whole, and packed in a way that it knows?")
     if is_done(console) and ended and status == 0:
         return OK, "done"
     if limit == HANG and not console.strip():

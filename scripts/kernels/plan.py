@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from kernels.initramfs import Step
 PROGRAM = "bin/spawnmark"
 #: What a results folder is named after: with what its figures were made.
 MACHINE = {qemu.ICOUNT: "qemu", qemu.KVM: "kvm", qemu.TCG: "tcg"}
+
+
+#: It is the guest's host name as well.
+LONGEST = 64
 
 
 @dataclass(frozen=True)
@@ -58,4 +63,8 @@ def _command(words: list[str], log: str) -> str:
 def machine_name(kernel: Kernel, accel: str, cmdline: str, own: str | None) -> str:
     """qemu-amd64, kvm-amd64-mitigations=off: of folders and in tables."""
     words = [own or f"{MACHINE[accel]}-{kernel.arch}", *cmdline.split()]
-    return re.sub(r"[^A-Za-z0-9._=-]", "_", "-".join(words))
+    name = re.sub(r"[^A-Za-z0-9._=-]", "_", "-".join(words))
+    if len(name) <= LONGEST:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:6]  # of what is cut off
+    return f"{name[:LONGEST - len(mark) - 1]}-{mark}"

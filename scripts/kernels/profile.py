@@ -24,7 +24,7 @@ from pathlib import Path
 
 from kernels import flame
 from kernels.counted import ROOT, Case, cases, count
-from kernels.errors import FAILED, GOOD, USAGE, KernelsError, writing
+from kernels.errors import FAILED, GOOD, USAGE, KernelsError, writable, writing
 from kernels.fetch import Cache, parse
 from kernels.functions import Functions
 from kernels.image import Kernel, own
@@ -128,6 +128,9 @@ def main(argv: list[str]) -> int:
     kernels = _kernels(options, cache)
     wanted = list(cases(options.strategy, options.heap, options.pages))
     functions = Functions()
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = options.output or ROOT / "results" / f"profile-{stamp}"
+    writable(folder.parent, "-o DIR")
     profiles = []
     for kernel in kernels:
         for counted in count(kernel, cache, wanted, warmups=WARMUPS, spans=options.spans, say=_say,
@@ -136,9 +139,7 @@ def main(argv: list[str]) -> int:
             profiles.append(Profile(counted, functions))
     tables = tables_of(wanted, kernels, profiles)
     print(tables, end="")
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = options.output or ROOT / "results" / f"profile-{stamp}"
-    with writing(folder):
+    with writing(folder, "-o DIR"):
         write(folder, profiles, tables)
         give_back(folder)
     _say(f"written: {os.path.relpath(folder)}")

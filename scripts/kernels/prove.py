@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from kernels.campaign import ROOT, Campaign, Settings
-from kernels.errors import CUT, FAILED, GOOD, KernelsError
+from kernels.errors import CUT, FAILED, GOOD, KernelsError, writable, writing
 from kernels.fetch import Cache, parse
 from kernels.image import Kernel, own
 from kernels.plan import Plan
@@ -201,7 +201,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("word", nargs="?", default="6.12", help="a kernel; default: 6.12")
     parser.add_argument("--kernel", type=Path, metavar="PATH", help="your own")
     parser.add_argument("--cmdline", default="", help="added to the kernel's command line")
-    parser.add_argument("--add", type=Path, metavar="DIR", help="laid over the guest's files")
+    parser.add_argument("--add", type=Path, metavar="PATH",
+                        help="a folder or initramfs laid over the guest's files")
     parser.add_argument("--qemu", metavar="PATH", help="another QEMU")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N")
     parser.add_argument("--only", default=ONLY, metavar="REGEX", help="cases of the plan")
@@ -209,6 +210,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("-o", dest="output", type=Path, metavar="FILE.json", help="write it there")
     options = parser.parse_args(argv)
     progress = Progress([], options.jobs)
+    if options.output:
+        writable(options.output.parent, "-o FILE.json")
     cache = Cache(say=progress.say)
     kernel = own(options.kernel) if options.kernel else cache.kernel(parse(options.word))
     with tempfile.TemporaryDirectory(prefix="spawnmark-proof-") as made:
@@ -219,7 +222,9 @@ def main(argv: list[str]) -> int:
                             make=options.programs is None)
         claims = Prover(settings, cache, progress, kernel).prove()
     if options.output:
-        options.output.write_text(json.dumps(
-            {"kernel": kernel.release, "package": kernel.package,
-             "claims": [asdict(claim) for claim in claims]}, indent=1) + "\n", encoding="utf-8")
+        with writing(options.output, "-o FILE.json"):
+            options.output.write_text(json.dumps(
+                {"kernel": kernel.release, "package": kernel.package,
+                 "claims": [asdict(claim) for claim in claims]}, indent=1) + "\n",
+                encoding="utf-8")
     return told(claims, kernel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -65,11 +66,23 @@ def find(arch: str, given: str | None = None) -> str:
     return found
 
 
+@functools.lru_cache
 def version(program: str) -> str:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30,
-                          check=False).stdout
-    return said.splitlines()[0].split("(")[0].replace("QEMU emulator version", "").strip() \
-        if said else "unknown"
+    """KernelsError: it is no QEMU. Asked before a boot, which it would end in a stranger way."""
+    try:
+        ran = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True,
+                             text=True, errors="replace", timeout=PROBE_SECONDS, check=False)
+        said = ran.stdout + ran.stderr
+    except subprocess.TimeoutExpired:
+        said = f"nothing within {PROBE_SECONDS} s"
+    except OSError as err:
+        said = err.strerror
+    found = re.search(r"QEMU emulator version ([^\s(]+)", said)
+    if not found:
+        first = (said.strip().splitlines() or ["nothing"])[0][:200]
+        raise KernelsError(f"QEMU={program} is no QEMU: asked for its --version, it says: {first}",
+                           USAGE)
+    return found[1]
 
 
 def command(program: str, arch: str, *, kernel: Path, initramfs: Path, cmdline: str, memory_mb: int,

@@ -15,7 +15,7 @@ from typing import Any
 
 from kernels import outcome
 from kernels.boot import Boot
-from kernels.errors import KernelsError, writing
+from kernels.errors import RESULTS, KernelsError, writing
 from kernels.image import Kernel
 from kernels.qemu import EPOCH
 
@@ -39,7 +39,8 @@ def statuses(out: Path) -> dict[str, int]:
         lines = (out / "steps").read_text(encoding="utf-8").splitlines()
     except OSError:
         return {}
-    return {name: int(status) for name, status in (line.split("\t") for line in lines)}
+    pairs = [re.fullmatch(r"(\w+)\t(\d+)", line) for line in lines]
+    return {pair[1]: int(pair[2]) for pair in pairs if pair}
 
 
 def last_word(path: Path) -> str:
@@ -74,8 +75,12 @@ def about(kernel: Kernel, boot: Boot, cmdline: str, version: str) -> dict[str, A
 def _put_right(path: Path, boot: Boot) -> None:
     """Dates: the guest's calendar begins with the same one at each boot. And a whole run.json of a
     guest that did not come to its end says so."""
-    told = json.loads(path.read_text(encoding="utf-8"))
-    context, late = told["context"], timedelta(seconds=round(boot.began - EPOCH_S))
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        context = told["context"]
+    except (ValueError, KeyError, TypeError) as err:
+        raise KernelsError(f"the guest's {path.name} is damaged: {err!r}") from err
+    late = timedelta(seconds=round(boot.began - EPOCH_S))
     for holder, key in ((context, "date"), (context.get("spawnmark", {}), "started"),
                         (context.get("spawnmark", {}), "finished")):
         if holder.get(key):
@@ -104,7 +109,7 @@ def keep(out: Path, *, results: Path, name: str, kernel: Kernel, boot: Boot, cmd
     if not (out / "run.json").is_file():
         return None
     release = re.sub(r"[^A-Za-z0-9._-]", "_", kernel.release or outcome.release(boot.console))
-    with writing(results):
+    with writing(results, RESULTS):
         results.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=".guest-", dir=results))
         fresh.chmod(0o755)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import kernel_parts as parts
-from kernels import image, initramfs, options, outcome, plan, prove, qemu
+from kernels import campaign, errors, image, initramfs, options, outcome, plan, prove, qemu
 from kernels.apt import Apt
 from kernels.errors import UNABLE, USAGE, KernelsError
 from kernels.fetch import Cache, Wanted, newest, parse, unpack
@@ -153,6 +153,12 @@ UP = "@spawnmark up 6.99 1.0\n"
      "lacks CONFIG_DEVTMPFS (device files)"),
     ("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", None, 0,
      outcome.LACKS, "CONFIG_BLK_DEV_INITRD"),
+    ("check access for rdinit=/none failed: -2, ignoring\nKernel panic - not syncing: VFS: Unable to "
+     "mount root fs on unknown-block(0,0)\n", None, 0, outcome.PANIC, "(rdinit=/none of its command"),
+    ("check access for rdinit=/init failed: -2, ignoring\nKernel panic - not syncing: VFS: Unable to "
+     "mount root fs on unknown-block(0,0)\n", None, 0, outcome.LACKS, "CONFIG_BLK_DEV_INITRD"),
+    ("[ 1.2] Initramfs unpacking failed: invalid magic at start of compressed archive\n" + UP
+     + "@spawnmark done 3.0\n", None, 0, outcome.DAMAGED, "initramfs: invalid magic at start"),
     ("", None, 1, outcome.DEAD, "QEMU ended early: no such machine"),
     (UP, None, 0, outcome.DEAD, "QEMU ended early")])
 def test_outcomes(console: str, limit: str | None, status: int | None, expected: str,
@@ -175,6 +181,8 @@ def test_initramfs_repeats_and_takes_additions(tmp_path: Path) -> None:
     (add / "etc" / "group").write_text("mine\n")
     (add / "bin").mkdir()
     (add / "bin" / "link").symlink_to("busybox")
+    (add / "bin" / "sh").write_bytes(b"mine")  # in place of a link of ours, not of what that names
+    (add / "etc" / "passwd").symlink_to("group")
     step = initramfs.Step("run", "/bin/spawnmark run kernels >/out/log")
     made = [initramfs.build(tmp_path / name, busybox=busybox, steps=[step], add=given,
                             files={"bin/spawnmark": program}).read_bytes()
@@ -188,10 +196,36 @@ def test_initramfs_repeats_and_takes_additions(tmp_path: Path) -> None:
     assert (out / "bin" / "link").readlink() == Path("busybox")
     assert (out / "etc" / "spawnmark" / "steps").read_text() == f"run\t{step.command}\n"
     assert (out / "init").stat().st_mode & 0o111
-    with pytest.raises(KernelsError, match="is no folder"):
-        initramfs.build(tmp_path / "d", busybox=busybox, steps=[], files={}, add=program)
+    assert (out / "bin" / "sh").read_bytes() == b"mine"
+    assert (out / "bin" / "busybox").read_bytes() == b"b" * 100
+    assert (out / "etc" / "passwd").readlink() == Path("group")
     with pytest.raises(ValueError):
         initramfs.Step("run", "two\nlines")
+
+
+def test_an_initramfs_is_added(tmp_path: Path) -> None:
+    """After ours, so that the kernel unpacks it last; what no kernel unpacks is refused."""
+    busybox, more = tmp_path / "busybox", tmp_path / "more"
+    busybox.write_bytes(b"b" * 100)
+    plain = initramfs.build(tmp_path / "a", busybox=busybox, steps=[], files={}).read_bytes()
+    for packed in (plain, gzip.compress(plain)):
+        more.write_bytes(packed)
+        whole = initramfs.build(tmp_path / "b", busybox=busybox, steps=[], files={}, add=more)
+        assert whole.read_bytes() == plain + packed and len(plain) % 4 == 0
+    for path, says in ((busybox, "is neither a folder nor an initramfs"),
+                       (tmp_path / "none", "No such file or directory")):
+        with pytest.raises(KernelsError, match=f"INITRAMFS_ADD={path}:? {says}") as err:
+            initramfs.build(tmp_path / "c", busybox=busybox, steps=[], files={}, add=path)
+        assert err.value.code == USAGE
+
+
+def test_an_added_folder_that_cannot_be_copied(tmp_path: Path) -> None:
+    busybox, add = tmp_path / "busybox", tmp_path / "add"
+    busybox.write_bytes(b"b" * 100)
+    (add / "bin" / "busybox").mkdir(parents=True)
+    with pytest.raises(KernelsError, match=f"INITRAMFS_ADD={add}: cp: cannot overwrite") as err:
+        initramfs.build(tmp_path / "c", busybox=busybox, steps=[], files={}, add=add)
+    assert err.value.code == USAGE
 
 
 def test_a_program_that_no_guest_can_run(tmp_path: Path) -> None:
@@ -219,6 +253,8 @@ def test_plan() -> None:
     assert plan.machine_name(kernel, qemu.ICOUNT, "", None) == "qemu-arm64"
     assert plan.machine_name(kernel, qemu.KVM, "a=b c/d", None) == "kvm-arm64-a=b-c_d"
     assert plan.machine_name(kernel, qemu.KVM, "", "mine") == "mine"
+    long = [plan.machine_name(kernel, qemu.ICOUNT, "x" * 300 + end, None) for end in "ab"]
+    assert long[0] != long[1] and {len(name) for name in long} == {64}  # a host name's most
 
 
 def test_machine() -> None:
@@ -247,6 +283,55 @@ def test_no_kvm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         qemu.why_no_kvm.cache_clear()
         assert says in (qemu.why_no_kvm(str(fake), arch) or "")
     qemu.why_no_kvm.cache_clear()
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("#!/bin/sh\necho hello\n", "it says: hello"), ("#!/bin/sh\nexit 1\n", "it says: nothing"),
+    ("no program\n", "it says: Exec format error"),
+    ("#!/bin/sh\nexec sleep 100\n", "it says: nothing within 0.3 s")])
+def test_a_qemu_that_is_none(text: str, says: str, tmp_path: Path,
+                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qemu, "PROBE_SECONDS", 0.3)
+    own = tmp_path / "qemu"
+    own.write_text(text)
+    own.chmod(0o755)
+    with pytest.raises(KernelsError, match=f"QEMU={own} is no QEMU: .*{says}") as err:
+        qemu.version(str(own))
+    assert err.value.code == USAGE
+
+
+def test_a_cache_of_whom_there_is_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("KERNEL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(KernelsError, match="name a place with KERNEL_CACHE=DIR") as err:
+        Cache()
+    assert err.value.code == USAGE
+
+
+def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    with pytest.raises(KernelsError, match="TMPDIR=DIR") as err:
+        errors.temporary()
+    assert err.value.code == UNABLE
+
+
+def test_why_the_program_cannot_be_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The compiler's word, and not make's after it."""
+    for said, why in (("x.c:1:1: warning: a\nx.c:2:2: error: b\nmake: *** [x] Error 1\n",
+                       "x.c:2:2: error: b"),
+                      ("cannot create x\nmake: *** [x] Error 1\n", "cannot create x"),
+                      ("make: no rule\n", "make: no rule"), ("", "no word of it")):
+        failed = subprocess.CompletedProcess([], 2, "", said)
+        monkeypatch.setattr(campaign.subprocess, "run", lambda *_, failed=failed, **__: failed)
+        with pytest.raises(KernelsError, match=f"make static ARCH=amd64 failed: {re.escape(why)}$"):
+            campaign.program("amd64", campaign.Settings(plan.Plan(), programs=tmp_path))
 
 
 def test_apt_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +371,9 @@ def test_a_package_is_unpacked_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     wanted, said = Wanted("amd64", "6.99", None), []
     cache = Cache(tmp_path / "cache", said.append)
     assert not cache.has_kernel(wanted)
+    left = tmp_path / "cache" / "amd64" / ".fetch-old"
+    left.mkdir(parents=True)
+    (left / "half.deb").write_bytes(b"x")
     kernel = cache.kernel(wanted)
     assert (kernel.release, kernel.package, kernel.label) == (
         "6.99.1-test", "linux-image-6.99.1-amd64 1", "6.99")
@@ -293,7 +381,11 @@ def test_a_package_is_unpacked_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     kept = {p.name for p in kernel.path.resolve().parent.iterdir()}
     assert kept == {"vmlinuz", "config", "package.json"}
     assert asked == ["amd64"] and len(said) == 2 and cache.has_kernel(wanted)
+    assert not left.exists(), "what a killed one left"
+    lock = tmp_path / "cache" / ".lock"
+    lock.unlink()
     assert Cache(tmp_path / "cache").kernel(wanted) == kernel and asked == ["amd64"]
+    assert not lock.exists(), "what is read alone may be somebody else's"
     with pytest.raises(KernelsError, match="has no kernel 6.98 for amd64"):
         cache.kernel(parse("6.98"))
     with pytest.raises(KernelsError, match="has no initrd"):

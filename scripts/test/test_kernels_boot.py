@@ -20,7 +20,7 @@ from conftest import SCRIPTS
 
 import kernel_parts as parts
 import runfile
-from kernels import qemu
+from kernels import boot as boots, qemu
 
 UP = "[    0.5] Linux version 6.99.1-test\n@spawnmark up 6.99.1-test 1.0\n"
 STEPS = UP + "@spawnmark step run 1.1\n@spawnmark end run 0 2.0\n"
@@ -145,6 +145,16 @@ def test_a_boot_that_ends_badly(bench: Bench, console: str, end: str, code: int,
     assert not bench.results() and bench.nothing_left()
 
 
+def test_a_panic_that_does_not_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel with panic=0 stands still for ever: that is not waited for, up to the bound of all."""
+    for name, value in {**bench.env, "FAKE_CONSOLE": PANIC, "FAKE_END": "hang"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boots, "PANIC_SECONDS", 0.05)
+    ended = boots.boot(bench.kernel, initramfs=bench.kernel, qemu=str(bench.qemu), timeout_s=30)
+    assert ended.outcome == "panic" and "Attempted to kill init" in ended.detail
+    assert ended.seconds < 30 and bench.nothing_left()
+
+
 def test_qemu_tells_why(bench: Bench) -> None:
     told = bench.run(END="1", SAYS="qemu: cannot set up guest memory 'ram': Cannot allocate memory")
     assert told.returncode == 3 and "Cannot allocate memory" in told.stderr
@@ -167,6 +177,27 @@ def test_files_that_do_not_come_out_whole(bench: Bench, damage: Callable[[bytes]
     assert told.returncode == 3 and "did not come out whole" in told.stderr
 
 
+def test_a_frame_that_is_no_archive(bench: Bench) -> None:
+    """Its checksum is right: it was packed so."""
+    whole = parts.archive({"run.json": b"{}"})
+    for body in (b"no archive", whole[:-20], parts.archive({"../outside": b"1"})):
+        frames = bench.top / "frames"
+        frames.write_bytes(parts.frame("run", body))
+        told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(frames))
+        assert told.returncode == 3 and "cannot be unpacked" in told.stderr, told.stderr
+        assert "Traceback" not in told.stderr and not bench.results() and bench.nothing_left()
+
+
+def test_damaged_files_in_a_frame(bench: Bench) -> None:
+    """A guest whose own disk was full."""
+    told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(bench.frames("run\t0\nconf")))
+    assert told.returncode == 0 and len(bench.results()) == 1
+    frames = bench.frames(more={"run.json": b'{"context": {'})
+    told = bench.run(CONSOLE=STEPS + DONE, FRAMES=str(frames))
+    assert told.returncode == 3 and "the guest's run.json is damaged" in told.stderr
+    assert "Traceback" not in told.stderr and len(bench.results()) == 1 and bench.nothing_left()
+
+
 def test_time_is_up(bench: Bench) -> None:
     """The guest is asked for what it has; if it does not answer, it is ended."""
     told = bench.run("--timeout", "0.2", CONSOLE=STEPS, END="asked", LATE=str(bench.frames()))
@@ -176,7 +207,7 @@ def test_time_is_up(bench: Bench) -> None:
     assert bench.nothing_left()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(bench: Bench, number: signal.Signals) -> None:
     with subprocess.Popen(bench.argv(), env=bench.env | {"FAKE_CONSOLE": UP, "FAKE_END": "hang"},
                           stderr=subprocess.PIPE, text=True, start_new_session=True) as made:
@@ -250,6 +281,43 @@ def test_no_qemu(bench: Bench) -> None:
     assert "qemu-system-x86_64 is missing: PROFILE=kernels make setup" in told.stderr
     told = bench.run("--qemu", "/nonexistent/qemu")
     assert told.returncode == 2 and "QEMU=/nonexistent/qemu is no program" in told.stderr
+
+
+def test_what_is_wrong_is_told_before_a_boot(bench: Bench) -> None:
+    """Not after ten minutes of them."""
+    none = bench.top / "none"
+    (bench.top / "file").touch()
+    silly = bench.top / "silly"
+    silly.write_text("#!/bin/sh\necho hello\n")
+    silly.chmod(0o755)
+    for options, says in ((("--add", str(none)), f"INITRAMFS_ADD={none}: No such file"),
+                          (("--results", str(bench.top / "file")), "OPTIONS='--results DIR'"),
+                          (("--qemu", str(silly)), f"QEMU={silly} is no QEMU"),
+                          (("--kernel", str(none)), f"KERNEL={none}: No such file")):
+        told = bench.run(*options)
+        assert told.returncode == 2 and says in told.stderr, told.stderr
+        assert told.stderr.count("\n") == 1 and not (bench.top / "pid").exists()
+    told = bench.run("--timeout", "-1")
+    assert told.returncode == 2 and "expected seconds, more than 0" in told.stderr
+
+
+def test_a_cache_that_is_none(bench: Bench) -> None:
+    bench.env["KERNEL_CACHE"] = str(bench.kernel)
+    told = subprocess.run([*COMMAND, "fetch", "6.1"], env=bench.env, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert told.returncode == 2 and told.stderr.count("\n") == 1
+    assert "name another place with KERNEL_CACHE=DIR" in told.stderr
+
+
+@pytest.mark.skipif(not (SCRIPTS.parent / ".venv/bin/python").exists(), reason=".venv: make setup")
+def test_no_page(bench: Bench) -> None:
+    """The results are there, and the exit status says that not all is."""
+    del bench.golden["cases"]
+    argv = [word for word in bench.argv() if word != "--no-page"]
+    told = subprocess.run(argv, env=bench.env | {"FAKE_CONSOLE": STEPS + DONE,
+                                                 "FAKE_FRAMES": str(bench.frames())},
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert told.returncode == 2 and "cases" in told.stderr and len(bench.results()) == 1
 
 
 def test_no_static_program(bench: Bench) -> None:

@@ -6,6 +6,7 @@ Nothing is fetched: without a kernel in the cache, or without QEMU, all of it is
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -116,11 +117,21 @@ def test_a_real_silence(kernel: Kernel, tmp_path: Path) -> None:
 
 def test_a_plan_that_is_cut(kernel: Kernel, tmp_path: Path) -> None:
     """The step is interrupted, what it had comes out, the ones after it do not begin."""
-    image = guest(tmp_path, Step("spin", "dd if=/dev/zero of=/dev/null bs=4096"),
-                  Step("never", "cp /proc/version /out"))
+    image = guest(tmp_path, Step("mine", "cp /etc/mine /out"),
+                  Step("spin", "dd if=/dev/zero of=/dev/null bs=4096"),
+                  Step("never", "cp /proc/version /out"), add=_packed(tmp_path, "etc/mine", "mine"))
     ended = boot(kernel.path, initramfs=image, timeout_s=20, out=tmp_path / "out")
-    assert (ended.outcome, ended.frames) == (outcome.TIMEOUT, ["spin"])
-    assert (tmp_path / "out" / "steps").read_text() == "spin\t130\n"
+    assert (ended.outcome, ended.frames) == (outcome.TIMEOUT, ["mine", "spin"])
+    assert (tmp_path / "out" / "steps").read_text() == "mine\t0\nspin\t130\n"
+    assert (tmp_path / "out" / "mine").read_text() == "mine", "an initramfs was added"
+
+
+def test_a_real_panic_that_does_not_end(kernel: Kernel, tmp_path: Path) -> None:
+    """The user's words come last on its command line: it stands still, and is not waited for."""
+    ended = boot(kernel.path, initramfs=guest(tmp_path), cmdline="panic=0 rdinit=/nonexistent",
+                 timeout_s=BOOT_S)
+    assert ended.outcome == outcome.PANIC and "rdinit=/nonexistent" in ended.detail
+    assert ended.cpu_s < BOOT_S / 2 and ended.last_lines
 
 
 HANGS = """#!/bin/sh
@@ -185,6 +196,15 @@ def test_emulated_probes_run() -> None:
     for arch, machine in qemu.MACHINES.items():
         if shutil.which(machine.program):
             assert qemu.runs(machine.program, arch, "tcg", 60) is None
+
+
+def _packed(tmp_path: Path, name: str, text: str) -> Path:
+    """An initramfs, compressed, with one file."""
+    packed = tmp_path / "more.cpio.gz"
+    made = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=_folder(tmp_path, name, text),
+                          input=name.encode(), capture_output=True, check=True)
+    packed.write_bytes(gzip.compress(made.stdout))
+    return packed
 
 
 def _folder(tmp_path: Path, name: str, text: str) -> Path:
