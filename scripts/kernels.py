@@ -105,7 +105,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def fetch(options: argparse.Namespace) -> int:
-    for kernel in wanted(options, Cache(refresh=options.refresh)):
+    cache = Cache(refresh=options.refresh)
+    for kernel in wanted(options, cache):
+        cache.busybox(kernel.arch)  # a guest needs it as well, and then perhaps without a network
         print(f"{kernel.label}: {kernel.package or 'your own'}: {kernel.path}")
     return GOOD
 

@@ -66,7 +66,7 @@ class Apt:
 
     def download(self, package: Package, folder: Path) -> Path:
         """Its .deb, whose checksum apt has compared with the signed lists."""
-        need_space(folder, CACHE, package.bytes // (1 << 20) + 100)
+        need_space(folder.parent, CACHE, package.bytes // (1 << 20) + 100)
         self._run("apt-get", "-q", "download", f"{package.name}={package.version}", folder=folder)
         (deb,) = folder.glob(f"{package.name}_*.deb")
         return deb

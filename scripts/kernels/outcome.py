@@ -16,7 +16,7 @@ _UP = re.compile(r"^@spawnmark up (\S+)", re.M)
 _DONE = re.compile(r"^@spawnmark done", re.M)
 _STEP = re.compile(r"^@spawnmark step (\w+)\s", re.M)  # a whole word: it comes in pieces
 _MARK = re.compile(r"^@spawnmark (?:step (\w+)|end (\w+) (\d+)) (\d+\.\d+)$", re.M)
-_RDINIT = re.compile(r"check access for rdinit=(\S+) failed")
+_RDINIT = re.compile(r"Kernel command line:.*\brdinit=(\S+)")  # the last of them counts
 _UNPACKING = re.compile(r"Initramfs unpacking failed: (.*)")
 _STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^\]]*\])? ?")
 #: Panics of a kernel that was built without what a guest needs: the words, the option.
@@ -97,9 +97,10 @@ def lacks(console: str) -> str | None:
 
 
 def _wrong_init(console: str) -> str | None:
-    """A program that the command line wants instead of ours, and which is not there."""
+    """A program that the command line wants instead of ours: where there is none, a kernel looks for
+    a disk, as one does that cannot unpack an initramfs."""
     found = _RDINIT.search(console)
-    return found[1] if found and found[1] != "/init" else None
+    return found[1] if found and found[1] != "/init" and not is_up(console) else None
 
 
 def last_lines(console: str, most: int = LAST_LINES) -> list[str]:
@@ -116,7 +117,7 @@ def judge(console: str, *, ended: bool, status: int | None, said: str, limit: st
         return LACKS, f"this kernel lacks {missing}: build it with that"
     if died:
         wrong = _wrong_init(console)
-        more = f" (rdinit={wrong} of its command line is no file of the guest)" if wrong else ""
+        more = f" (rdinit={wrong} of its command line is no program of the guest)" if wrong else ""
         return PANIC, f"the kernel panicked: {died}{more}"
     unpacking = _UNPACKING.search(console)
     if unpacking:
@@ -133,5 +134,10 @@ def judge(console: str, *, ended: bool, status: int | None, said: str, limit: st
     if limit == TIMEOUT:
         at = step(console)
         return TIMEOUT, f"time is up{f' in step {at}' if at else ''}"
-    why = (said.strip().splitlines() or [f"exit status {status}"])[-1]
+    if not said.strip() and status == 0:
+        where = "in the middle" if console.strip() else "without a word: has it enough --memory?"
+        return DEAD, f"the guest switched itself off {where}"
+    lines = said.strip().splitlines() or [f"exit status {status}"]
+    # What comes after the reason is advice on its options.
+    why = next((line for line in lines if "warning:" not in line), lines[-1])
     return DEAD, f"QEMU ended early: {why}"

@@ -139,6 +139,8 @@ def test_damaged_frames(tmp_path: Path) -> None:
 
 
 UP = "@spawnmark up 6.99 1.0\n"
+NO_ROOT = "[ 0.1] Kernel command line: console=ttyS0 {}\n[ 0.2] Kernel panic - not syncing: VFS: " \
+    "Unable to mount root fs on unknown-block(0,0)\n"
 
 
 @pytest.mark.parametrize(("console", "limit", "status", "expected", "says"), [
@@ -151,20 +153,18 @@ UP = "@spawnmark up 6.99 1.0\n"
     (UP + "@spawnmark step run 2.0\n", outcome.TIMEOUT, None, outcome.TIMEOUT, "in step run"),
     ("@spawnmark lacks CONFIG_DEVTMPFS (device files)\n", None, 0, outcome.LACKS,
      "lacks CONFIG_DEVTMPFS (device files)"),
-    ("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", None, 0,
-     outcome.LACKS, "CONFIG_BLK_DEV_INITRD"),
-    ("check access for rdinit=/none failed: -2, ignoring\nKernel panic - not syncing: VFS: Unable to "
-     "mount root fs on unknown-block(0,0)\n", None, 0, outcome.PANIC, "(rdinit=/none of its command"),
-    ("check access for rdinit=/init failed: -2, ignoring\nKernel panic - not syncing: VFS: Unable to "
-     "mount root fs on unknown-block(0,0)\n", None, 0, outcome.LACKS, "CONFIG_BLK_DEV_INITRD"),
+    (NO_ROOT.format("rdinit=/init rdinit=/none"), None, 0, outcome.PANIC, "(rdinit=/none of its command"),
+    (NO_ROOT.format("rdinit=/none rdinit=/init"), None, 0, outcome.LACKS, "CONFIG_BLK_DEV_INITRD"),
+    (NO_ROOT.format("quiet"), None, 0, outcome.LACKS, "CONFIG_BLK_DEV_INITRD"),
     ("[ 1.2] Initramfs unpacking failed: invalid magic at start of compressed archive\n" + UP
      + "@spawnmark done 3.0\n", None, 0, outcome.DAMAGED, "initramfs: invalid magic at start"),
     ("", None, 1, outcome.DEAD, "QEMU ended early: no such machine"),
-    (UP, None, 0, outcome.DEAD, "QEMU ended early")])
+    (UP, None, 0, outcome.DEAD, "the guest switched itself off in the middle"),
+    ("", None, 0, outcome.DEAD, "without a word: has it enough --memory?")])
 def test_outcomes(console: str, limit: str | None, status: int | None, expected: str,
                   says: str) -> None:
     name, detail = outcome.judge(console, ended=status is not None, status=status, limit=limit,
-                                 said="no such machine\n" if status else "")
+                                 said="q: warning: x\nno such machine\nUse help\n" if status else "")
     assert name == expected and says in detail
 
 

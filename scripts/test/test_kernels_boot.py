@@ -297,8 +297,26 @@ def test_what_is_wrong_is_told_before_a_boot(bench: Bench) -> None:
         told = bench.run(*options)
         assert told.returncode == 2 and says in told.stderr, told.stderr
         assert told.stderr.count("\n") == 1 and not (bench.top / "pid").exists()
+    bench.env["KERNEL_CACHE"] = str(bench.top / "file")  # asked for later, and a download begins there
+    assert f"QEMU={silly} is no QEMU" in bench.run("6.1", "--qemu", str(silly)).stderr
     told = bench.run("--timeout", "-1")
     assert told.returncode == 2 and "expected seconds, more than 0" in told.stderr
+
+
+def test_fetched_is_all_that_a_guest_needs(bench: Bench) -> None:
+    """Its busybox as well: the network may be gone when it is booted."""
+    kept = bench.top / "cache" / "amd64" / "6.99"
+    kept.mkdir()
+    (kept / "vmlinuz").write_bytes(parts.bzimage())
+    (kept / "package.json").write_text('{"name": "linux", "version": "1"}')
+    argv, path = [*COMMAND, "fetch", "6.99"], {"PATH": str(bench.top / "nothing")}
+    told = subprocess.run(argv, env=bench.env | path, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert told.returncode == 0 and f"6.99: linux 1: {kept}/vmlinuz" in told.stdout, told.stderr
+    shutil.rmtree(kept.with_name("busybox"))
+    told = subprocess.run(argv, env=bench.env | path, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert told.returncode == 3 and "apt-get is missing" in told.stderr
 
 
 def test_a_cache_that_is_none(bench: Bench) -> None:
