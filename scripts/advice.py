@@ -29,6 +29,8 @@ from runfile import Case, Run, RunError, load, strategy_rank
 from stats import FEWEST, Estimate
 
 MEASURED = (SCENARIO, "startup", "try")  # scenarios that measure a whole payload
+#: Bytes of a page of which run.json says nothing.
+ORDINARY_PAGE = 4096
 #: A prediction that is not further off than this is good.
 TOLERANCE = 0.25
 #: More of a CPU than this, and requests queue: what is predicted is for one at a time.
@@ -125,6 +127,16 @@ def _cloned(cases: dict[str, Case]) -> tuple[Case, Image] | None:
     return None
 
 
+def page_bytes(runs: list[Run]) -> int:
+    """Of the machine that was measured; a page table is one."""
+    return int(runs[0].environment.get("page_bytes", ORDINARY_PAGE)) if runs else ORDINARY_PAGE
+
+
+def table_mib(runs: list[Run]) -> float:
+    """What one page table maps, whose entries have 8 bytes."""
+    return page_bytes(runs) ** 2 / 8 / MIB
+
+
 def image_for(wish: Wish, runs: list[Run]) -> tuple[Image, str]:
     """The image that would be cloned, and in words where its numbers are from."""
     known = _cloned(best_measured(runs))
@@ -137,7 +149,7 @@ def image_for(wish: Wish, runs: list[Run]) -> tuple[Image, str]:
         said = (f"{share:.0%} of the RSS copied and {anon:.0f} + {plain:.0f} mappings, as "
                 f"{case.label} has")
     else:
-        share, anon, plain, tables = 1.0, 20.0, 20.0, 0.5
+        share, anon, plain, tables = 1.0, 20.0, 20.0, 1 / table_mib(runs)
         said = "all of the RSS copied: an upper bound"
     if wish.copied is not None:
         said = "as told"
@@ -311,7 +323,7 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
     if fresh:  # its own clone is of the parent
         base = base_image(model, strategy)
         image = replace(base, copied_mib=base.copied_mib + wish.parent_rss / MIB,
-                        tables=base.tables + wish.parent_rss / MIB / 2,
+                        tables=base.tables + wish.parent_rss / MIB / table_mib(runs),
                         threads=wish.parent_threads)
     elif "PARENT_LOADS" in traits:
         image = replace(image, threads=wish.parent_threads)
@@ -339,7 +351,7 @@ def answer(model: Model, runs: list[Run], strategy: str, wish: Wish, image: Imag
     inherited = exposure(runs, strategy, "inherited", wish.sandbox)
     made = Answer(
         strategy, ready, late, cpu + wish.work, wish.rate * (cpu + wish.work) / 1e9,
-        None, 0.0 if fresh else 4096 * image.tables, None, inherited,
+        None, 0.0 if fresh else page_bytes(runs) * image.tables, None, inherited,
         exposure(runs, strategy, "reachable", wish.sandbox),
         "NEGATIVE_CONTROL" in traits or bool(inherited and inherited[0]), notes)
     _private(made, runs, wish, traits)

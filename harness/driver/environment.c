@@ -16,11 +16,13 @@
 #include "meter.h"
 #include "virtual.h"
 
+#define ORDINARY_PAGE 4096
+
 /* The stable part: another value is another machine, kernel or setting. */
 static const char *const stable[] = {
-	"aslr",        "clocksource",    "cpu_model", "governor", "hypervisor",
-	"kernel",      "kernel_version", "libc",      "machine",  "microcode",
-	"mitigations", "overcommit",     "programs",  "thp",
+	"aslr",        "clocksource",    "cpu_model",  "governor", "hypervisor",
+	"kernel",      "kernel_version", "libc",       "machine",  "microcode",
+	"mitigations", "overcommit",     "page_bytes", "programs", "thp",
 };
 
 /* The file's first line, or null. */
@@ -205,6 +207,8 @@ static void put_kernel(json_t *o)
 	/* Not a word of the ordinary ones, whose fingerprint is older than this. */
 	if (sm_bundle_here())
 		json_object_set_new(o, "programs", json_string("static"));
+	if (sysconf(_SC_PAGESIZE) != ORDINARY_PAGE)
+		json_object_set_new(o, "page_bytes", json_integer(sysconf(_SC_PAGESIZE)));
 }
 
 /* What is said to be around us: nothing that is not said can be seen from here. */

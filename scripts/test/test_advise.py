@@ -105,6 +105,17 @@ def test_ranking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert by["zygote"]["page_tables_bytes"] == pytest.approx(4096 * found["image"]["tables"])
 
 
+def test_pages_of_16_kib(golden: dict[str, Any], folder: Path,
+                         capsys: pytest.CaptureFixture[str]) -> None:
+    """A table is a page, and maps 32 MiB."""
+    golden["context"]["spawnmark"]["environment"]["page_bytes"] = 1 << 14
+    write(golden, folder)
+    found = as_json(capsys, *WISH, str(folder))
+    zygote = by_strategy(found)["zygote"]
+    assert zygote["page_tables_bytes"] == pytest.approx(16384 * found["image"]["tables"])
+    assert advice.table_mib([runfile.load(folder)]) == 32 and advice.table_mib([]) == 2
+
+
 def test_plain_words(golden: dict[str, Any], folder: Path,
                      capsys: pytest.CaptureFixture[str]) -> None:
     golden["cases"] = [c for c in golden["cases"] if c["strategy"] != "pool"]
