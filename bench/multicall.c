@@ -57,11 +57,11 @@ static int become(const char *path, char **argv)
 
 static int unpack(const char *dir)
 {
-	int err = dir ? sm_bundle_write(dir) : -EINVAL;
+	int err = dir ? sm_bundle_keep(dir) : -EINVAL;
 
 	if (err)
-		fprintf(stderr, "spawnmark: unpack %s: %s; expected a folder\n", dir ? dir : "",
-			strerror(-err));
+		fprintf(stderr, "spawnmark: unpack %s: %s; expected a folder to write to\n",
+			dir ? dir : "", dir ? strerror(-err) : "it names none");
 	return err ? 2 : 0;
 }
 
@@ -81,8 +81,10 @@ int main(int argc, char **argv)
 	program = find(argv[1]);
 	if (program)
 		return program(argc - 1, argv + 1);
-	if (!strcmp(argv[1], "unpack"))
+	if (!strcmp(argv[1], "unpack") && (argc < 3 || strcmp(argv[2], "--help") != 0))
 		return unpack(argv[2]);
+	if (!strcmp(argv[1], "unpack"))
+		argv[1] = argv[2], argc = 2; /* what --help says of it is all */
 	code = become(argv[1], argv + 1);
 	return code ? code : sm_main_command(argc, argv);
 }

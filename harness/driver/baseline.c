@@ -108,9 +108,12 @@ static int take_program(struct sm_base_side *side, const char *binary, struct sm
 	if (!side->record.command || !side->plan.build || !side->plan.payloads || !side->host)
 		return no_memory(error);
 	if (access(side->host, X_OK))
-		return sm_refuse(error, SM_EXIT_USAGE,
-				 "--baseline %.300s: %.300s: %s; build it with `make`", binary,
-				 side->host, strerror(errno));
+		return sm_refuse(
+			error, SM_EXIT_USAGE,
+			"--baseline %.300s: %.300s: %s; build it with `make`. A program of "
+			"`make static` has it inside: `%.300s unpack DIR`, then "
+			"--baseline DIR",
+			binary, side->host, strerror(errno), binary);
 	return SM_EXIT_GOOD;
 }
 

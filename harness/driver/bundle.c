@@ -187,15 +187,41 @@ static int copy_self(int to)
 	return err;
 }
 
-int sm_bundle_conform(const struct sm_unpacked *u)
+static int create_self(const char *dir, const char *name)
 {
-	static const char *const names[] = { "conform/sm-host", "conform/payloads/none" };
-	char first[PATH_MAX], second[PATH_MAX];
-	int fd = create(u->dir, names[0], 0755);
+	int fd = create(dir, name, 0755);
 	int err = fd < 0 ? fd : copy_self(fd);
 
 	if (fd >= 0)
 		close(fd);
+	return err;
+}
+
+int sm_bundle_keep(const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat own, there;
+	int err;
+
+	if (snprintf(path, sizeof(path), "%s/spawnmark", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	err = sm_bundle_write(dir);
+	if (err)
+		return err;
+	if (stat("/proc/self/exe", &own) == 0 && stat(path, &there) == 0 &&
+	    own.st_dev == there.st_dev && own.st_ino == there.st_ino)
+		return 0; /* it is this file, which nobody can write while it runs */
+	return create_self(dir, "spawnmark");
+}
+
+int sm_bundle_conform(const struct sm_unpacked *u)
+{
+	static const char *const names[] = { "conform/sm-host", "conform/payloads/none" };
+	char first[PATH_MAX], second[PATH_MAX];
+	int err = create_self(u->dir, names[0]);
+
 	snprintf(first, sizeof(first), "%.4000s/%s", u->dir, names[0]);
 	snprintf(second, sizeof(second), "%.4000s/%s", u->dir, names[1]);
 	if (!err)

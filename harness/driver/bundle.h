@@ -34,6 +34,9 @@ const struct sm_bundled *sm_bundle_program(const char *name);
 /* Writes all of it below dir, which must be there. 0 or -errno. */
 int sm_bundle_write(const char *dir);
 
+/* The same for good: makes dir, and puts this program beside its host. 0 or -errno. */
+int sm_bundle_keep(const char *dir);
+
 /*
  * Into a fresh folder below $TMPDIR, /tmp, /dev/shm, /var/tmp, /run or the current directory: the
  * first that takes it and lets programs run. Removes what killed programs left there. 0 or -errno.

@@ -4,6 +4,27 @@
  */
 #include "options.h"
 
+#include "bundle.h"
+
+#define WHAT                                                                       \
+	"usage: spawnmark run NAME|FILE.ini... | try CODE | conform | list WHAT\n" \
+	"       spawnmark probe | doctor\n"
+#define COMMANDS                                                                          \
+	"Measures ways to start a process on Linux.\n\n"                                  \
+	"  run      measure scenarios: `spawnmark run startup`\n"                         \
+	"  try      measure your own Python imports: `spawnmark try 'import pandas'`\n"   \
+	"  conform  ask every strategy what it must and must not do\n"                    \
+	"  list     strategies, payloads, sandboxes, scenarios, keys, features, checks\n" \
+	"  probe    what this machine's kernel, libc and user have\n"                     \
+	"  doctor   what makes this machine noisy, and what would help\n"
+#define MORE "\n`spawnmark COMMAND --help` tells more; --version tells the version.\n"
+
+/* Of a program that has its files inside. */
+static const char of_one_file[] =
+	WHAT "       spawnmark unpack DIR\n" COMMANDS
+	     "  unpack   write what is inside of this program to a folder: host, payloads,\n"
+	     "           scenarios; it can be a --baseline then\n" MORE;
+
 static const char *const texts[] = {
 	[SM_COMMAND_RUN] =
 		"usage: spawnmark run NAME|FILE.ini... [options]\n"
@@ -68,20 +89,10 @@ static const char *const texts[] = {
 		"would help. Changes nothing.\n\n"
 		"  --strict    exit 1 when something is found\n"
 		"  --root DIR  look at DIR/proc and DIR/sys, of another machine\n",
-	[SM_COMMAND_NONE] =
-		"usage: spawnmark run NAME|FILE.ini... | try CODE | conform | list WHAT\n"
-		"       spawnmark probe | doctor\n"
-		"Measures ways to start a process on Linux.\n\n"
-		"  run      measure scenarios: `spawnmark run startup`\n"
-		"  try      measure your own Python imports: `spawnmark try 'import pandas'`\n"
-		"  conform  ask every strategy what it must and must not do\n"
-		"  list     strategies, payloads, sandboxes, scenarios, keys, features, checks\n"
-		"  probe    what this machine's kernel, libc and user have\n"
-		"  doctor   what makes this machine noisy, and what would help\n\n"
-		"`spawnmark COMMAND --help` tells more; --version tells the version.\n",
+	[SM_COMMAND_NONE] = WHAT COMMANDS MORE,
 };
 
 const char *sm_options_help(enum sm_command command)
 {
-	return texts[command];
+	return command == SM_COMMAND_NONE && sm_bundle_here() ? of_one_file : texts[command];
 }

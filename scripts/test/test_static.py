@@ -139,6 +139,28 @@ def test_is_each_of_its_programs(program: Path, empty: Path) -> None:
     assert say(program, "none-nolibc", cwd=empty).stderr == ""
 
 
+def test_unpacks_itself_and_is_a_baseline_then(program: Path, empty: Path, temp: Path) -> None:
+    env = {"TMPDIR": str(temp)}
+    whole = say(program, "--help", cwd=empty)
+    assert whole.returncode == 0 and "unpack DIR" in whole.stdout
+    assert say(program, "unpack", "--help", cwd=empty).stdout == whole.stdout
+    assert "unpack" not in say(BUILD / "spawnmark", "--help", cwd=ROOT).stdout
+    for argv, why in ((("unpack",), "it names none"), (("unpack", "no/way"), "No such file"),
+                      (("unpack", program), "Not a directory")):
+        told = say(program, *argv, cwd=empty)
+        assert told.returncode == 2 and why in told.stderr and told.stderr.count("\n") == 1
+    refused = say(program, "run", "startup", "--baseline", program, cwd=empty, **env)
+    assert refused.returncode == 2 and f"`{program} unpack DIR`" in refused.stderr
+    for _ in range(2):  # what is there is written anew, and the second time by the one written
+        assert say(program, "unpack", "base", cwd=empty).returncode == 0
+        program = empty / "base" / "spawnmark"
+    assert os.access(empty / "base" / "sm-host", os.X_OK)
+    raw = run(program, empty, temp, "startup", "--quick", "--only", "popen/none$", "--baseline", "base",
+              "--set", "blocks=2")
+    sides = {c["side"]: c for c in raw["cases"] if c["strategy"] == "popen"}
+    assert all(sides[side]["metrics"]["ready"]["p50"] > 0 for side in ("base", "new"))
+
+
 def test_a_killed_run_is_swept_up_by_the_next(program: Path, empty: Path, temp: Path) -> None:
     env = {"TMPDIR": str(temp)}
     began = subprocess.Popen([program, "run", "soak", "-o", "out"], cwd=empty, env=env,
