@@ -59,9 +59,11 @@ static int unpack(const char *dir)
 {
 	int err = dir ? sm_bundle_keep(dir) : -EINVAL;
 
-	if (err)
-		fprintf(stderr, "spawnmark: unpack %s: %s; expected a folder to write to\n",
-			dir ? dir : "", dir ? strerror(-err) : "it names none");
+	if (!dir)
+		fprintf(stderr, "spawnmark: unpack: expected a folder to write to\n");
+	else if (err)
+		fprintf(stderr, "spawnmark: unpack %s: %s; expected a folder to write to\n", dir,
+			strerror(-err));
 	return err ? 2 : 0;
 }
 

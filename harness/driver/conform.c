@@ -256,8 +256,11 @@ static int in_rig(struct state *s, struct sm_error *error)
 	if (!err && !s->run.opt->linked)
 		err = sm_rig_setenv(&s->asker.rig, "SM_CHECKS", checks);
 	if (err) {
-		snprintf(error->text, sizeof(error->text), "cannot make a temporary folder: %s",
-			 strerror(-err));
+		snprintf(
+			error->text, sizeof(error->text),
+			"cannot make a temporary folder: %s; name a writable one in TMPDIR, of at most "
+			"40 characters",
+			strerror(-err));
 		code = SM_EXIT_UNABLE;
 	} else if (save(s, "the run was killed, or is still going on", error)) {
 		code = SM_EXIT_USAGE;

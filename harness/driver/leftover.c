@@ -132,21 +132,34 @@ static void tidy(const char *tmp)
 		closedir(d);
 }
 
+static int make_in(struct sm_leftover *l, const char *tmp)
+{
+	int err = 0;
+
+	tidy(tmp);
+	snprintf(l->dir, sizeof(l->dir), "%s/" FOLDER "XXXXXX", tmp);
+	if (!mkdtemp(l->dir)) {
+		err = -errno;
+		l->dir[0] = 0;
+	}
+	return err;
+}
+
 int sm_leftover_open(struct sm_leftover *l)
 {
+	static const char *const places[] = { "/tmp", "/dev/shm", "/var/tmp", "/run" };
 	const char *tmp = getenv("TMPDIR");
+	int err = -ENOENT;
 
 	memset(l, 0, sizeof(*l));
 	l->lock = -1;
 	/* Short: sockets are made below it, and sun_path has 108 bytes. */
-	if (!tmp || tmp[0] != '/' || strlen(tmp) > 40)
-		tmp = "/tmp";
-	tidy(tmp);
-	snprintf(l->dir, sizeof(l->dir), "%s/" FOLDER "XXXXXX", tmp);
-	if (!mkdtemp(l->dir)) {
-		l->dir[0] = 0;
-		return -errno;
-	}
+	if (tmp && tmp[0] == '/' && strlen(tmp) <= 40)
+		err = make_in(l, tmp);
+	for (size_t i = 0; err && i < sizeof(places) / sizeof(*places); i++)
+		err = make_in(l, places[i]);
+	if (err)
+		return err;
 	l->lock = sm_rundir_lock(l->dir);
 	/* Children of other users have to get through. */
 	if (chmod(l->dir, 0711) < 0)

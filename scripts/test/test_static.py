@@ -145,7 +145,7 @@ def test_unpacks_itself_and_is_a_baseline_then(program: Path, empty: Path, temp:
     assert whole.returncode == 0 and "unpack DIR" in whole.stdout
     assert say(program, "unpack", "--help", cwd=empty).stdout == whole.stdout
     assert "unpack" not in say(BUILD / "spawnmark", "--help", cwd=ROOT).stdout
-    for argv, why in ((("unpack",), "it names none"), (("unpack", "no/way"), "No such file"),
+    for argv, why in ((("unpack",), "unpack: expected a folder"), (("unpack", "no/way"), "No such file"),
                       (("unpack", program), "Not a directory")):
         told = say(program, *argv, cwd=empty)
         assert told.returncode == 2 and why in told.stderr and told.stderr.count("\n") == 1
@@ -194,6 +194,26 @@ def test_says_where_it_wants_to_write(program: Path, empty: Path) -> None:
         keep.unlink()
     assert ran.returncode == 3, ran.stderr
     assert "TMPDIR" in ran.stderr
+
+
+def test_conforms_without_a_tmp(program: Path, empty: Path) -> None:
+    """Where nobody names a folder and /tmp cannot be written to, another one will do; none is told."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("needs root, for a mount namespace in which /tmp cannot be written to")
+    argv = '"$0" conform --strategy vfork --only "^exit[.]code"'
+    keep = Path("/opt") / f"spawnmark-test-{os.getpid()}"
+    shutil.copy2(program, keep)
+    try:
+        done = say("unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o ro none /tmp && exec {argv}",
+                   keep, cwd=Path("/"), PATH=os.defpath)
+        shut = "for d in /tmp /dev/shm /var/tmp /run; do mount -t tmpfs -o ro none $d; done; " \
+               "mount -t tmpfs none /mnt && mkdir /mnt/{0} && cd /mnt/{0} && exec {1}"
+        none = say("unshare", "--mount", "sh", "-c", shut.format("x" * 50, argv), keep, cwd=Path("/"),
+                   PATH=os.defpath)
+    finally:
+        keep.unlink()
+    assert done.returncode == 0 and "1 PASS" in done.stdout, done.stdout + done.stderr
+    assert none.returncode == 3 and "40 characters" in none.stderr and none.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="session")
