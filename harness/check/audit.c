@@ -5,12 +5,12 @@
  */
 #include "inside.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sys/proc.h"
 #include "../sys/sys.h"
 
 /* A server may close and reap a moment after it has answered. */
@@ -65,11 +65,17 @@ void sm_audit_server(struct sm_cell *c)
 void sm_audit_after(struct sm_cell *c)
 {
 	const struct sm_look *was = &c->inside->before;
+	int64_t end = sm_now_ns() + (int64_t)SETTLE_MS * 1000000;
 	struct sm_look now;
 
 	if (excused(c))
 		return;
 	look(&now);
+	/* pthread_join(3) returns when the thread's id is cleared, a moment before it is gone. */
+	while (now.tasks > was->tasks && sm_now_ns() < end) {
+		usleep(500);
+		look(&now);
+	}
 	if (now.fds != was->fds)
 		sm_fails(c, "left behind: the parent has %d descriptors, and had %d", now.fds,
 			 was->fds);
@@ -83,17 +89,14 @@ void sm_audit_after(struct sm_cell *c)
 
 static void kill_of(pid_t parent, pid_t spare)
 {
-	DIR *proc = opendir("/proc");
+	pid_t *pids;
+	int n = sm_children(parent, &pids);
 
-	if (!proc)
-		return;
-	for (const struct dirent *e; (e = readdir(proc));) {
-		pid_t pid = (pid_t)atoi(e->d_name);
-
-		if (pid > 1 && pid != spare && sm_stat_of(pid, 4) == parent)
-			kill(pid, SIGKILL);
-	}
-	closedir(proc);
+	for (int i = 0; i < n; i++)
+		if (pids[i] > 1 && pids[i] != spare)
+			kill(pids[i], SIGKILL);
+	if (n >= 0)
+		free(pids);
 }
 
 void sm_kill_children(struct sm_cell *c)

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sys/proc.h"
 #include "../sys/sys.h"
 
 /* Between two looks at something that tells nobody when it changes. */
@@ -78,43 +79,21 @@ int64_t sm_status_of(pid_t pid, const char *key, int base)
 
 int64_t sm_stat_of(pid_t pid, int n)
 {
-	char buf[2048];
-	const char *at;
-
-	if (read_proc(pid, "stat", buf, sizeof(buf)) <= 0)
-		return -1;
-	at = strrchr(buf, ')'); /* the name may hold anything */
-	if (!at)
-		return -1;
-	at += 2;
-	for (int i = 3; i < n; i++) {
-		at = strchr(at, ' ');
-		if (!at)
-			return -1;
-		at++;
-	}
-	return n == 3 ? *at : strtoll(at, NULL, 10);
+	return sm_proc_stat(pid, n);
 }
 
 int sm_count_children(pid_t pid, int *zombies)
 {
-	DIR *proc = opendir("/proc");
-	int n = 0;
+	pid_t *pids;
+	int n = sm_children(pid, &pids);
 
-	if (!proc)
-		return -errno;
+	if (n < 0)
+		return n;
 	if (zombies)
 		*zombies = 0;
-	for (const struct dirent *e; (e = readdir(proc));) {
-		pid_t one = (pid_t)atoi(e->d_name);
-
-		if (one < 1 || sm_stat_of(one, 4) != pid)
-			continue;
-		n++;
-		if (zombies)
-			*zombies += sm_stat_of(one, 3) == 'Z';
-	}
-	closedir(proc);
+	for (int i = 0; zombies && i < n; i++)
+		*zombies += sm_proc_stat(pids[i], 3) == 'Z';
+	free(pids);
 	return n;
 }
 

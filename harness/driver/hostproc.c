@@ -2,7 +2,6 @@
 /* hostproc.c - the birth and the end of hosts; hosttalk.c has the words between. */
 #include "hostproc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sys/proc.h"
 #include "../sys/sys.h"
 #include "meter.h"
 #include "openpath.h"
@@ -276,25 +276,22 @@ int sm_hostproc_join(struct sm_rig *rig, struct sm_hostproc *host, int64_t timeo
 
 /*
  * SIGKILL to every child of this process but strangers, and reaps what has ended of them. Returns
- * how many there were. /proc/PID/task/TID/children is a kernel option.
+ * how many there were.
  */
 static int kill_children(const struct sm_rig *rig)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	int n = 0;
+	pid_t *pids;
+	int found = sm_children(getpid(), &pids), n = 0;
 
-	while (proc && (e = readdir(proc))) {
-		pid_t pid = (pid_t)atoi(e->d_name);
-
-		if (pid < 2 || sm_proc_ppid(pid) != getpid() || sm_rig_stranger(rig, pid))
+	for (int i = 0; i < found; i++) {
+		if (pids[i] < 2 || sm_rig_stranger(rig, pids[i]))
 			continue;
 		n++;
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, WNOHANG);
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, WNOHANG);
 	}
-	if (proc)
-		closedir(proc);
+	if (found >= 0)
+		free(pids);
 	return n;
 }
 

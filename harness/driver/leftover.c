@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../sys/proc.h"
 #include "../sys/sys.h"
 #include "meter.h"
 #include "rundir.h"
@@ -221,21 +222,17 @@ static void add_process(struct sm_leftover *l, pid_t pid, const char *whose)
 	add(l, "%s %d (%s)%s", kind, (int)pid, comm, whose);
 }
 
-/* Children of a process, in a scan of /proc: PID/task/TID/children is a kernel option. */
+/* As many children of a process as have room. */
 static int children_of(pid_t parent, const struct sm_rig *rig, pid_t *list, int room)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	int n = 0;
+	pid_t *all;
+	int found = sm_children(parent, &all), n = 0;
 
-	while (proc && n < room && (e = readdir(proc))) {
-		pid_t pid = (pid_t)atoi(e->d_name);
-
-		if (pid > 1 && sm_proc_ppid(pid) == parent && !(rig && sm_rig_stranger(rig, pid)))
-			list[n++] = pid;
-	}
-	if (proc)
-		closedir(proc);
+	for (int i = 0; i < found && n < room; i++)
+		if (all[i] > 1 && !(rig && sm_rig_stranger(rig, all[i])))
+			list[n++] = all[i];
+	if (found >= 0)
+		free(all);
 	return n;
 }
 

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../sys/proc.h"
+
 int sm_slurp(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
@@ -108,39 +110,22 @@ void sm_machine_time(const struct sm_cpuset *set, struct sm_machine_time *t)
 		sm_machine_time_parse(text, set, t);
 }
 
-/* Field `field` (1-based, as proc(5) counts, > 2) of /proc/PID/stat, or -1. */
-static int64_t stat_field(pid_t pid, int field)
-{
-	char path[64], text[1024], *at, *save = NULL;
-	int i = 3;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (sm_slurp(path, text, sizeof(text)) <= 0)
-		return -1;
-	at = strrchr(text, ')'); /* the name may hold blanks and parentheses */
-	if (!at)
-		return -1;
-	for (at = strtok_r(at + 1, " ", &save); at && i < field; i++)
-		at = strtok_r(NULL, " ", &save);
-	return at ? (field == 3 ? *at : strtoll(at, NULL, 10)) : -1;
-}
-
 int sm_proc_state(pid_t pid)
 {
-	int64_t state = stat_field(pid, 3);
+	int64_t state = sm_proc_stat(pid, 3);
 
 	return state < 0 ? 0 : (int)state;
 }
 
 pid_t sm_proc_ppid(pid_t pid)
 {
-	return (pid_t)stat_field(pid, 4);
+	return (pid_t)sm_proc_stat(pid, 4);
 }
 
 bool sm_proc_dying(pid_t pid)
 {
 	const int64_t exiting = 0x4; /* PF_EXITING: linux:include/linux/sched.h */
-	int64_t flags = stat_field(pid, 9), pending = stat_field(pid, 31);
+	int64_t flags = sm_proc_stat(pid, 9), pending = sm_proc_stat(pid, 31);
 
 	return flags < 0 || (flags & exiting) || (pending & INT64_C(1) << (SIGKILL - 1));
 }
@@ -156,14 +141,14 @@ int64_t sm_proc_cpu_ns(pid_t pid)
 int64_t sm_proc_children_cpu_ns(pid_t pid)
 {
 	int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
-	int64_t user = stat_field(pid, 16), system = stat_field(pid, 17);
+	int64_t user = sm_proc_stat(pid, 16), system = sm_proc_stat(pid, 17);
 
 	return user < 0 || system < 0 ? -1 : (user + system) * tick;
 }
 
 int64_t sm_proc_minflt(pid_t pid)
 {
-	return stat_field(pid, 10);
+	return sm_proc_stat(pid, 10);
 }
 
 int64_t sm_proc_fds(pid_t pid)

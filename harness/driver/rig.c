@@ -2,7 +2,6 @@
 /* rig.c - what all hosts of a run share; see hostproc.h. */
 #include "hostproc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "meter.h"
+#include "../sys/proc.h"
 
 /*
  * A measured program sees these and nothing else of the caller's environment: what finds
@@ -47,22 +46,9 @@ static char **make_env(void)
 /* Those that cannot be noted for want of memory are taken for ours. */
 static void note_strangers(struct sm_rig *rig)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
+	int n = sm_children(getpid(), &rig->strangers);
 
-	while (proc && (e = readdir(proc))) {
-		pid_t pid = (pid_t)atoi(e->d_name), *more;
-
-		if (pid < 2 || sm_proc_ppid(pid) != getpid())
-			continue;
-		more = realloc(rig->strangers, ((size_t)rig->nstrangers + 1) * sizeof(*more));
-		if (!more)
-			break;
-		rig->strangers = more;
-		rig->strangers[rig->nstrangers++] = pid;
-	}
-	if (proc)
-		closedir(proc);
+	rig->nstrangers = n < 0 ? 0 : n;
 }
 
 bool sm_rig_stranger(const struct sm_rig *rig, pid_t pid)
