@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,11 +23,10 @@
  * On a busy machine it takes time to be gone. Who is dying gets a bound that is never reached; who
  * lives may be about to see that it should end.
  */
-#define DYING_MS    10000
-#define LIVING_MS   1000
-#define MOUNT_BYTES (256 * 1024)
-#define FOLDER      "spawnmark-run-"
-#define YOUNG_S     60
+#define DYING_MS  10000
+#define LIVING_MS 1000
+#define FOLDER    "spawnmark-run-"
+#define YOUNG_S   60
 
 __attribute__((format(printf, 2, 3))) static void add(struct sm_leftover *l, const char *format,
 						      ...)
@@ -46,65 +44,10 @@ __attribute__((format(printf, 2, 3))) static void add(struct sm_leftover *l, con
 /* Where checks make groups, as scenarios/conformance/cgroup_util.c does; "": version 2. */
 static const char *const controllers[SM_LEFTOVER_HOMES] = { "pids", "memory", "" };
 
-static void read_mounts(char *text)
-{
-	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	size_t n = 0;
-	ssize_t got;
-
-	while (fd >= 0 && (got = read(fd, text + n, MOUNT_BYTES - 1 - n)) > 0)
-		n += (size_t)got;
-	text[n] = 0;
-	if (fd >= 0)
-		close(fd);
-}
-
-/* The fifth field of a line of mountinfo, its \040 and the like undone (proc(5)). */
-static char *mount_point(char *line)
-{
-	char *save = NULL, *point = strtok_r(line, " ", &save), *to;
-
-	for (int i = 1; point && i < 5; i++)
-		point = strtok_r(NULL, " ", &save);
-	to = point;
-	for (const char *at = point; at && *at; to++) {
-		bool octal = *at == '\\' && strspn(at + 1, "01234567") >= 3;
-
-		*to = (char)(octal ? (at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0') : *at);
-		at += octal ? 4 : 1;
-	}
-	if (to)
-		*to = '\0';
-	return point;
-}
-
-/* What is mounted below dir may be anybody's: nothing is removed through it. 0 or -errno. */
-static int unmount_below(const char *dir)
-{
-	FILE *list = fopen("/proc/self/mountinfo", "re");
-	size_t n = strlen(dir), room = 0;
-	char *line = NULL;
-	int err = list ? 0 : -errno;
-
-	while (!err && getline(&line, &room, list) > 0) {
-		const char *point = mount_point(line);
-
-		if (!point || strncmp(point, dir, n) != 0 || (point[n] && point[n] != '/'))
-			continue;
-		/* Gone already: it was mounted on one that has just been detached. */
-		if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-		    errno != ENOENT)
-			err = -errno;
-	}
-	free(line);
-	if (list)
-		fclose(list);
-	return err;
-}
-
+/* What is mounted below may be anybody's: nothing is removed through it. */
 static void remove_tree(const char *dir)
 {
-	if (unmount_below(dir) == 0)
+	if (sm_unmount_below(dir) == 0)
 		sm_rundir_remove(dir);
 }
 
@@ -153,7 +96,7 @@ int sm_leftover_open(struct sm_leftover *l)
 	int err = -ENOENT;
 
 	memset(l, 0, sizeof(*l));
-	l->lock = -1;
+	l->lock = l->mounts.watch = -1;
 	/* Short: sockets are made below it, and sun_path has 108 bytes. */
 	if (tmp && tmp[0] == '/' && strlen(tmp) <= 40)
 		err = make_in(l, tmp);
@@ -165,10 +108,8 @@ int sm_leftover_open(struct sm_leftover *l)
 	/* Children of other users have to get through. */
 	if (chmod(l->dir, 0711) < 0)
 		return -errno;
-	l->mounts = malloc(MOUNT_BYTES);
-	if (!l->mounts)
+	if (sm_mounts_open(&l->mounts))
 		return -ENOMEM;
-	read_mounts(l->mounts);
 	for (int i = 0; i < SM_LEFTOVER_HOMES; i++)
 		if (sm_cgroup_own(controllers[i], l->homes[i], sizeof(l->homes[i])))
 			l->homes[i][0] = 0;
@@ -181,14 +122,14 @@ void sm_leftover_close(struct sm_leftover *l)
 		remove_tree(l->dir);
 	if (l->lock >= 0)
 		close(l->lock);
-	free(l->mounts);
-	l->mounts = NULL;
+	sm_mounts_close(&l->mounts);
 	l->dir[0] = 0;
 }
 
 int sm_leftover_next(struct sm_leftover *l, struct sm_rig *rig)
 {
 	l->found = 0;
+	l->mounted = false;
 	l->text[0] = 0;
 	memset(l->seen, 0, sizeof(l->seen));
 	snprintf(l->tmp, sizeof(l->tmp), "%s/%d", l->dir, l->next++);
@@ -350,24 +291,24 @@ static bool of_others(const struct sm_leftover *l, const char *point)
 
 static void look_at_mounts(struct sm_leftover *l)
 {
-	char *now = malloc(MOUNT_BYTES), *line, *save = NULL, *copy;
+	char *was, *copy, *line, *save = NULL;
 
-	if (!now)
+	if (!sm_mounts_changed(&l->mounts))
 		return;
-	read_mounts(now);
-	copy = strcmp(now, l->mounts) ? strdup(now) : NULL;
+	l->mounted = true;
+	was = sm_mounts_read(&l->mounts);
+	copy = was ? strdup(l->mounts.text) : NULL;
 	for (line = copy ? strtok_r(copy, "\n", &save) : NULL; line;
 	     line = strtok_r(NULL, "\n", &save)) {
 		char point[256];
 
-		if (strstr(l->mounts, line) || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1)
+		if (strstr(was, line) || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1)
 			continue;
 		if (!strncmp(point, l->dir, strlen(l->dir)) || !of_others(l, point))
 			add(l, "mount on %s", point);
 	}
 	free(copy);
-	free(l->mounts);
-	l->mounts = now; /* told once */
+	free(was);
 }
 
 void sm_leftover_look(struct sm_leftover *l, struct sm_rig *rig, const struct sm_hostproc *host)
@@ -382,6 +323,12 @@ void sm_leftover_look(struct sm_leftover *l, struct sm_rig *rig, const struct sm
 void sm_leftover_remove(struct sm_leftover *l)
 {
 	remove_groups(l);
+	if (sm_mounts_changed(&l->mounts))
+		l->mounted = true;
+	if (!l->mounted) {
+		sm_rundir_remove(l->tmp);
+		return;
+	}
 	remove_tree(l->tmp);
-	read_mounts(l->mounts);
+	free(sm_mounts_read(&l->mounts));
 }

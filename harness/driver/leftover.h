@@ -7,6 +7,7 @@
 #define SM_LEFTOVER_H
 
 #include "hostproc.h"
+#include "mounts.h"
 
 /* The most processes that are named. */
 #define SM_LEFTOVER_SEEN 8
@@ -23,7 +24,8 @@ struct sm_leftover {
 		  [512]; /* of the groups that checks make: of pids, memory, version 2 */
 	pid_t host;      /* the one at hand; to be set when it has started */
 	int next;        /* number of the next one */
-	char *mounts;    /* /proc/self/mountinfo as it should be */
+	struct sm_mounts mounts;
+	bool mounted;                 /* and that has changed since the host at hand was begun */
 	pid_t seen[SM_LEFTOVER_SEEN]; /* processes that have been told; 0: none */
 	int found;                    /* things that the host at hand left */
 	char text[600];               /* which ones: "a process 12 (sleep), a file x" */
