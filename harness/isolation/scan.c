@@ -29,6 +29,22 @@
  * beyond its end) before "absent" means nothing.
  */
 #define UNREAD_PART 64
+/* How many pairs of neighbours a canary has. */
+#define STRIDE (SM_CANARY_BYTES - 1)
+
+static void mark(unsigned char map[1 << 13], const unsigned char two[2])
+{
+	unsigned int key = two[0] | (unsigned int)two[1] << 8;
+
+	map[key >> 3] |= (unsigned char)(1u << (key & 7));
+}
+
+static int marked(const unsigned char map[1 << 13], const unsigned char two[2])
+{
+	unsigned int key = two[0] | (unsigned int)two[1] << 8;
+
+	return map[key >> 3] >> (key & 7) & 1;
+}
 
 void sm_scan_init(struct sm_scan *s, const struct sm_masked *mask, const struct sm_sought *sought,
 		  uint32_t n, uint32_t timeout_ms)
@@ -42,9 +58,15 @@ void sm_scan_init(struct sm_scan *s, const struct sm_masked *mask, const struct 
 	s->own_end = ((uint64_t)(uintptr_t)(s + 1) + s->page - 1) & ~(s->page - 1);
 	for (uint32_t i = 0; i < s->n; i++) {
 		const unsigned char *m = sought[i].masked.b;
-		unsigned int key = (m[0] ^ mask->b[0]) | (unsigned int)(m[1] ^ mask->b[1]) << 8;
 
-		s->first[key >> 3] |= (unsigned char)(1u << (key & 7));
+		for (unsigned int k = 0; k < STRIDE; k++) {
+			const unsigned char two[] = { m[k] ^ mask->b[k],
+						      m[k + 1] ^ mask->b[k + 1] };
+
+			if (!k)
+				mark(s->first, two);
+			mark(s->any, two);
+		}
 		s->hit[i].fd = -1;
 	}
 }
@@ -71,11 +93,13 @@ void sm_scan_buffer(struct sm_scan *s, size_t n, uint64_t addr, int fd, const ch
 	const unsigned char *p = s->buf;
 
 	s->bytes += fd < 0 ? n : 0;
-	for (size_t i = 0; i + SM_CANARY_BYTES <= n; i++) {
-		unsigned int key = p[i] | (unsigned int)p[i + 1] << 8;
-
-		if (s->first[key >> 3] >> (key & 7) & 1)
-			compare(s, p + i, addr + i, fd, where);
+	for (size_t i = 0; i + SM_CANARY_BYTES <= n; i += STRIDE) {
+		/* Any canary that begins from here to there has these two bytes. */
+		if (!marked(s->any, p + i + STRIDE - 1))
+			continue;
+		for (size_t k = i; k < i + STRIDE && k + SM_CANARY_BYTES <= n; k++)
+			if (marked(s->first, p + k))
+				compare(s, p + k, addr + k, fd, where);
 	}
 }
 

@@ -36,8 +36,8 @@ struct sm_scan {
 	int fd_err;         /* the list of descriptors */
 
 	struct sm_hit hit[SM_SOUGHT_MAX];
-	unsigned char
-		first[1 << 13]; /* bitmap of the canaries' first two bytes: no pattern itself */
+	/* Bitmaps, no patterns themselves: the canaries' first two bytes, and any two of them. */
+	unsigned char first[1 << 13], any[1 << 13];
 	uint64_t page;
 	unsigned char buf[SM_SCAN_CHUNK];
 	uint64_t pages[SM_SCAN_CHUNK / 4096 + 1];
