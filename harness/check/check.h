@@ -57,6 +57,7 @@ enum sm_check_flag {
 				    strategy that `only` leaves first */
 	SM_CHECK_NO_AUDIT = 1 << 1, /* leaves something behind on purpose; its comment says why */
 	SM_CHECK_SLOW = 1 << 2,     /* over 300 ms here: the tests' mutants leave it out */
+	SM_CHECK_ANYWHERE = 1 << 3, /* its payload must be a program that is loaded anywhere */
 };
 
 struct sm_cell;

@@ -104,6 +104,7 @@ static const struct sm_check checks[] = {
 		.claim = "siblings have stack, heap, mappings and code at different addresses",
 		.source = "proc(5) randomize_va_space; linux:fs/binfmt_elf.c:load_elf_binary",
 		.level = SM_MUST,
+		.flags = SM_CHECK_ANYWHERE,
 		.fails_lacking = SM_FRESH_IMAGE,
 		.why = "the kernel lays out an image when it is exec'd, and clones are not",
 		.in_parent = addresses_differ,
