@@ -54,10 +54,9 @@ static char **payload_command(const struct sm_conform_run *run, const struct sm_
 	}
 	argv = sm_arena_alloc(run->arena, 2, sizeof(*argv));
 	if (argv)
-		argv[0] = sm_arena_printf(run->arena, "%s/payloads/none%s", run->opt->build,
-					  run->opt->linked && check->flags & SM_CHECK_ANYWHERE ?
-						  "-pie" :
-						  "");
+		argv[0] = sm_arena_printf(
+			run->arena, "%s/payloads/none%s", run->opt->build,
+			run->opt->linked && check->flags & SM_CHECK_ANYWHERE ? "-pie" : "");
 	return argv;
 }
 
