@@ -17,9 +17,9 @@ A mutant is a row of harness/test/mutants/*.toml:
 The changed file is compiled as a copy and linked before the library, into programs of their own
 below build/mutants/NAME. The product has no hooks for it. Red is what fails a run: FAIL, XPASS,
 BROKEN, TIMEOUT. Slow checks are left out unless a row names them. A MUST check that no row names is an
-error as well: it has never been seen to bite. A row that is not as it says is tried up to five times,
-alone, after the others: some changes leave a cell to a race. It fails when one cell differs in every
-try; what differed in some is printed, for a `maybe`.
+error as well: it has never been seen to bite. Of a row that is not as it says, the cells that differ
+are asked up to five times, alone, after the others: some changes leave a cell to a race. It fails when
+one cell differs in every try; what differed in some is printed, for a `maybe`.
 
     --list      the rows, and the checks that no mutant kills; runs nothing
     --show      say what turned red, also where it is as expected
@@ -55,6 +55,7 @@ TRIES = 5
 SECONDS = 240  # one mutant: most of its checks may have to time out
 # A mutant of a sandbox may change mounts where it should not: root's get a namespace of their own.
 APART = ["unshare", "--mount", "--propagation", "private"] if os.geteuid() == 0 else []
+LINK = ["cc", "-Wl,--strip-debug"]
 WARN = "-Wall -Wextra -Wno-unused".split()  # a mutant may leave something unused
 
 
@@ -73,6 +74,9 @@ class Mutant:
     origin: str
     green: frozenset[str] | None = None
     maybe: frozenset[str] = frozenset()
+
+    def named(self) -> frozenset[str]:
+        return self.red | self.maybe | (self.green or frozenset())
 
     def source(self) -> str:
         """The file with the change; RowError when the row no longer applies."""
@@ -126,7 +130,7 @@ class Builder:
 
     def compile(self, mutant: Mutant, out: Path) -> Path:
         made = out / "mutant.o"
-        command = [os.environ.get("CC", "cc"), "-std=gnu11", *WARN, "-D_GNU_SOURCE", "-O2", "-g",
+        command = [os.environ.get("CC", "cc"), "-std=gnu11", *WARN, "-D_GNU_SOURCE", "-O2",
                    "-fPIC", f"-I{ROOT}/harness", "-iquote", str((ROOT / mutant.file).parent),
                    "-x", "c", "-c", "-o", str(made), "-"]
         text = f'#line 1 "{mutant.file}"\n' + mutant.source()
@@ -156,9 +160,9 @@ class Builder:
         changed = [first] if first else []
         for objects, target, flags in jobs:
             objects = [o for o in objects if o != own]
-            self.run(["cc", *flags, "-o", target, *changed, *objects, self.lib])
+            self.run([*LINK, *flags, "-o", target, *changed, *objects, self.lib])
         whole = ["-Wl,--whole-archive", self.lib, "-Wl,--no-whole-archive"]
-        self.run(["cc", "-shared", "-Wl,-z,muldefs", "-Wl,-z,defs", "-o",
+        self.run([*LINK, "-shared", "-Wl,-z,muldefs", "-Wl,-z,defs", "-o",
                   out / "libspawnmark.so", *changed, *whole])
         os.link(self.build / "spawnmark", out / "spawnmark")
 
@@ -199,9 +203,6 @@ def conform(out: Path, strategy: str, ids: list[str]) -> dict[str, dict[str, Any
 def judge(mutant: Mutant, cells: dict[str, dict[str, Any]]) -> list[str]:
     """What is not as the row says, a line each. Cells that this machine skips say nothing."""
     faults = []
-    named = mutant.red | mutant.maybe | (mutant.green or frozenset())
-    for check in sorted(named - set(cells)):
-        faults.append(f"there is no check {check}")
     for check, cell in cells.items():
         red = cell["verdict"] in RED
         meant = check in mutant.red
@@ -216,13 +217,15 @@ def judge(mutant: Mutant, cells: dict[str, dict[str, Any]]) -> list[str]:
     return faults
 
 
-def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
+def to_ask(mutant: Mutant, checks: list[dict[str, Any]]) -> list[str]:
+    return [c["id"] for c in checks if not c["slow"] or c["id"] in mutant.named()]
+
+
+def try_one(builder: Builder, mutant: Mutant, ids: list[str],
             args: argparse.Namespace) -> list[str]:
     out = builder.build / "mutants" / mutant.name
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    named = mutant.red | mutant.maybe | (mutant.green or frozenset())
-    ids = [c["id"] for c in checks if not c["slow"] or c["id"] in named]
     try:
         builder.link(mutant, out)
         cells = conform(out, mutant.strategy, ids)
@@ -232,7 +235,7 @@ def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
             most = sum(asked.values()) * 2 > len(asked)
             told = sorted(c for c, red in asked.items() if red != most)
             print(f"# {mutant.name}: {'green' if most else 'red'} = {json.dumps(told)}", flush=True)
-        return judge(mutant, cells)
+        return [f"{i} was not told" for i in ids if i not in cells] + judge(mutant, cells)
     except RowError as err:
         return [str(err)]
     finally:
@@ -240,17 +243,19 @@ def try_one(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
             shutil.rmtree(out, ignore_errors=True)
 
 
-def try_again(builder: Builder, mutant: Mutant, checks: list[dict[str, Any]],
+def try_again(builder: Builder, mutant: Mutant, ids: list[str],
               args: argparse.Namespace, faults: list[str]) -> tuple[list[str], list[str]]:
     """(what differs in every try, what differed in some): a cell that a race decides is told only.
 
-    Alone on the machine: what the other mutants take from it is the commonest race.
+    Alone on the machine: what the other mutants take from it is the commonest race. Each cell is
+    asked of processes of its own: those that did not differ need not be asked again.
     """
     told, stays = list(faults), {key(f) for f in faults}
     for _ in range(TRIES - 1):
         if not stays:
             break
-        now = try_one(builder, mutant, checks, args)
+        differ = {word for k in stays for word in k.split()}
+        now = try_one(builder, mutant, [i for i in ids if i in differ] or ids, args)
         stays &= {key(f) for f in now}
         told += [f for f in now if f not in told]
     return [f for f in told if key(f) in stays], [f for f in told if key(f) not in stays]
@@ -276,14 +281,14 @@ def run_all(builder: Builder, rows: list[Mutant], checks: list[dict[str, Any]],
     wrong: list[tuple[Mutant, list[str]]] = []
     differs: list[tuple[Mutant, list[str]]] = []
     with ThreadPoolExecutor(args.jobs) as pool:
-        results = pool.map(lambda m: try_one(builder, m, checks, args), rows)
+        results = pool.map(lambda m: try_one(builder, m, to_ask(m, checks), args), rows)
         for mutant, faults in zip(rows, results):
             if faults or args.show or sys.stdout.isatty():
                 print(f"{'try again' if faults else 'ok  '} {mutant.name}", flush=True)
             if faults:
                 differs.append((mutant, faults))
     for mutant, first in differs:
-        faults, told = try_again(builder, mutant, checks, args, first)
+        faults, told = try_again(builder, mutant, to_ask(mutant, checks), args, first)
         for fault in told:
             print(f"ok   {mutant.name}: in one try, not in another: {fault}", flush=True)
         if faults:
@@ -313,6 +318,9 @@ def main(argv: list[str]) -> int:
             raise RowError(f"no mutant {', '.join(sorted(unknown))}")
         for mutant in rows:
             mutant.source()
+            strange = mutant.named() - {c["id"] for c in checks}
+            if strange:
+                raise RowError(f"{mutant.name}: there is no check {', '.join(sorted(strange))}")
     except FileNotFoundError as err:
         print(f"mutants: {err}", file=sys.stderr)
         return 3
