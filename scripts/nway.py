@@ -18,10 +18,13 @@ from page import stacked, unbroken
 from runfile import Case, Metric
 from several import Fact, Line, Several, estimate_of, facts, leaked, machines, rates, sizes
 from stats import Estimate
-from summary import incomplete_lines
+from summary import full_errors, incomplete_lines
 from tables import aligned
 from template import script, template
 from verdicts import Verdict
+
+
+WITHOUT = ("failed", "unavailable")
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,17 @@ class Table:
 def _latency(lines: tuple[Line, ...], name: str) -> list[tuple[str, list[Cell]]]:
     rows = []
     for line in lines:
-        cells = [Cell(units.cell(m.p50, m.ci) if m else units.NOTHING, estimate_of(v),
+        cells = [Cell(units.cell(m.p50, m.ci) if m else _missing(case), estimate_of(v),
                       v.word if v else "", units.verdict(v.word) if v else "")
-                 for m, v in zip(line.metrics(name), line.verdicts(name))]
+                 for case, m, v in zip(line.cases, line.metrics(name), line.verdicts(name))]
         if any(line.metrics(name)):
             rows.append((_named(line.case), cells))
     return rows
+
+
+def _missing(case: Case | None) -> str:
+    """Of a case without that metric: why it has none, if the whole case has none."""
+    return case.status if case and case.status in WITHOUT else units.NOTHING
 
 
 def _named(case: Case) -> str:
@@ -183,6 +191,8 @@ def render(several: Several, plots: Path, drawn: dict[str, str]) -> str:
         several=several, machines=machines(several), cards=_cards(several), facts=known,
         incomplete=[f"{label}: {line}" for label, run in zip(several.labels, several.runs)
                     for line in incomplete_lines(run)],
+        errors=[(label, found) for label, run in zip(several.labels, several.runs)
+                if (found := full_errors(run))],
         parts=[_part(part, plots, drawn) for part in several.clocks],
         on_the_path=reasons.on_the_path([r.environment for r in several.runs]),
         conformance=conformance.overview(several.runs, several.labels))
@@ -212,15 +222,16 @@ def _counts(part: Several, several: Several) -> list[str]:
     head = ("ready", *(f"{several.labels.index(label) + 1}: instructions"
                        for label in part.labels))
     with units.counting(part.clock):
-        rows = [(line.case.variant, *map(_count, line.metrics("ready"), line.verdicts("ready")))
+        rows = [(line.case.variant, *map(_count, line.cases, line.metrics("ready"),
+                                         line.verdicts("ready")))
                 for line in family.lines]
     return ["", *aligned([(first, *(f" {c}" for c in rest)) for first, *rest in (head, *rows)], 1)]
 
 
-def _count(m: Metric | None, v: Verdict | None) -> str:
+def _count(case: Case | None, m: Metric | None, v: Verdict | None) -> str:
     """'451 k 0.787 fewer'."""
     if m is None:
-        return units.NOTHING
+        return _missing(case)
     ratio = f" {units.digits(v.ratio)} {units.verdict(v.word)}" if v and v.ratio else ""
     return units.cell(m.p50) + ratio
 

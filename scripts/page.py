@@ -25,7 +25,7 @@ from model import FACTORS, model_of
 from runfile import METRICS, Case, Run, new_side
 from selfchecked import ABSENT, percent, selfcheck_of, share
 from sentence import about
-from summary import error_lines, incomplete_lines
+from summary import full_errors, incomplete_lines
 from tables import r_squared, swept_key
 from template import script, template
 
@@ -123,7 +123,7 @@ def _page(whole: Run, drawn: dict[str, str]) -> str:
         run=run, answer=answer(run), incomplete=incomplete_lines(run),
         groups=[_group(run, g) for g in groups(run)], claims=claims(run),
         pictures=pictures(run, drawn), attacker=attackers(run), inherited=inherited(run),
-        reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=error_lines(run),
+        reachable=[(who, reachable(run, who)) for who in ATTACKERS], errors=full_errors(run),
         sandboxes=[(t.label, [sandboxes.cells(p) for p in t.rows]) for t in sandboxes.tables(run)],
         sandbox_heads=sandboxes.heads(), openloop=openloop,
         switches=[switches.cells(s) for s in switches.switches(run)], switch_heads=switches.HEADS,

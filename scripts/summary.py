@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 
 import figures
 import noise
@@ -179,17 +180,57 @@ def _end_of(prefix: str, text: str) -> str:
     return prefix + (text if len(text) <= room else "… " + text[2 - room:].lstrip())
 
 
-def error_lines(run: Run) -> list[str]:
-    """Every case that failed, wholly or partly, with its text."""
-    lines = []
+@dataclass(frozen=True)
+class Trouble:
+    """What several cases failed of, wholly or partly, or why this machine cannot measure them."""
+
+    status: str
+    stage: str
+    text: str
+    cases: tuple[str, ...]
+    times: int
+
+    @property
+    def said(self) -> str:
+        return f"{self.text} ({self.times} times)" if self.times > 1 else self.text
+
+    def where(self, most: int) -> str:
+        """The first cases' names."""
+        names = ", ".join(self.cases[:most])
+        left = len(self.cases) - most
+        return (f"{names}{f' and {left} more' if left > 0 else ''} {self.status}"
+                f"{f' at {self.stage}' if self.stage else ''}")
+
+
+def troubles(run: Run) -> list[Trouble]:
+    """In the order of the cases."""
+    found: dict[tuple[str, str, str], dict[str, int]] = {}
     for case in run.cases:
         for e in case.errors:
-            often = f" ({e['count']} times)" if e["count"] > 1 else ""
-            where = f"{case.name} {case.status} at {e['stage']}"
-            lines.append(_end_of(f"! {where}: ", e["text"] + often))
+            cases = found.setdefault((case.status, e["stage"], e["text"]), {})
+            cases[case.name] = cases.get(case.name, 0) + e["count"]
         if case.status == "failed" and not case.errors:
-            lines.append(clip(f"! {case.name} failed"))
+            found.setdefault((case.status, "", ""), {})[case.name] = 1
+    return [Trouble(*key, tuple(cases), sum(cases.values())) for key, cases in found.items()]
+
+
+def error_lines(run: Run) -> list[str]:
+    """For a screen: a line each, two where the reason does not fit beside the name."""
+    lines = []
+    for t in troubles(run):
+        where = f"! {t.where(1)}"
+        if not t.text:
+            lines.append(clip(where))
+        elif len(where) + 2 + len(t.said) <= WIDTH:
+            lines.append(f"{where}: {t.said}")
+        else:
+            lines += [clip(f"{where}:"), _end_of("  ", t.said)]
     return lines
+
+
+def full_errors(run: Run) -> list[str]:
+    """For a page: nothing is left out."""
+    return [t.where(len(t.cases)) + (f": {t.said}" if t.text else "") for t in troubles(run)]
 
 
 def incomplete_lines(run: Run) -> list[str]:

@@ -22,7 +22,7 @@ from plots.several import COUNTED
 from plots.several import PLOTS as SEVERAL_PLOTS
 from derive import groups
 from stats_by_hand import FACTORS
-from summary import HEAD, WIDTH, _cells, columns, error_lines, summary
+from summary import HEAD, WIDTH, _cells, columns, error_lines, full_errors, summary
 
 
 def report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -128,8 +128,9 @@ def test_one_screen(run: runfile.Run) -> None:
 
 
 def test_one_screen_with_many_errors(golden: dict[str, Any], run: runfile.Run) -> None:
-    for case in golden["cases"]:
-        case["errors"] = [{"block": 0, "stage": "exec", "errno": 2, "text": "x" * 300, "count": 3}]
+    for i, case in enumerate(golden["cases"]):
+        text = f"{'x' * 300} {i}"
+        case["errors"] = [{"block": 0, "stage": "exec", "errno": 2, "text": text, "count": 3}]
         case["status"] = "partial"
     lines = summary(run).splitlines()
     assert len(lines) <= 45 and max(map(len, lines)) <= 100
@@ -278,3 +279,27 @@ def test_an_error_keeps_the_end_of_its_text(golden: dict[str, Any], run: runfile
     golden["cases"][0]["errors"] = [error]
     lines = [line for line in error_lines(run) if line.endswith("ModuleNotFoundError: No module")]
     assert len(lines) == 1 and len(lines[0]) <= WIDTH
+    assert error["text"] in full_errors(run)[0], "on a page there is room"
+
+
+def test_one_cause_of_several_cases_is_told_once(golden: dict[str, Any], tmp_path: Path) -> None:
+    error = {"block": 0, "stage": "receive", "errno": 0, "count": 6,
+             "text": "the host exited with status 69: heap: the kernel has no huge pages"}
+    for case in golden["cases"]:
+        case["errors"] = []
+    first, second, third = golden["cases"][:3]
+    for case in (first, second):
+        case.update(errors=[error], status="unavailable")
+    third.update(errors=[error], status="failed")
+    run = runfile.Run(golden, tmp_path)
+    assert error_lines(run) == [
+        f"! {first['name']} and 1 more unavailable at receive:",
+        f"  {error['text']} (12 times)",
+        f"! {third['name']} failed at receive:", f"  {error['text']} (6 times)"]
+    assert full_errors(run) == [
+        f"{first['name']}, {second['name']} unavailable at receive: {error['text']} (12 times)",
+        f"{third['name']} failed at receive: {error['text']} (6 times)"]
+    third.update(errors=[])
+    assert error_lines(runfile.Run(golden, tmp_path))[-1] == f"! {third['name']} failed"
+    third.update(errors=[error | {"text": "no", "count": 1}])
+    assert error_lines(runfile.Run(golden, tmp_path))[-1] == f"! {third['name']} failed at receive: no"

@@ -81,6 +81,29 @@ def test_ratio_to_the_first(three: Several) -> None:
     assert first.value.startswith("1.00 ms [") and second.value.startswith("1.50 ms [")
 
 
+def test_what_a_machine_cannot_do_is_no_dash(golden: dict[str, Any], tmp_path: Path) -> None:
+    """Of a kernel without huge pages: the cell tells that there is a reason, and the page which."""
+    for case in golden["cases"]:
+        case["errors"] = []
+    other = changed(golden, "rt")
+    case = next(c for c in other["cases"] if c["name"] == "startup/zygote/python")
+    case.update(status="unavailable", metrics={}, ecdf=None, timeline=None, cpu=None, blocks=[],
+                errors=[{"block": 0, "stage": "preload", "errno": 32, "count": 6,
+                         "text": "heap: --pages thp: the kernel has no huge pages"}])
+    several = Several([runfile.Run(r, tmp_path / f"run-{i}") for i, r in enumerate((golden, other))])
+    assert row(several, "ready", "zygote")[1] == nway.Cell("unavailable")
+    lacks = next(c for c in several.runs[1].cases if c.name == case["name"])
+    assert nway._count(lacks, None, None) == "unavailable" and nway._count(None, None, None) == "–"
+    page = nway.render(several, tmp_path, {})
+    assert "failed, unavailable: the reason is told below" in page
+    assert "Errors of rt, Linux 6.18.44" in page
+    assert ("startup/zygote/python unavailable at preload: heap: --pages thp: the kernel has no huge "
+            "pages (6 times)") in page
+    assert "Errors of vm" not in page
+    whole = nway.render(Several([runfile.Run(golden, tmp_path / "run-0")] * 2), tmp_path, {})
+    assert "the reason is told below" not in whole and "Errors of" not in whole
+
+
 def test_a_run_may_lack_a_case(three: Several) -> None:
     cells = row(three, "ready", "popen")
     assert cells[0].value.startswith("400 ms") and cells[2] == nway.Cell("–")
