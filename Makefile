@@ -131,7 +131,7 @@ STATIC_DRIVER := $(filter-out $(call obj,harness/driver/python.c),$(DRIVER_OBJ))
 INSIDE   := $(wildcard scenarios/*.ini harness/driver/*.schema.json)
 INSIDE_PROGRAMS := sm-host=$(S)/sm-host payloads/heap=$(S)/heap payloads/none=$(S)/none-static \
 	payloads/none-static=$(S)/none-static payloads/none-nolibc=$(B)/payloads/none-nolibc \
-	conform/payloads/none-pie=$(S)/none-pie
+	conform/sm-host=$(S)/conform conform/payloads/none-pie=$(S)/conform-pie
 
 static: $(STATIC) ## build build/static/spawnmark-ARCH: one file to copy to a test machine (ARCH=arm64)
 
@@ -142,17 +142,22 @@ $(S)/sm-host $(S)/heap $(S)/none-static:
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -static -s -o $@ $^
 
-# What the checks of a random layout start; the program itself is always in the same place, see below.
-$(S)/none-pie: $(call obj,harness/payloads/none.c) $(LINKED) $(CHECK_OBJ) $(FEATURE_OBJ) $(B)/libspawnmark.a
+# Host and payload of conformance. Not to be loaded anywhere: emulators that find translated code by
+# its address, as QEMU 7.2 does, translate such a program anew for each process, which costs more
+# than all that a short one executes. The check of a random layout has a payload that can be.
+$(S)/conform: PIE := -static -no-pie
+$(S)/conform-pie: PIE := -static-pie
+$(S)/conform $(S)/conform-pie: $(call obj,bench/conformcall.c) $(S)/main-host.o $(S)/main-none.o $(LINKED) \
+		$(CHECK_OBJ) $(FEATURE_OBJ) $(B)/libspawnmark.a
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -Wl,--wrap=__register_atfork -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(PIE) -s -Wl,--wrap=__register_atfork -o $@ $^ $(LIBS)
 
 # Of which commit it is, told where sm_commit() looks.
 $(S)/HEAD: FORCE
 	$(Q)mkdir -p $(@D); { git rev-parse HEAD 2>/dev/null || :; } >$@.new; \
 		cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(S)/inside.S: scripts/embed.sh Makefile $(S)/HEAD $(S)/sm-host $(S)/heap $(S)/none-static $(S)/none-pie $(B)/payloads/none-nolibc $(INSIDE)
+$(S)/inside.S: scripts/embed.sh Makefile $(S)/HEAD $(S)/sm-host $(S)/heap $(S)/none-static $(S)/conform $(S)/conform-pie $(B)/payloads/none-nolibc $(INSIDE)
 	$(call say,GEN,$@)
 	$(Q)scripts/embed.sh .git/HEAD=$(S)/HEAD $(foreach f,$(INSIDE),$(f)=$(f)) $(INSIDE_PROGRAMS) >$@
 
@@ -169,13 +174,11 @@ $(S)/main-none.o: $(call obj,harness/payloads/none.c)
 $(S)/main-%.o:
 	$(Q)mkdir -p $(@D) && $(OBJCOPY) --redefine-sym main=sm_main_$* $< $@
 
-# Not to be loaded anywhere: emulators that find translated code by its address, as QEMU 7.2 does,
-# would translate it anew for each process, which costs more than all that a short one executes.
 $(STATIC): $(call obj,bench/multicall.c) $(S)/main-command.o $(S)/main-host.o \
 		$(S)/main-none.o $(S)/inside.o $(LINKED) $(STATIC_DRIVER) $(CHECK_OBJ) $(B)/libspawnmark.a \
 		$(B)/without
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -static -no-pie -s -Wl,--wrap=__register_atfork -o $@ \
+	$(Q)mkdir -p $(@D) && $(CC) -static-pie -s -Wl,--wrap=__register_atfork -o $@ \
 		$(filter-out %/without,$^) $(LIBS)
 
 $(B)/payloads/none-nolibc: harness/payloads/none-nolibc.c harness/record.h | $(AFTER)

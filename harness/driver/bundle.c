@@ -18,7 +18,8 @@
 #include "plan.h"
 #include "rundir.h"
 
-#define PREFIX "spawnmark-static-"
+#define PREFIX  "spawnmark-static-"
+#define CONFORM "conform/"
 /* A sweep of another program may come between the folder and its lock. */
 #define ATTEMPTS 3
 
@@ -76,18 +77,27 @@ static int create(const char *dir, const char *name, mode_t mode)
 	return err ? err : fd;
 }
 
-int sm_bundle_write(const char *dir)
+/* Those of a conformance run, or all others. */
+static int write_some(const char *dir, bool conform)
 {
 	for (const struct sm_bundled *b = sm_bundle; b && b->name; b++) {
-		int fd = create(dir, b->name, (mode_t)b->mode);
-		int err = fd < 0 ? fd : sm_write_all(fd, b->data, b->bytes);
+		int fd, err;
 
+		if (!strncmp(b->name, CONFORM, strlen(CONFORM)) != conform)
+			continue;
+		fd = create(dir, b->name, (mode_t)b->mode);
+		err = fd < 0 ? fd : sm_write_all(fd, b->data, b->bytes);
 		if (fd >= 0)
 			close(fd);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+int sm_bundle_write(const char *dir)
+{
+	return write_some(dir, false);
 }
 
 static void sweep(const char *place)
@@ -218,14 +228,11 @@ int sm_bundle_keep(const char *dir)
 
 int sm_bundle_conform(const struct sm_unpacked *u)
 {
-	static const char *const names[] = { "conform/sm-host", "conform/payloads/none" };
 	char first[PATH_MAX], second[PATH_MAX];
-	int err = create_self(u->dir, names[0]);
+	int err = write_some(u->dir, true);
 
-	snprintf(first, sizeof(first), "%.4000s/%s", u->dir, names[0]);
-	snprintf(second, sizeof(second), "%.4000s/%s", u->dir, names[1]);
-	if (!err)
-		err = make_above(second, strlen(u->dir));
+	snprintf(first, sizeof(first), "%.4000s/" CONFORM "sm-host", u->dir);
+	snprintf(second, sizeof(second), "%.4000s/" CONFORM "payloads/none", u->dir);
 	return !err && link(first, second) < 0 ? -errno : err;
 }
 

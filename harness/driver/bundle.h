@@ -31,7 +31,7 @@ bool sm_bundle_here(void);
 /* The program of that name, without its folder; NULL: none. */
 const struct sm_bundled *sm_bundle_program(const char *name);
 
-/* Writes all of it below dir, which must be there. 0 or -errno. */
+/* Writes what is inside, but for conform/, below dir, which must be there. 0 or -errno. */
 int sm_bundle_write(const char *dir);
 
 /* The same for good: makes dir, and puts this program beside its host. 0 or -errno. */
@@ -44,8 +44,8 @@ int sm_bundle_keep(const char *dir);
 int sm_bundle_unpack(struct sm_unpacked *u, struct sm_error *error);
 
 /*
- * u->dir/conform: a build folder for conformance. Its host and its payload are this very program,
- * which has the checks inside and is what its name says. 0 or -errno.
+ * u->dir/conform: a build folder for conformance. Its host and its payload are one program, which has
+ * the checks inside and is what its name says. 0 or -errno.
  */
 int sm_bundle_conform(const struct sm_unpacked *u);
 

@@ -29,7 +29,9 @@ LEFT = "spawnmark-static-*"
 # One of every group, and those of which a static program does it in another way: fork handlers,
 # the vDSO, what has to be loaded.
 ONLY = "^(identity[.]ppid[.]parent|exit[.]code|fd[.]open[.]entry|env[.]private|thread[.]atfork" \
-       "|random[.](arc4random|vdso)|thread[.]lock[.](malloc|loader)|layer[.](root|full))"
+       "|random[.](arc4random|vdso)|thread[.]lock[.](malloc|loader)|layer[.](root|full)" \
+       "|memory[.]layout[.]addresses)"
+ET_EXEC, ET_DYN = 2, 3
 
 
 def say(*argv: str | Path, cwd: Path, timeout: int = 300, **env: str
@@ -107,7 +109,17 @@ def test_conforms(program: Path, empty: Path, temp: Path, strategy: str) -> None
     # What cannot be in a static program is told, and not taken for a failure.
     assert cells["thread.lock.loader", strategy].verdict == "SKIP"
     assert cells["random.arc4random", strategy].verdict == "PASS"
+    # Code too, though the other checks' programs are always loaded at one address.
+    if strategy == "vfork":
+        placed = cells["memory.layout.addresses", strategy]
+        assert (placed.verdict, placed.evidence) == \
+            ("PASS", "of 5 values two siblings have 0 alike")
     assert list(temp.iterdir()) == []
+
+
+def test_one_payload_of_conformance_is_loaded_anywhere(program: Path) -> None:
+    types = {name: (BUILD / "static" / name).read_bytes()[16] for name in ("conform", "conform-pie")}
+    assert types == {"conform": ET_EXEC, "conform-pie": ET_DYN}
 
 
 def test_lists_and_probes_without_a_file_beside_it(program: Path, empty: Path, temp: Path) -> None:
