@@ -48,6 +48,7 @@ static int pool_start(void **self, const struct sm_setup *setup, struct sm_fault
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, NULL);
 	sm_setup_keep(&p->setup, setup);
 	p->sock = p->last[0] = p->last[1] = -1;
+	p->owner = getpid();
 	err = sm_pool_options(&p->options, sm_setup_options(setup), fault);
 	if (!err)
 		err = sm_pool_open(p, fault);
@@ -165,6 +166,11 @@ static int find(struct sm_pool *p, struct letter *l, int64_t end_ns, struct sm_p
 			continue;
 		}
 		err = can_serve(spare, fault);
+		if (err == -EPIPE && getpid() != p->owner) { /* a fork: no other one is its child */
+			sm_pool_spare_give_back(&p->spares, spare);
+			return sm_fail(fault, SM_STAGE_WAIT, ECHILD,
+				       "idle children belong to the process that started the pool");
+		}
 		if (err && err != -EPIPE) { /* nor would the next one */
 			sm_pool_spare_kill(&p->spares, spare);
 			return err;

@@ -146,6 +146,7 @@ struct sm_pool {
 	struct sm_pool_options options;
 	struct sm_server server;
 	struct sm_ledger ledger; /* the server's */
+	pid_t owner;             /* whose children they are */
 	int sock;                /* to the server; -1: there is none */
 	int loaded;              /* it has said that it is ready */
 	uint32_t asked;          /* children that it has not made yet */
