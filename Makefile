@@ -110,9 +110,10 @@ $(B)/payloads/%: $(B)/o/harness/payloads/%.o $(B)/libspawnmark.a
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^
 
 ifdef SAN # cannot be linked statically: this one comes from a build without it
+PLAIN    := $(B)/plain
 $(B)/payloads/none-static: $(LIB_SRC) harness/payloads/none.c
-	$(Q)$(MAKE) --no-print-directory B=$(B)/plain SAN= $(B)/plain/payloads/none-static
-	$(Q)mkdir -p $(@D) && cp $(B)/plain/payloads/none-static $@
+	$(Q)$(MAKE) --no-print-directory B=$(PLAIN) SAN= $(PLAIN)/payloads/none-static
+	$(Q)mkdir -p $(@D) && cp $(PLAIN)/payloads/none-static $@
 else
 $(B)/payloads/none-static: $(call obj,harness/payloads/none.c harness/check/linked.c harness/atfork/absent.c) $(B)/libspawnmark.a
 	$(call say,LD,$@)
@@ -214,14 +215,16 @@ $(B)/test/contain: $(B)/o/harness/test/tools/contain.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^
 
-# An archive, so that a test gets only those helpers that it calls.
+# Archives, so that a test gets only what it calls.
 $(B)/test/help.a: $(call obj,$(TEST_HELP))
+$(B)/test/driver.a: $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/without
+$(B)/test/help.a $(B)/test/driver.a:
 	$(call say,AR,$@)
-	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(DRIVER_OBJ) $(CHECK_OBJ) $(B)/libspawnmark.a $(B)/without
+$(B)/test/%: $(B)/o/harness/test/%.o $(B)/test/help.a $(B)/test/driver.a $(B)/libspawnmark.a
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $(filter-out %/without,$^) -lcmocka $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 ifdef SAN
 $(B)/spawnmark $(B)/sm-host $(B)/payloads/none $(B)/payloads/heap $(TESTS): \
