@@ -53,17 +53,22 @@ san_options() { # TEST
 
 # The table of steps: name | kind | seconds | tool or file it needs | command.
 # A kind says how the output is counted: cmocka, pytest, or status (the exit status, as one test).
+# They begin in this order: what is soon done, what has the machine alone, then the longest first.
 steps() {
 	local program name lint way
 	echo "build|status|900|make|make -k -j\$JOBS B=$B all tests"
 	for program in "${programs[@]}"; do
 		echo "${program##*/}|cmocka|180||$program"
 	done
+	echo "mutants|pytest|1800|.venv/bin/python|.venv/bin/python scripts/mutants.py"
+	echo "python|pytest|900|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test" \
+		"--ignore-glob 'scripts/test/test_*_real.py'"
 	echo "conform-plain|ktap|900||scripts/test-conform.sh plain"
 	for way in user contained; do
 		echo "conform-$way|ktap|600||scripts/test-conform.sh $way"
 	done
-	echo "san/build|status|900|make|make -k -j\$JOBS B=$B/san SAN=address,undefined all tests"
+	echo "san/build|status|900|make|make -k -j\$JOBS B=$B/san PLAIN=$B CFLAGS='-O1 -g'" \
+		"SAN=address,undefined all tests"
 	# Not the groups whose questions a sanitizer's own handlers, stacks and shadow memory answer. Its
 	# memory grows with each posix_spawn(3), of which life.many.memory is therefore not asked.
 	echo "san/conform|ktap|900||B=$B/san scripts/test-conform.sh plain" \
@@ -71,9 +76,6 @@ steps() {
 	echo "san/conform-memory|ktap|300||B=$B/san scripts/test-conform.sh plain" \
 		"--only '^life[.]many[.]memory$' --strategy" \
 		"\$($B/spawnmark list strategies | awk '!/METER/ && !/^posix_spawn / {print \$1}' | paste -sd,)"
-	echo "mutants|pytest|1800|.venv/bin/python|.venv/bin/python scripts/mutants.py"
-	echo "python|pytest|900|.venv/bin/python|.venv/bin/python -m pytest -q scripts/test" \
-		"--ignore-glob 'scripts/test/test_*_real.py'"
 	echo "kernels|pytest|1200|.venv/bin/python|.venv/bin/python -m pytest -q -rs" \
 		"scripts/test/test_*_real.py"
 	echo "links|status|10|readelf|scripts/test-links.sh $B/libspawnmark.so"
