@@ -11,6 +11,7 @@ import pytest
 
 import make_selfcheck
 import pairs
+import plots
 import selfchecked
 from answer import answer
 from derive import groups, memory_rows
@@ -22,6 +23,11 @@ from runfile import Run, new_side
 
 def case(run: Run, name: str) -> Any:
     return run.by_name[name]
+
+
+def only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them take ten seconds."""
+    monkeypatch.setattr(plots, "PLOTS", [p for p in plots.PLOTS if p.name == name])
 
 
 # ---- the fit through a sweep ----
@@ -161,7 +167,9 @@ def test_an_ordinary_run_has_none(run: Run) -> None:
     assert pairs.pairs(run) == [] and 'id="pairs"' not in page(run, {})
 
 
-def test_pictures_show_the_new_side_alone(paired: Run, tmp_path: Path) -> None:
+def test_pictures_show_the_new_side_alone(paired: Run, tmp_path: Path,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    only("startup", monkeypatch)
     said = draw_all(paired, tmp_path / "plots")
     assert said["startup"] == draw_all(new_side(paired), tmp_path / "plots")["startup"]
     assert said["startup"].count("zygote") == 2  # python and none
@@ -169,7 +177,8 @@ def test_pictures_show_the_new_side_alone(paired: Run, tmp_path: Path) -> None:
 
 # ---- the selfcheck ----
 
-def test_selfcheck(golden: dict[str, Any], tmp_path: Path) -> None:
+def test_selfcheck(golden: dict[str, Any], tmp_path: Path,
+                   monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(golden, tmp_path / "run")
     mark = golden["context"]["spawnmark"]
     absent = page(run, {})
@@ -181,5 +190,6 @@ def test_selfcheck(golden: dict[str, Any], tmp_path: Path) -> None:
     part = text[text.index('id="selfcheck"'):]
     assert "2 of 120, at most 4.7 %" in part and "1.5 %" in part
     assert "50 of 60 verdicts turned to inconclusive" in part
+    only("aa", monkeypatch)
     said = draw_all(run, tmp_path / "plots")["aa"]
     assert "2 of 120" in said and "Of 5 % slower, 60 of 60 found" in said
