@@ -21,13 +21,15 @@ def bzimage(release: str = "6.99.1-test", paragraphs: int = 512) -> bytes:
     return bytes(head)
 
 
-def arm64_image(release: str = "6.99.1-arm", size: int = 8192) -> bytes:
-    """An Image with an EFI stub: PE header, one section that ends where the file does."""
+def arm64_image(release: str = "6.99.1-arm", size: int = 8192, earlier: int = 0) -> bytes:
+    """An Image with an EFI stub: PE header, one section that ends where the file does; and one behind
+    it in the table that ends earlier, if it has bytes."""
     data = bytearray(size)
     data[:2], data[56:60] = b"MZ", b"ARM\x64"
     struct.pack_into("<I", data, 60, 64)
     data[64:68] = b"PE\0\0"
-    struct.pack_into("<HH", data, 68, 0xAA64, 1)
+    struct.pack_into("<HH", data, 68, 0xAA64, 2 if earlier else 1)
+    struct.pack_into("<II", data, 88 + 40 + 16, earlier, 1024)
     struct.pack_into("<H", data, 84, 0)
     struct.pack_into("<II", data, 88 + 16, size - 512, 512)
     text = f"Linux version {release} (gcc)".encode()
@@ -35,13 +37,17 @@ def arm64_image(release: str = "6.99.1-arm", size: int = 8192) -> bytes:
     return bytes(data)
 
 
-def archive(files: dict[str, bytes]) -> bytes:
+def archive(files: dict[str, bytes], dot: str = "./", links: dict[str, str] | None = None) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, data in files.items():
-            member = tarfile.TarInfo(f"./{name}")
+            member = tarfile.TarInfo(f"{dot}{name}")
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(f"{dot}{name}")
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            tar.addfile(member)
     return packed.getvalue()
 
 

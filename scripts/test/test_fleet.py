@@ -17,6 +17,7 @@ from conftest import SCRIPTS
 
 ROOT = SCRIPTS.parent
 BUILD = ROOT / os.environ.get("B", "build")
+ARCH = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
 PROGRAMS = ("spawnmark", "sm-host", "libspawnmark.so", "checks.so", "sm-atfork.so", "payloads")
 TOOLS = ("ip", "unshare", "nsenter", "setpriv", "ssh", "ssh-keygen", "ssh-keyscan", "git")
 NAMES = ("alpha", "beta")
@@ -29,10 +30,15 @@ samples = 3
 """
 BUSY = ".cache/spawnmark/fleet/busy"
 # Each on one of the two machines, but for `gone`.
+# What gets one file has no compiler, and needs no other program.
+STATIC = "PATH=/nowhere ./spawnmark run startup --only popen/none$ --set blocks=2 --set samples=3 " \
+    "--no-report --name={{ inventory_hostname }}"
 INVENTORY = """
 alpha ansible_host=198.18.1.2
 beta ansible_host=198.18.2.2
+board ansible_host=198.18.1.2 spawnmark_static=build/static/spawnmark spawnmark_command='{static}'
 [failing]
+bare ansible_host=198.18.2.2 spawnmark_static=build/static/nothing
 gone ansible_host=198.18.3.2
 mute ansible_host=198.18.1.2 ansible_python_interpreter=/nowhere/python3
 full ansible_host=198.18.2.2 spawnmark_disk_mb=1000000000
@@ -73,13 +79,13 @@ Subsystem sftp internal-sftp
 
 
 def say(*argv: str | Path, timeout: int = 60, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(word) for word in argv], env={**os.environ, **more},
+    return subprocess.run([str(word) for word in argv], env={**os.environ, "MAKEFLAGS": "", **more},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=timeout, check=False)
 
 
 def must(*argv: str | Path) -> str:
-    done = say(*argv)
+    done = say(*argv, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -207,7 +213,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if tried.returncode != 0:
         pytest.skip(f"no namespaces here: {tried.stderr.strip()}")
     made = Lab(tmp_path_factory.mktemp("lab"))
-    (made.place / "hosts.ini").write_text(INVENTORY, encoding="utf-8")
+    (made.place / "hosts.ini").write_text(INVENTORY.replace("{static}", STATIC), encoding="utf-8")
     (made.place / "ansible.cfg").touch()
     try:
         made.begin()
@@ -228,9 +234,12 @@ def measured(lab: Lab, checkout: Path) -> subprocess.CompletedProcess[str]:
     """All hosts in one go; another run is going on at `busy`."""
     if not (BUILD / "spawnmark").exists():
         pytest.skip("build/spawnmark is missing: make")
+    must("make", "-C", ROOT, "-j2", "static", f"B={os.path.relpath(BUILD, ROOT)}")
+    (checkout / "build/static").mkdir(parents=True)
+    (program,) = (BUILD / "static").glob(f"spawnmark-{ARCH}")
+    shutil.copy(program, checkout / "build/static/spawnmark")
     for name in PROGRAMS:
         copy = shutil.copytree if (BUILD / name).is_dir() else shutil.copy
-        (checkout / "build").mkdir(exist_ok=True)
         copy(BUILD / name, checkout / "build" / name)
     hold = "cd; mkdir -p {0} && exec flock {0}/.lock sh -c 'echo; cat'".format(BUSY)
     with subprocess.Popen(["nsenter", f"--mount=/proc/{lab.machines['beta'].pid}/ns/mnt", "sh", "-c",
@@ -256,9 +265,19 @@ def test_results_of_both_come_back(measured: subprocess.CompletedProcess[str],
     assert not list((checkout / "results").glob(".*"))
 
 
+def test_one_file_is_enough(measured: subprocess.CompletedProcess[str], checkout: Path) -> None:
+    """The static program, where nothing else is sent or found."""
+    folder = checkout / told(measured)["board"]
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert run["context"]["spawnmark"]["environment"]["programs"] == "static"
+    assert run["context"]["host_name"] == "board" and (folder / "report.html").exists()
+    (case,) = [c for c in run["cases"] if c["strategy"] == "popen"]
+    assert case["status"] == "ok"
+
+
 def test_one_page_names_them(measured: subprocess.CompletedProcess[str], checkout: Path) -> None:
     page = (checkout / told(measured)["side by side"]).read_text(encoding="utf-8")
-    for name in (*NAMES, "elsewhere"):
+    for name in (*NAMES, "board", "elsewhere"):
         assert re.search(rf"<th[^>]*>[^<]*\b{name}\b", page), name
     assert "gone" not in page
 
@@ -266,6 +285,7 @@ def test_one_page_names_them(measured: subprocess.CompletedProcess[str], checkou
 @pytest.mark.parametrize("host, why", [
     ("gone", "unreachable: ssh: .*198.18.3.2.*unreachable"),
     ("mute", "no /nowhere/python3 of 3.5 or newer on it, .*apt-get install python3.*"),
+    ("bare", r"Send the static program: .*build/static/nothing.*"),
     ("full", r"not enough disk: \d+ MB free in \S+/full, 1000000000 MB needed; .*"),
     ("broken", "no results: the command ended with status 7: no compiler"),
     ("slow", "no results: the command was stopped after 1 s: it said nothing"),

@@ -68,6 +68,8 @@ def test_images(tmp_path: Path) -> None:
     (gzip.compress(parts.arm64_image())[:-20], "its gzip stream has no end"),
     (b"\x1f\x8b" + b"x" * 100, "damaged gzip file"),
     (b"\x7fELF" + b"\0" * 8000, "an ELF file (vmlinux): give arch/x86/boot/bzImage"),
+    (parts.arm64_image(earlier=512)[:-1], "truncated: 8191 bytes of at least 8192"),
+    (gzip.compress(parts.bzimage()), "is neither a bzImage"),
     (b"MZ\0\0zimg" + b"\0" * 8000, "an EFI zboot image"), (b"", "0 bytes of something else")])
 def test_an_image_that_cannot_be_booted(data: bytes, says: str, tmp_path: Path) -> None:
     path = tmp_path / "image"
@@ -84,6 +86,7 @@ def test_the_config_of_an_own_kernel(tmp_path: Path) -> None:
     (boot / "bzImage").write_bytes(parts.bzimage())
     assert image.own(boot / "bzImage").config is None
     (tree / ".config").write_text("CONFIG_TTY=y\n")
+    assert image.own(boot / "bzImage").config is None, "it may be another program's"
     (tree / "Kconfig").write_text("")
     assert image.own(boot / "bzImage").config == tree / ".config"
     installed = tmp_path / "vmlinuz-6.99"
@@ -108,6 +111,10 @@ def test_what_a_kernel_must_have(arch: str, tmp_path: Path) -> None:
                                            "with scripts/config -e DEVTMPFS") as err:
         options.check(kernel)
     assert err.value.code == UNABLE
+    packed = tmp_path / "config.gz"
+    packed.write_bytes(gzip.compress(config_text(arch).encode()))
+    options.check(image.Kernel(arch, tmp_path / "vmlinuz", "6.99", packed))
+    options.check(image.Kernel(arch, tmp_path / "vmlinuz", "6.99", None))  # its console will tell
 
 
 def test_frames_arrive_in_pieces(tmp_path: Path) -> None:
@@ -132,10 +139,26 @@ def test_damaged_frames(tmp_path: Path) -> None:
     assert wrong.damaged and not wrong.names and not wrong.unpack(tmp_path / "out")
     noise.feed(b"login: \n")
     assert noise.damaged and not nothing.damaged and not nothing.unpack(tmp_path / "out")
-    outside = Frames()
-    outside.feed(parts.frame("one", parts.archive({"../../outside": b"1"})))
-    with pytest.raises(tarfile.TarError):
-        outside.unpack(tmp_path / "out")
+    for data in (b"x" * 300, b"@spawnmark frame one 999999999 " + b"0" * 64 + b"\n"):
+        wild = Frames()
+        wild.feed(data)
+        assert wild.damaged, data
+    for name in ("../../outside", f"{tmp_path}/outside"):
+        outside = Frames()
+        outside.feed(parts.frame("one", parts.archive({name: b"1"}, dot="")))
+        with pytest.raises(tarfile.TarError):
+            outside.unpack(tmp_path / "out")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_what_is_taken_out_of_a_frame(tmp_path: Path) -> None:
+    """Plain files alone; what an older one brought makes way."""
+    for data in (b"1", b"2"):
+        frames = Frames()
+        frames.feed(parts.frame("one", parts.archive({"sub/a": data}, links={"link": "/etc/passwd"})))
+        assert frames.unpack(tmp_path / "out")
+        assert (tmp_path / "out" / "sub" / "a").read_bytes() == data
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["sub"]
 
 
 UP = "@spawnmark up 6.99 1.0\n"
@@ -145,6 +168,7 @@ NO_ROOT = "[ 0.1] Kernel command line: console=ttyS0 {}\n[ 0.2] Kernel panic - n
 
 @pytest.mark.parametrize(("console", "limit", "status", "expected", "says"), [
     (UP + "@spawnmark done 3.0\n", None, 0, outcome.OK, "done"),
+    (UP + "@spawnmark done 3.0\n", None, 1, outcome.DEAD, "QEMU ended early: no such machine"),
     (UP + "[ 1.2] Kernel panic - not syncing: Fatal exception\n", None, 0, outcome.PANIC,
      "the kernel panicked: Fatal exception"),
     ("[ 1.2] BUG: unable to handle page fault\n", outcome.HANG, None, outcome.PANIC, "BUG: unable"),
@@ -171,6 +195,7 @@ def test_outcomes(console: str, limit: str | None, status: int | None, expected:
 def test_a_console_for_humans() -> None:
     console = "".join(f"[    {i}.000000][    T1] line {i}\n\n" for i in range(30))
     assert outcome.last_lines(console, 2) == ["line 28", "line 29"]
+    assert outcome.lacks(outcome.clean("@spawnmark lacks CONFIG_X (y)\r\n")) == "CONFIG_X (y)"
 
 
 def test_initramfs_repeats_and_takes_additions(tmp_path: Path) -> None:
@@ -196,6 +221,12 @@ def test_initramfs_repeats_and_takes_additions(tmp_path: Path) -> None:
     assert (out / "bin" / "link").readlink() == Path("busybox")
     assert (out / "etc" / "spawnmark" / "steps").read_text() == f"run\t{step.command}\n"
     assert (out / "init").stat().st_mode & 0o111
+    listed = subprocess.run(["cpio", "-t", "--quiet"], input=made[2], capture_output=True, check=True)
+    names = listed.stdout.decode().splitlines()
+    assert [p.split("/") for p in names] == sorted(p.split("/") for p in names)
+    subprocess.run(["cpio", "-idmu", "--quiet"], cwd=out, input=made[2], check=True)
+    plain = [out / name for name in names if (out / name).is_file() and not (out / name).is_symlink()]
+    assert {path.stat().st_mtime for path in plain} == {0}
     assert (out / "bin" / "sh").read_bytes() == b"mine"
     assert (out / "bin" / "busybox").read_bytes() == b"b" * 100
     assert (out / "etc" / "passwd").readlink() == Path("group")
@@ -249,6 +280,9 @@ def test_plan() -> None:
     assert (probe.name, conform.name) == ("probe", "conform")
     assert "--clock time" in whole.steps("x", qemu.KVM)[0].command
     assert [s.name for s in plan.Plan(conform=False, probe=False).steps("x", qemu.ICOUNT)] == ["run"]
+    part = plan.Plan(conform_only="^exit[.]").steps("x", qemu.ICOUNT)[-1].command
+    assert part == ("/bin/spawnmark conform --json /out/conformance.json --only '^exit[.]' "
+                    ">/out/conformance.ktap")
     kernel = image.Kernel("arm64", Path("/x"), "6.99")
     assert plan.machine_name(kernel, qemu.ICOUNT, "", None) == "qemu-arm64"
     assert plan.machine_name(kernel, qemu.KVM, "a=b c/d", None) == "kvm-arm64-a=b-c_d"
@@ -266,6 +300,12 @@ def test_machine() -> None:
     assert line.startswith("console=ttyAMA0 ") and line.endswith(" nokaslr=no x")
     assert "spawnmark.port=ttyS0" in line and argv[-2:] == ["-plugin", "p"]
     assert argv[argv.index("-icount") + 1] == "shift=0,sleep=off"
+    for option, value in (("-nic", "none"), ("-seed", "1"), ("-smp", "1"), ("-cpu", "cortex-a76"),
+                          ("-rtc", f"base={qemu.EPOCH},clock=vm")):
+        assert argv[argv.index(option) + 1] == value, "nothing differs from boot to boot"
+    timed = qemu.command("q", "amd64", kernel=Path("/k"), initramfs=Path("/i"), cmdline="", memory_mb=64,
+                         accel=qemu.KVM, result="/dev/fd/9", host="h", extra=[])
+    assert timed[timed.index("-cpu") + 1] == "host" and "-icount" not in timed
 
 
 def test_no_kvm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -347,6 +387,20 @@ def test_apt_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "http://mirror.example/debian-security bookworm-security main" in sources
 
 
+def test_what_apt_says_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = Apt("amd64", tmp_path)
+    for said, why in (("W: old\nE: Failed to fetch x  no route\nE: more\n", "Failed to fetch x  no route"),
+                      ("E: You don't have enough free space in /x.\n", "no space left in .*KERNEL_CACHE"),
+                      ("odd\n", "odd"), ("", "no word of it")):
+        monkeypatch.setenv("SAID", said)
+        with pytest.raises(KernelsError, match=why) as err:
+            apt._run("sh", "-c", 'printf "%s" "$SAID" >&2; exit 100')
+        assert err.value.code == UNABLE and "\n" not in str(err.value)
+    monkeypatch.setattr("kernels.apt.SECONDS", 0.2)
+    with pytest.raises(KernelsError, match="took more than 0.2 s: check the network"):
+        apt._run("sleep", "60")
+
+
 @pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg-deb is missing")
 def test_a_package_is_unpacked_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that are needed alone; the second time, nobody is asked."""
@@ -358,6 +412,9 @@ def test_a_package_is_unpacked_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     (tree / "boot").mkdir()
     (tree / "boot" / "vmlinuz-6.99.1-test").write_bytes(parts.bzimage())
     (tree / "boot" / "config-6.99.1-test").write_text(config_text("amd64"))
+    (tree / "bin").mkdir()
+    (tree / "bin" / "busybox").write_bytes(b"b")
+    (tree / "bin" / "busybox").chmod(0o755)
     (tree / "lib" / "modules").mkdir(parents=True)
     (tree / "lib" / "modules" / "large").write_bytes(b"m" * 1000)
     deb = tmp_path / "linux-image-6.99.1-amd64_1_amd64.deb"
@@ -386,6 +443,14 @@ def test_a_package_is_unpacked_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     lock.unlink()
     assert Cache(tmp_path / "cache").kernel(wanted) == kernel and asked == ["amd64"]
     assert not lock.exists(), "what is read alone may be somebody else's"
+    assert Cache(tmp_path / "cache", refresh=True).kernel(wanted) == kernel
+    assert asked == ["amd64", "amd64"]
+    unpack(deb, {"busybox": re.compile(r"(?:\./)?bin/busybox")}, tmp_path / "box")
+    assert (tmp_path / "box" / "busybox").stat().st_mode & 0o777 == 0o755
+    assert kernel.path.stat().st_mode & 0o777 == 0o644
+    kernel.path.resolve().write_bytes(parts.arm64_image())
+    with pytest.raises(KernelsError, match="holds a kernel for arm64: remove it"):
+        Cache(tmp_path / "cache").kernel(wanted)
     with pytest.raises(KernelsError, match="has no kernel 6.98 for amd64"):
         cache.kernel(parse("6.98"))
     with pytest.raises(KernelsError, match="has no initrd"):
@@ -406,6 +471,9 @@ def test_estimates(tmp_path: Path) -> None:
     progress = Progress(jobs, 2)
     assert "about 60 s left" in progress._left()
     assert progress._state().startswith("1 of 3 done; b: ")
+    assert "about 2 min left" in Progress(jobs, 1)._left(), "one after the other"
+    late = Progress([Job("d", 60.0, began=time.monotonic() - 300)], 1)
+    assert late._left() == ", about 5 s left", "longer than the last time"
     jobs[1].done = jobs[2].done = True
     assert progress._left() == ""
 
