@@ -249,6 +249,104 @@ def test_pictures_of_kernels(golden: Raw, tmp_path: Path) -> None:
     assert re.search(r"zygote: \S+ M? ?\w* ?instructions on .*, .* \(0\.800 ×", drawn["changed"])
 
 
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Every figure that is drawn, by name; none is written."""
+    from plots import style
+
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr("intwo.os.cpu_count", lambda: 1)  # in this process, which sees it
+    monkeypatch.setattr(style, "write", lambda fig, out: kept.update({out.name: fig}))
+    return kept
+
+
+def marks(ax: Any) -> list[tuple[float, float]]:
+    """x and y of all that are no line and no legend."""
+    return [(x, y) for line in ax.lines if line.get_marker() not in ("", "None", None)
+            and line.get_transform() == ax.transData for x, y in zip(*line.get_data())]
+
+
+def ready(run: runfile.Run, section: str, strategy: str, **params: str) -> list[runfile.Case]:
+    return [c for c in run.cases if c.section == section and c.strategy == strategy
+            and params.items() <= c.params.items()]
+
+
+def test_marks_of_how_it_changed(golden: Raw, figures: dict[str, Any], tmp_path: Path) -> None:
+    """A mark for each strategy and kernel at its value, the ratio to the first beside it."""
+    several = side_by_side(golden, tmp_path)
+    nway.draw_all(several, tmp_path)
+    ax = figures["changed"].axes[0]
+    names = [t.get_text() for t in ax.get_yticklabels()]
+    assert {"popen", "fork", "zygote"} <= set(names)
+    lines = {line.case.variant: line for line in next(iter(several.families)).lines}
+    for row, name in enumerate(names):
+        own = lines[name].metrics("ready")
+        assert len(own) == 3 and sorted(x for x, y in marks(ax) if abs(y - row) < 0.5) == sorted(m.p50 for m in own if m)
+    ratios = [t.get_text() for t in ax.texts]
+    assert ratios == ["2 ÷ 1", *["0.80"] * len(names), "3 ÷ 1", *["1.30"] * len(names)]
+    for part in (several.clocks[0], Several(several.runs[:1])):
+        figures.clear()
+        nway.draw_all(part, tmp_path)
+        assert ("changed" in figures) == (len(part.runs) > 1), "one kernel has nothing to differ from"
+
+
+def test_marks_of_heaps(golden: Raw, figures: dict[str, Any], tmp_path: Path) -> None:
+    """A panel for each kernel, all of one height; huge pages are dashed."""
+    several = side_by_side(golden, tmp_path)
+    for run in several.runs:
+        huge = [json.loads(json.dumps(c)) for c in run.raw["cases"] if c["section"] == "heap"]
+        for c in huge:
+            c["params"]["heap_pages"], c["name"] = "thp", c["name"].replace("=4k", "=thp")
+            c["metrics"]["ready"]["p50"] = round(c["metrics"]["ready"]["p50"] / 2)
+        run.raw["cases"] += huge
+    several = Several([runfile.Run(r.raw, r.folder) for r in several.runs])
+    drawn = nway.draw_all(several, tmp_path)
+    panels = figures["heaps"].axes
+    assert len(panels) == 3 and len({ax.get_ylim() for ax in panels}) == 1
+    for run, ax in zip(several.runs, panels):
+        wanted = {}
+        for c in (c for c in run.cases if c.section == "heap" and c.strategy == "zygote"):
+            of = wanted.setdefault(c.params["heap_pages"], [])
+            of.append((float(c.params["heap_mb"]), c.metric("ready").p50))
+        lines = {("-" if line.get_linestyle() == "-" else "dashed",
+                  *zip(*line.get_data())) for line in ax.lines}
+        assert ("-", *sorted(wanted["4k"])) in lines and ("dashed", *sorted(wanted["thp"])) in lines
+        low, high = ax.get_ylim()
+        assert all(low <= y <= high for line in ax.lines for y in line.get_data()[1])
+    first = sorted((float(c.params["heap_mb"]), c.metric("ready").p50)
+                   for c in ready(several.runs[0], "heap", "zygote", heap_pages="4k"))
+    with units.counting(units.INSTRUCTIONS):
+        said = "zygote {} at {:g} MiB, {} at {:g}".format(
+            units.time(first[0][1]), first[0][0], units.time(first[-1][1]), first[-1][0])
+    assert said in drawn["heaps"] and "4 KiB pages" in "".join(
+        t.get_text() for t in figures["heaps"].findobj(lambda o: hasattr(o, "get_text")))
+    several.runs[0].environment["page_bytes"] = 16384
+    nway.draw_all(several, tmp_path)
+    said = "".join(t.get_text() for t in figures["heaps"].findobj(lambda o: hasattr(o, "get_text")))
+    assert "4 KiB" not in said and "small pages" in said
+
+
+def test_marks_of_layers(golden: Raw, figures: dict[str, Any], tmp_path: Path) -> None:
+    """What each adds to the same without a sandbox; that one is no row."""
+    from sandboxes import tables
+
+    several = side_by_side(golden, tmp_path)
+    drawn = nway.draw_all(several, tmp_path)
+    with units.counting(units.INSTRUCTIONS):
+        each = [next(iter(tables(r))) for r in several.runs]
+    panels = {ax.get_title("left") or ax.get_title(): ax for ax in figures["layers"].axes}
+    assert set(panels) == {"popen", "zygote"}
+    names = [t.get_text() for t in figures["layers"].axes[0].get_yticklabels()]
+    assert names and "none" not in names
+    for strategy, ax in panels.items():
+        for row, layer in enumerate(names):
+            own = [p.added.value for t in each if (p := t.at(layer, strategy)) and p.added]
+            assert sorted(x for x, y in marks(ax) if abs(y - row) < 0.4) == sorted(own), (layer, own)
+            assert not own or f"{layer} " in drawn["layers"]
+    assert any(p.added and p.added.value > 0 for t in each for p in t.rows)
+    assert "none 0" not in drawn["layers"]
+
+
 def test_clocks_are_kept_apart(golden: Raw, tmp_path: Path) -> None:
     """Instructions have no ratio to times: each has tables and pictures of its own."""
     counting = side_by_side(golden, tmp_path).runs[:2]

@@ -35,10 +35,11 @@ def draw(several: Several, out: Path) -> str | None:
     _same_heights([ax for ax, found in zip(places, each) if found])
     for ax in places[len(each):]:
         ax.set_visible(False)
-    _legend(fig, names)
+    small = _small(several)
+    _legend(fig, names, small)
     cases = [c for found in each for line in found.values() for _, c in line]
     common.save(fig, several, out, "request → ready against MiB of the image: median of block "
-                f"medians, log-log; solid: 4 KiB pages, dashed: huge pages; {style.counts(cases)}")
+                f"medians, log-log; solid: {small}, dashed: huge pages; {style.counts(cases)}")
     return "Ready against heap, by kernel. " + " ".join(
         _say(label, found) for label, found in zip(several.labels, each))
 
@@ -73,13 +74,19 @@ def _same_heights(places: list[style.Axes]) -> None:
         style.time_axis(ax, "y")
 
 
-def _legend(fig: style.Figure, names: list[str]) -> None:
+def _small(several: Several) -> str:
+    """As all machines have them."""
+    ordinary = all("page_bytes" not in r.environment for r in several.runs)
+    return "4 KiB pages" if ordinary else "small pages"
+
+
+def _legend(fig: style.Figure, names: list[str], small: str) -> None:
     strategies = list(dict.fromkeys(map(_plain, names)))
     handles = [Line2D([], [], color=style.colour(s), marker=style.marker(s), markersize=5, label=s)
                for s in strategies]
     if any(n.endswith(THP) for n in names):
         handles += [Line2D([], [], color=style.MUTED, linestyle=DASHES[huge], label=label)
-                    for huge, label in ((False, "4 KiB pages"), (True, "huge pages"))]
+                    for huge, label in ((False, small), (True, "huge pages"))]
     fig.legend(handles=handles, loc="outside upper left", fontsize=8, ncols=min(8, len(handles)),
                handlelength=2.2)
 
