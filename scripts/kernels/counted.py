@@ -187,8 +187,6 @@ def count(kernel: Kernel, cache: Cache, wanted: Sequence[Case], *, warmups: int,
           say: Say, cmdline: str = "", qemu: str | None = None, memory_mb: int = 1024,
           log: Path | None = None) -> list[Counted]:
     """Boots it and plays every case, one after another."""
-    if kernel.arch != "amd64":
-        raise KernelsError(f"{kernel.label}: the profile knows x86-64 alone")
     make()
     symbols = kernel_symbols(kernel, cache, say, qemu)
     program, end = program_symbols()

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kernels import flame
+from kernels import qemu as machines
 from kernels.counted import ROOT, Case, cases, count
 from kernels.errors import FAILED, GOOD, USAGE, KernelsError, writable, writing
 from kernels.fetch import Cache, parse
@@ -91,7 +92,19 @@ def parser() -> argparse.ArgumentParser:
 def _kernels(options: argparse.Namespace, cache: Cache) -> list[Kernel]:
     words = [w for text in options.words for w in text.split()]
     words = words or ([] if options.kernel else list(DEFAULT))
-    return [own(path) for path in options.kernel] + [cache.kernel(parse(word)) for word in words]
+    known = [parse(word) for word in words]
+    for wanted in known:
+        _profiled(wanted.arch, f"{wanted.arch}:{wanted.word}")  # before minutes of others'
+    mine = [own(path) for path in options.kernel]
+    for kernel in mine:
+        _profiled(kernel.arch, kernel.label)
+    return mine + [cache.kernel(word) for word in known]
+
+
+def _profiled(arch: str, label: str) -> None:
+    if arch != "amd64":
+        raise KernelsError(f"{label} is for {arch}: the profile knows amd64 alone (plugin.c follows "
+                           "its calls)", USAGE)
 
 
 def _say(text: str) -> None:
@@ -125,6 +138,8 @@ def tables_of(wanted: Sequence[Case], kernels: Sequence[Kernel], profiles: Seque
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     cache = Cache(say=_say)
+    if options.qemu:
+        machines.version(machines.find("amd64", options.qemu))
     kernels = _kernels(options, cache)
     wanted = list(cases(options.strategy, options.heap, options.pages))
     functions = Functions()

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+import kernel_parts as parts
 from kernels import flame, profile
 from kernels.counted import Case, Counted, cases, control
-from kernels.errors import KernelsError
+from kernels.errors import USAGE, KernelsError
 from kernels.functions import UNKNOWN, Functions, Shares
 from kernels.image import Kernel
 from kernels.shares import Profile, Table, as_json
@@ -189,6 +190,26 @@ def test_two_kernels_side_by_side(namer: Namer, segment: Segment, tmp_path: Path
         "fork;clone;page tables;copy_page_range 315"
     calls = (tmp_path / "out" / "6.12-fork-64-4k.calls.folded").read_text()
     assert "fork;parent;entry_SYSCALL_64;do_syscall_64;kernel_clone;copy_process 50\n" in calls
+
+
+def test_what_cannot_be_profiled_is_told_before_a_boot(tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """No download, no boot: of two kernels the second is looked at as well."""
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("that is too late")
+
+    monkeypatch.setenv("KERNEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(profile.Cache, "kernel", never)
+    monkeypatch.setattr(profile, "count", never)
+    arm = tmp_path / "Image"
+    arm.write_bytes(parts.arm64_image())
+    for argv, said in ((["6.12", "arm64:6.12"], "arm64:6.12 is for arm64: the profile knows amd64 alone"),
+                       (["--kernel", str(arm)], "is for arm64: the profile knows amd64 alone"),
+                       (["6.12", "--qemu", str(tmp_path / "none")], "is no program"),
+                       (["6.12", "six"], "'six' is no kernel")):
+        with pytest.raises(KernelsError, match=said) as err:
+            profile.main(argv)
+        assert err.value.code == USAGE
 
 
 def test_folded_stacks() -> None:
