@@ -164,11 +164,18 @@ def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], 
     return total, ended
 
 
+def _regex(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as err:
+        raise argparse.ArgumentTypeError(f"'{text}': {err}") from err
+
+
 def main(argv: Sequence[str]) -> int:
     """The command; its last line is the plain count."""
     parser = argparse.ArgumentParser(prog="kernels.py test", description=__doc__.splitlines()[0])
     parser.add_argument("word", nargs="+", help="a kernel: arm64:6.12, 6.1")
-    parser.add_argument("--only", default=".", type=re.compile, metavar="REGEX",
+    parser.add_argument("--only", default=".", type=_regex, metavar="REGEX",
                         help="programs and suites (plain, contained) whose name fits")
     parser.add_argument("-o", dest="out", type=Path, metavar="DIR", help="where logs are kept")
     options = parser.parse_args(argv)

@@ -134,6 +134,12 @@ def test_the_exit_status_of_failures_is_told_once(tmp_path: Path) -> None:
     assert (count.failed, len(count.failures)) == (1, 1)
 
 
+def test_bad_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        guesttest.main(["6.12", "--only", "("])
+    assert end.value.code == 2 and "'(': missing )" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf: make setup")
 def test_libraries_of_a_program_here() -> None:
     arch = libraries.HOST_ARCH
