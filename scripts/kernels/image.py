@@ -50,6 +50,12 @@ def _bzimage_bytes(head: bytes) -> int:
     return ((head[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", head, 0x1F4)[0] * 16
 
 
+def _is_of_32_bits(head: bytes) -> bool:
+    """Of boot protocol 2.12 and later, which tells (XLF_KERNEL_64)."""
+    protocol, flags = (struct.unpack_from("<H", head, at)[0] for at in (0x206, 0x236))
+    return protocol >= 0x20C and not flags & 1
+
+
 def _bzimage_release(data: bytes) -> str | None:
     at = struct.unpack_from("<H", data, 0x20E)[0]
     text = data[at + 0x200:at + 0x300].split(b"\0")[0] if at else b""
@@ -104,6 +110,9 @@ def inspect(path: Path) -> tuple[str, str | None]:
     head = data[:FIRST]
     if _has(head, X86_MAGIC) and not packed:
         _whole(path, size, _bzimage_bytes(head))
+        if _is_of_32_bits(head):
+            raise KernelsError(f"{path} is a kernel of 32 bits, and what runs in a guest has 64: build "
+                               "it with CONFIG_64BIT=y", USAGE)
         return "amd64", _bzimage_release(data)
     if _has(head, ARM64_MAGIC):
         _whole(path, len(data), _pe_bytes(head))

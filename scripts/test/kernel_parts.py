@@ -9,12 +9,15 @@ import struct
 import tarfile
 
 
-def bzimage(release: str = "6.99.1-test", paragraphs: int = 512) -> bytes:
+def bzimage(release: str = "6.99.1-test", paragraphs: int = 512, protocol: int = 0x20F,
+            flags: int = 0x3F) -> bytes:
     """A bzImage's header, and as many bytes as it announces."""
     head = bytearray(512 * 5 + paragraphs * 16)
     head[0x1F1] = 4
     struct.pack_into("<I", head, 0x1F4, paragraphs)
     head[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", head, 0x206, protocol)
+    struct.pack_into("<H", head, 0x236, flags)
     struct.pack_into("<H", head, 0x20E, 0x400)
     text = f"{release} (somebody@somewhere) #1 SMP".encode() + b"\0"
     head[0x600:0x600 + len(text)] = text

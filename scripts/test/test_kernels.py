@@ -56,6 +56,8 @@ def test_images(tmp_path: Path) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(parts.bzimage())
     assert image.inspect(path) == ("amd64", "6.99.1-test")
+    path.write_bytes(parts.bzimage(protocol=0x20B, flags=0))  # which does not tell
+    assert image.inspect(path) == ("amd64", "6.99.1-test")
     path.write_bytes(parts.arm64_image())
     assert image.inspect(path) == ("arm64", "6.99.1-arm")
     path.write_bytes(gzip.compress(parts.arm64_image()))
@@ -70,6 +72,7 @@ def test_images(tmp_path: Path) -> None:
     (b"\x7fELF" + b"\0" * 8000, "an ELF file (vmlinux): give arch/x86/boot/bzImage"),
     (parts.arm64_image(earlier=512)[:-1], "truncated: 8191 bytes of at least 8192"),
     (gzip.compress(parts.bzimage()), "is neither a bzImage"),
+    (parts.bzimage(flags=0x0C), "is a kernel of 32 bits"),
     (b"MZ\0\0zimg" + b"\0" * 8000, "an EFI zboot image"), (b"", "0 bytes of something else")])
 def test_an_image_that_cannot_be_booted(data: bytes, says: str, tmp_path: Path) -> None:
     path = tmp_path / "image"
