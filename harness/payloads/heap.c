@@ -24,7 +24,8 @@
 #define MADV_COLLAPSE 25 /* Linux 6.1; include/uapi/asm-generic/mman-common.h */
 #endif
 
-#define THP_DIR "/sys/kernel/mm/transparent_hugepage/"
+#define ORDINARY_HUGE (2UL << 20)
+#define THP_DIR       "/sys/kernel/mm/transparent_hugepage/"
 
 enum { BUILT = 0x5a, WRITTEN = 0xa5 };
 
@@ -97,7 +98,7 @@ static size_t huge_page_size(void)
 			size = 0;
 		fclose(f);
 	}
-	return size ? size : 2UL << 20;
+	return size ? size : ORDINARY_HUGE;
 }
 
 static int build_area(struct heap *h)
@@ -110,6 +111,11 @@ static int build_area(struct heap *h)
 	h->bytes = (size_t)h->mb << 20;
 	if (!h->bytes)
 		return 0;
+	if (h->thp && h->bytes % huge && huge > ORDINARY_HUGE) {
+		refuse("--mb is no multiple of this kernel's huge page, which is larger than 2 MiB",
+		       "use --pages 4k");
+		return EX_UNAVAILABLE;
+	}
 	if (h->thp && h->bytes % huge)
 		return refuse("--mb is no multiple of a huge page", "choose an even number");
 

@@ -213,8 +213,11 @@ static const struct {
 	{ BUSY, ETXTBSY, ENOEXEC, "a file open for writing" }, /* Linux 6.11 had no ETXTBSY */
 	{ LOOP, ELOOP, 0, "a link to itself" },
 	{ UNDER_A_FILE, ENOTDIR, 0, "a path through a file" },
-	{ LONG, E2BIG, 0, "an argument of 200 KB" },
+	{ LONG, E2BIG, 0, "an argument of 33 pages" },
 };
+/* The kernel's MAX_ARG_STRLEN is 32 of them; of 64 KiB at most. */
+#define LONG_PAGES 33
+#define PAGE_MOST  65536
 
 /* Makes what path shall be. A descriptor that is to stay open meanwhile, -1, or -errno - 1. */
 static int make_target(enum target target, char *path, size_t size)
@@ -255,10 +258,11 @@ static int run_target(struct sm_cell *c, const char *path, const char *arg)
 
 static int exec_is_told(struct sm_cell *c)
 {
-	static char huge[200 << 10];
+	static char huge[LONG_PAGES * PAGE_MOST + 1];
 	const int n = (int)(sizeof(targets) / sizeof(targets[0]));
+	const size_t bytes = LONG_PAGES * (size_t)sysconf(_SC_PAGESIZE);
 
-	memset(huge, 'x', sizeof(huge) - 1);
+	memset(huge, 'x', bytes < sizeof(huge) ? bytes : sizeof(huge) - 1);
 	for (int i = 0; i < n; i++) {
 		char path[256];
 		int fd = make_target(targets[i].target, path, sizeof(path));
