@@ -30,42 +30,58 @@ static int put(const char *dir, const char *file, const char *text)
 	return err;
 }
 
-/* Version 2 has the controller where its files are there; nothing is switched on for that. */
-static bool has_controller(const struct sm_group *group, const char *controller)
+/* Do children of this group of version 2 have the controller? -ENOENT: it is no group. */
+static int offers(const char *dir, const char *controller)
 {
-	char path[600];
+	char path[600], text[256], *word, *save = NULL;
+	ssize_t n;
+	int fd;
 
-	if (!group->v2 || !*controller)
-		return true;
-	snprintf(path, sizeof(path), "%s/%s.max", group->dir, controller);
-	return access(path, W_OK) == 0;
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
+		if (!strcmp(word, controller))
+			return 1;
+	return 0;
+}
+
+int sm_group_place(const char *controller, char *dir, size_t size, bool *v2)
+{
+	int err = *controller ? sm_cgroup_own(controller, dir, size) : -ENOENT, has;
+
+	*v2 = err != 0;
+	if (!*v2)
+		return 0;
+	err = sm_cgroup_own("", dir, size);
+	if (err || !*controller)
+		return err;
+	/* A group with processes passes no controller on: hosts have their own, below the driver's. */
+	while (!(has = offers(dir, controller)))
+		*strrchr(dir, '/') = '\0';
+	return has < 0 ? -ENOENT : 0;
 }
 
 int sm_group_make(struct sm_group *group, const char *controller)
 {
-	int err =
-		*controller ? sm_cgroup_own(controller, group->home, sizeof(group->home)) : -ENOENT;
+	char place[400];
+	int err = sm_group_place(controller, place, sizeof(place), &group->v2);
 
 	group->dir[0] = '\0';
-	group->v2 = err != 0;
-	if (err)
-		err = sm_cgroup_own("", group->home, sizeof(group->home));
+	if (!err)
+		err = sm_cgroup_own(group->v2 ? "" : controller, group->home, sizeof(group->home));
 	if (err)
 		return err;
-	if (snprintf(group->dir, sizeof(group->dir), "%s/spawnmark-%d", group->home, getpid()) >=
-	    (int)sizeof(group->dir)) {
-		group->dir[0] = '\0';
-		return -ENAMETOOLONG;
-	}
+	snprintf(group->dir, sizeof(group->dir), "%s/spawnmark-%d", place, getpid());
 	if (mkdir(group->dir, 0755) < 0) {
 		err = -errno;
 		group->dir[0] = '\0';
-		return err;
 	}
-	if (has_controller(group, controller))
-		return 0;
-	sm_group_drop(group);
-	return -ENOENT;
+	return err;
 }
 
 static int move(const char *dir, pid_t pid)

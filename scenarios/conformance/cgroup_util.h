@@ -16,6 +16,11 @@ struct sm_group {
 };
 
 /*
+ * The group below which one with that controller can be made: the caller's own, or of version 2 the
+ * nearest above it whose children have the controller. 0 or -errno; -ENOENT: no hierarchy has it.
+ */
+int sm_group_place(const char *controller, char *dir, size_t size, bool *v2);
+/*
  * Makes the group: version 1 where it has the controller, else version 2. "" for any of version 2.
  * 0 or -errno; -ENOENT: no hierarchy has it.
  */

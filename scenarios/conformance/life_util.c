@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroup_util.h"
 #include "sys/sys.h"
 
 /* Nobody may ask for a while, on a busy machine; nor may it stay for ever. */
@@ -104,10 +105,11 @@ int sm_life_dir(char *path, size_t size)
 int sm_life_group_make(struct sm_life_group *g, const char *controller)
 {
 	size_t n;
+	bool v2;
 	int err;
 
 	g->fd = -1;
-	err = sm_cgroup_own(controller, g->dir, sizeof(g->dir));
+	err = sm_group_place(controller, g->dir, sizeof(g->dir), &v2);
 	n = strlen(g->dir);
 	if (err)
 		return err;

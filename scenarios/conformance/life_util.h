@@ -34,7 +34,7 @@ struct sm_life_group {
 	int fd; /* -1: none */
 };
 
-/* A group below the caller's own; "": version 2. 0 or -errno. */
+/* A group as sm_group_make() makes it; "": of version 2. 0 or -errno. */
 int sm_life_group_make(struct sm_life_group *g, const char *controller);
 /* Writes text to a file of it. 0 or -errno. */
 int sm_life_group_put(const struct sm_life_group *g, const char *file, const char *text);
