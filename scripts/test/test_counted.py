@@ -328,7 +328,7 @@ def test_marks_of_heaps(golden: Raw, figures: dict[str, Any], tmp_path: Path) ->
 
 def test_marks_of_layers(golden: Raw, figures: dict[str, Any], tmp_path: Path) -> None:
     """What each adds to the same without a sandbox; that one is no row."""
-    from sandboxes import tables
+    from sandboxes import signed, tables
 
     several = side_by_side(golden, tmp_path)
     drawn = nway.draw_all(several, tmp_path)
@@ -342,7 +342,10 @@ def test_marks_of_layers(golden: Raw, figures: dict[str, Any], tmp_path: Path) -
         for row, layer in enumerate(names):
             own = [p.added.value for t in each if (p := t.at(layer, strategy)) and p.added]
             assert sorted(x for x, y in marks(ax) if abs(y - row) < 0.4) == sorted(own), (layer, own)
-            assert not own or f"{layer} " in drawn["layers"]
+            with units.counting(units.INSTRUCTIONS):
+                said = [f"{layer} {signed(p.added)}" for t in each
+                        if (p := t.at(layer, strategy)) and p.added]
+            assert all(text in drawn["layers"] for text in said)
     assert any(p.added and p.added.value > 0 for t in each for p in t.rows)
     assert "none 0" not in drawn["layers"]
 

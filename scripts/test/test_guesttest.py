@@ -150,3 +150,23 @@ def test_libraries_of_a_program_here() -> None:
     assert any("/ld-linux" in f"/{name}" for name in files)
     assert any(name.endswith("/libgcc_s.so.1") for name in files)
     assert all(path.is_file() for path in files.values())
+
+
+def test_counts_are_added() -> None:
+    total = counting.Count(1, 2, 3, ["a"])
+    total += counting.Count(10, 20, 30, ["b"])
+    assert (total.passed, total.failed, total.skipped, total.failures) == (11, 22, 33, ["a", "b"])
+
+
+def test_libraries_of_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, each once; the loader is found by its path."""
+    asked = {"program": (("liba.so",), "/lib64/ld-linux-x.so.2"), "liba.so": (("libb.so",), None),
+             "libb.so": (("liba.so", "ld-linux-x.so.2"), None)}
+    folder = tmp_path / "lib" / "x86_64-linux-gnu"
+    folder.mkdir(parents=True)
+    for name in asked:
+        (folder / name).touch()
+    monkeypatch.setattr(libraries, "_asks_for", lambda path: asked[path.name])
+    files = libraries.of([folder / "program"], "amd64", tmp_path)
+    assert set(files) == {"lib64/ld-linux-x.so.2", "lib/x86_64-linux-gnu/liba.so",
+                          "lib/x86_64-linux-gnu/libb.so"}

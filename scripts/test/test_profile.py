@@ -39,6 +39,7 @@ KALLSYMS = f"""\
 {K + 0xd0:x} t ret_from_fork_asm
 {K + 0xe0:x} T who_knows
 0000000000000000 A fixed_percpu_data
+0000000000001000 T of_each_cpu
 ffffffffc0000000 t of_a_module	[module]
 """.splitlines()
 NM = [f"{0x60000000 + 16 * i:016x} T {name}" for i, name in enumerate(
@@ -87,6 +88,7 @@ def test_refuses_what_it_does_not_write(text: str, said: str) -> None:
 
 def test_symbols_are_functions_of_the_kernel_alone(namer: Namer) -> None:
     symbols = namer.kernel
+    assert "of_each_cpu" not in symbols.at, "an offset, and no address"
     assert "of_a_module" not in symbols.at and "fixed_percpu_data" not in symbols.at
     assert symbols.name(K + 0x33) == "__x64_sys_clone", "of two names the one that says more"
     assert symbols.name(K + 0x59) == "copy_process", "what the compiler cut off is the same function"
@@ -112,6 +114,11 @@ def test_phases_and_categories(namer: Namer, segment: Segment) -> None:
     assert shares.roles == {"parent": 800, "child": 200}
     assert shares.inclusive["kernel_clone"] == 780 and shares.inclusive["copy_page_range"] == 680
     assert shares.unlisted == {"who_knows": 20} and shares.unknown == 20
+
+
+def test_a_function_that_calls_itself_is_counted_once() -> None:
+    shares = Shares({("parent", "walk", "visit", "walk"): 5, ("parent", "walk"): 2}, Functions())
+    assert shares.inclusive == {"walk": 7, "visit": 5}
 
 
 def test_an_exception_within_a_call_is_the_calls() -> None:

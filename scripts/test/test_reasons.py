@@ -172,3 +172,13 @@ def test_command_and_package_share_a_name() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True,
                           text=True, check=True)
     assert done.stdout.strip().endswith("scripts/kernels")
+
+
+@pytest.mark.parametrize(("low", "high", "told"), [
+    ("6.1", "6.12.5", True), ("6.1", "6.12", True), ("6.12", "6.12.5", False),
+    ("6.6", "6.12.5", False), ("6.1.9", "6.12", True), ("6.1", "6.11.9", False)])
+def test_which_kernels_a_row_lies_between(low: str, high: str, told: bool) -> None:
+    """From the newest that is known without it to the first that has it; in either order."""
+    row = reasons.Reason("x", "what", "source", reasons.version("6.1"), reasons.version("6.12"))
+    a, b = (reasons.Kernel(reasons.version(v), "x86_64", False) for v in (low, high))
+    assert row.tells(a, b) is row.tells(b, a) is told
