@@ -30,7 +30,7 @@ declare -A row_of=()
 # Not under valgrind, but sanitised: tests that start children by raw clone or vfork, which its own
 # scheduler does not carry; that fill the descriptor table, of which it keeps a part; and that
 # storm with signals, under which it gets nowhere.
-readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|pool|recycle|run|sandbox|scan|servers|strategies|sys)$'
+readonly NO_VALGRIND='^test_(arrive|attr|attr_fds|berth|born|boxed|check|child|conform|fd|features|frame|frame_foe|hatch|host|isolation|open|pool|proc|recycle|run|sandbox|scan|servers|strategies|sys)$'
 
 # Halves of a CPU that a step keeps busy. The suite waits as much as it works; what runs as many at
 # once as is good for it has the machine alone.
