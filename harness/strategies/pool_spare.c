@@ -124,18 +124,12 @@ int sm_pool_spare_hear(struct sm_pool_spare *spare, int64_t end_ns, struct sm_fa
 
 int sm_pool_spare_fit(const struct sm_pool_spare *spare)
 {
-	struct pollfd ended = { .fd = spare->fds[SM_POOL_PIDFD], .events = POLLIN };
 	siginfo_t info = { .si_pid = 0 };
 
-	/* Nobody is reaped by a look. */
-	if (waitid(P_PID, (id_t)spare->pid, &info,
-		   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0)
-		return info.si_pid == 0;
-	/*
-	 * -ECHILD: the parent ignores SIGCHLD and it is gone; or it lives, and is the child of whom we
-	 * were forked from. Who takes that for dead asks for another, without end.
-	 */
-	return errno == ECHILD && ended.fd >= 0 && poll(&ended, 1, 0) == 0;
+	/* Nobody is reaped by a look. -ECHILD: the parent ignores SIGCHLD and it is gone. */
+	return waitid(P_PID, (id_t)spare->pid, &info,
+		      WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	       info.si_pid == 0;
 }
 
 static void close_one(int *fd)
