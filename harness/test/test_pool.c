@@ -19,6 +19,7 @@
 #include "spawn_util.h"
 #include "strategies/ledger.h"
 #include "strategies/pool.h"
+#include "sys/sys.h"
 
 static void bad_options_are_refused(void **state)
 {
@@ -139,6 +140,32 @@ static void more_than_wait_are_served_at_a_time(void **state)
 }
 
 /* What the kernel notes in a page that is shared outlives who asked for it, and no child has it. */
+/* Its list of them is a copy: whom a fork would be given, the parent has for somebody else. */
+static void a_fork_of_the_parent_is_given_nobody(void **state)
+{
+	struct sm_exit end = { .size = sizeof(end) };
+	struct su s;
+	struct su_run run;
+	pid_t pid, pids[4];
+
+	(void)state;
+	assert_int_equal(su_start_options(&s, "pool", "size=4"), 0);
+	su_rest(&s);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(su_spawn(&s, &run, NULL, NULL, NULL, SU_WAIT_MS) == -ECHILD &&
+				      s.fault.stage == SM_STAGE_WAIT
+			      ? 0
+			      : 1);
+	assert_int_equal(sm_wait_child(pid, SU_WAIT_MS, &end), 0);
+	assert_int_equal(end.status, 0);
+	assert_int_equal(s.ops->spares(s.self, pids, 4), 4);
+	su_good(&s, &run, NULL); /* and nobody was taken from it */
+	assert_int_equal(run.child.pid, pids[0]);
+	su_stop(&s);
+}
+
 static void the_ledger_knows_who_was_not_told(void **state)
 {
 	struct sm_ledger ledger = { .newest = NULL };
@@ -185,6 +212,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_freshest_comes_first),
 		cmocka_unit_test(a_warm_up_that_fails_is_told_by_start),
 		cmocka_unit_test(more_than_wait_are_served_at_a_time),
+		cmocka_unit_test(a_fork_of_the_parent_is_given_nobody),
 		cmocka_unit_test(the_ledger_knows_who_was_not_told),
 	};
 
