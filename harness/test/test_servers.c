@@ -407,7 +407,7 @@ static void a_full_table_in_the_server_is_a_clean_error(void **state)
 static void a_full_table_at_the_start_is_a_clean_error(void **state)
 {
 	struct rlimit old, low;
-	struct su s;
+	struct su s = { .ops = NULL };
 	int err = -1, n;
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
