@@ -4,7 +4,8 @@
 
 Times by hyperfine one page over ten folders, one page of one, and a comparison of two, and watches
 their memory. The folders are made of FOLDER (a results folder; by default the largest of
-results/latest and the kept ones), each as if another machine had measured it. OUT.json is hyperfine's, with the memory.
+results/latest and the kept ones), each as if another machine had measured it. OUT.json is
+hyperfine's, with the memory.
 
 Exit 0: within the bounds; 1: not, or a command failed; 2: bad usage; 3: something is missing.
 """
