@@ -176,11 +176,29 @@ static pid_t clone_into(const struct clone_args *args, int place)
 	return sm_raw_clone3(&into, CLONE_ARGS_SIZE_VER2);
 }
 
+/*
+ * clone(2) has one place for what the parent gets: a pidfd or the note of the pid. The note, for of a
+ * child that nobody knows of there is no trace, while the pidfd can be had a moment later: the pid
+ * would have to be another's by then, after a whole round of all pids.
+ */
+static pid_t clone_old(struct sm_hatchery *h, unsigned long flags, int *pidfd)
+{
+	pid_t pid;
+
+	*pidfd = -1;
+	if (!h->ledger)
+		return sm_raw_clone_tids(flags | CLONE_PIDFD, pidfd, h->tid);
+	pid = sm_raw_clone_tids(flags | CLONE_PARENT_SETTID, h->ledger, h->tid);
+	if (pid > 0)
+		*pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+	return pid;
+}
+
 /* By the newest way that kernel and policy allow. at->request: -1 when it is not born there. */
 static pid_t clone_child(struct sm_hatchery *h, struct birthplace *at, int *pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_PARENT | CLONE_PIDFD | sm_sandbox_clone_flags(h->sandbox),
+		.flags = CLONE_PARENT | sm_sandbox_clone_flags(h->sandbox),
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.child_tid = (uint64_t)(uintptr_t)h->tid,
 		.parent_tid = (uint64_t)(uintptr_t)h->ledger,
@@ -191,6 +209,7 @@ static pid_t clone_child(struct sm_hatchery *h, struct birthplace *at, int *pidf
 	if (h->tid)
 		args.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
 	old_flags |= (unsigned long)args.flags;
+	args.flags |= CLONE_PIDFD;
 	if (h->ledger)
 		args.flags |= CLONE_PARENT_SETTID;
 	if (at->sandbox >= 0) {
@@ -206,9 +225,8 @@ static pid_t clone_child(struct sm_hatchery *h, struct birthplace *at, int *pidf
 	pid = h->old_clone ? -ENOSYS : sm_raw_clone3(&args, CLONE_ARGS_SIZE_VER0);
 	if (pid == -ENOSYS || pid == -EPERM) { /* a filter that cannot look into clone3's struct */
 		h->old_clone |= pid == -ENOSYS;
-		*pidfd = -1;
 		/* The exit signal is the server's own, whatever is asked (copy_process). */
-		pid = sm_raw_clone_pidfd(old_flags, pidfd, h->tid);
+		pid = clone_old(h, old_flags, pidfd);
 	}
 	return pid;
 }

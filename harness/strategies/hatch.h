@@ -34,7 +34,7 @@ struct sm_hatchery {
 	int old_clone;                    /* there is no clone3 */
 	int has_handlers;                 /* libraries have registered any */
 	const struct sm_sandbox *sandbox; /* NULL: none. sm_hatch() fills birth->berth */
-	pid_t *ledger; /* where each child is noted (ledger.h); not by a kernel without clone3 */
+	pid_t *ledger;                    /* where each child is noted (ledger.h); NULL: nowhere */
 };
 
 /*

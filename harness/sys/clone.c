@@ -20,10 +20,10 @@ pid_t sm_raw_clone(unsigned long flags)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-pid_t sm_raw_clone_pidfd(unsigned long flags, int *pidfd, int *tid)
+pid_t sm_raw_clone_tids(unsigned long flags, int *parent_tid, int *child_tid)
 {
-	/* tid in both places: without CLONE_SETTLS nobody reads tls. */
-	long pid = syscall(SYS_clone, flags, 0, pidfd, tid, tid);
+	/* child_tid in both places: without CLONE_SETTLS nobody reads tls. */
+	long pid = syscall(SYS_clone, flags, 0, parent_tid, child_tid, child_tid);
 
 	return pid < 0 ? -errno : (pid_t)pid;
 }

@@ -28,8 +28,8 @@ static inline int64_t sm_now_ns(void)
  * flags includes the exit signal. Returns as fork: 0 in the child, a pid, or -errno.
  */
 pid_t sm_raw_clone(unsigned long flags);
-/* The same with CLONE_PIDFD and CLONE_CHILD_SETTID among the flags. */
-pid_t sm_raw_clone_pidfd(unsigned long flags, int *pidfd, int *tid);
+/* With what CLONE_PARENT_SETTID or CLONE_PIDFD (never both: clone(2)) and CLONE_CHILD_SETTID write. */
+pid_t sm_raw_clone_tids(unsigned long flags, int *parent_tid, int *child_tid);
 /* clone3(2) likewise; args is a struct clone_args of size bytes, its stack zero. */
 pid_t sm_raw_clone3(const void *args, size_t size);
 

@@ -87,7 +87,6 @@ static const struct sm_check checks[] = {
 		.claim = "a server that dies between the clone and its word leaves its parent no child",
 		.source = "clone(2) CLONE_PARENT, CLONE_PARENT_SETTID; linux:kernel/fork.c:kernel_clone",
 		.level = SM_MUST,
-		.needs = SM_NEED(SM_F_CLONE3), /* the old clone has one place for pidfd or pid */
 		.only = SM_OWN_SERVER | SM_RUNS_ATFORK,
 		.in_parent = leaves_no_child,
 		.in_creator = arm,
