@@ -238,3 +238,11 @@ def test_paper_sees_what_is_cut(tmp_path: Path) -> None:
         with pytest.raises(AssertionError):
             check_sheets([spoil(white)])
     check_sheets([np.where(np.arange(200) % 50 == 9, 0, white)])
+
+
+def test_the_main_table_fits(pages: dict[str, str], tmp_path: Path) -> None:
+    """A window of 1000 px shows the answer's table whole; nobody has to move it aside."""
+    field = """wide: (() => { const w = d.querySelector("#answer .wide");
+      return [w.scrollWidth, w.clientWidth]; })()"""
+    (seen,), _ = look([(pages["one"], 1000)], tmp_path, field)
+    assert seen["wide"][0] <= seen["wide"][1]
