@@ -344,10 +344,13 @@ static int hatch(struct sm_nest *nest, struct sm_birth *birth, struct sm_direct_
 
 static int subreaper_serve(const char *where, const struct sm_payload *payload)
 {
+	struct sm_nest *nest;
 	struct cradle *cradle;
-	int err;
-	struct sm_nest *nest = sm_nest_open(where, 2, payload, &err);
+	int err = sm_signals_spare_interrupt();
 
+	if (err)
+		return err;
+	nest = sm_nest_open(where, 2, payload, &err);
 	if (!nest)
 		return err;
 	err = map_cradle(nest->fds[1], &cradle);

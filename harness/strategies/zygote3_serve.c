@@ -169,27 +169,6 @@ static int serve(struct nest *nest)
 	return err == -EPIPE ? 0 : err;
 }
 
-static void on_interrupt(int sig)
-{
-	(void)sig;
-}
-
-/*
- * The terminal's ^C is for the parent and its children. Not by SIG_IGN, which a child would inherit:
- * handlers it drops. But what was ignored when the server came stays so.
- */
-static int spare_interrupt(void)
-{
-	const struct sigaction spared = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
-	struct sigaction old;
-
-	if (sigaction(SIGINT, NULL, &old) < 0)
-		return -errno;
-	if (!(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_IGN)
-		return 0;
-	return sigaction(SIGINT, &spared, NULL) < 0 ? -errno : 0;
-}
-
 int sm_zygote3_serve(const char *where, const struct sm_payload *payload)
 {
 	struct nest *nest = mmap(NULL, sizeof(*nest), PROT_READ | PROT_WRITE,
@@ -199,7 +178,7 @@ int sm_zygote3_serve(const char *where, const struct sm_payload *payload)
 
 	if (nest == MAP_FAILED)
 		return -errno;
-	err = spare_interrupt();
+	err = sm_signals_spare_interrupt();
 	if (!err)
 		err = sm_hatchery_open(&nest->hatchery, payload, sm_options_take(options), where,
 				       &nest->sock);

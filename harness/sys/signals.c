@@ -35,6 +35,23 @@ void sm_signals_handled(sigset_t *set)
 	}
 }
 
+static void on_interrupt(int sig)
+{
+	(void)sig;
+}
+
+int sm_signals_spare_interrupt(void)
+{
+	const struct sigaction spared = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
+	struct sigaction old;
+
+	if (sigaction(SIGINT, NULL, &old) < 0)
+		return -errno;
+	if (!(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_IGN)
+		return 0;
+	return sigaction(SIGINT, &spared, NULL) < 0 ? -errno : 0;
+}
+
 void sm_signals_restore(const sigset_t *mask, const sigset_t *handled)
 {
 	const uint64_t standard[8] = { 0 }; /* the kernel's struct sigaction, of SIG_DFL */

@@ -72,6 +72,11 @@ int sm_signals_block(sigset_t *old);
 /* The signals whose disposition is a handler: 64 system calls, so not in a measured path. */
 void sm_signals_handled(sigset_t *set);
 /*
+ * Server: the terminal's ^C is for the parent and its children, and does nothing here. Not by SIG_IGN,
+ * which a child would inherit: handlers it drops. What was ignored before stays so. 0 or -errno.
+ */
+int sm_signals_spare_interrupt(void);
+/*
  * Child: every handler back to the default, then the mask given. handled is what
  * sm_signals_handled() found while the creator had the dispositions it still has; NULL: look now.
  */
