@@ -101,15 +101,26 @@ static int tty_child(struct sm_cell *c)
 			got == SIGINT ? "arrived" : "did not arrive");
 }
 
-/* An idle child that ^C would end, though it works for nobody yet; 0: there is none. */
-static pid_t exposed(const struct sm_cell *c)
+static bool spared(pid_t pid)
+{
+	return (sm_signals_of(pid, "SigBlk") | sm_signals_of(pid, "SigIgn") |
+		sm_signals_of(pid, "SigCgt")) &
+	       1U << (SIGINT - 1);
+}
+
+/*
+ * Whom ^C would end: the server, which a strategy may replace in silence, or an idle child, which works
+ * for nobody yet. 0: nobody. They are asked: when who has died is seen to be dead is a race.
+ */
+static pid_t exposed(const struct sm_cell *c, pid_t child)
 {
 	pid_t idle[256];
 	int n = c->ops->spares ? c->ops->spares(c->self, idle, 256) : 0;
 
+	if (c->server > 0 && c->server != child && !spared(c->server))
+		return c->server;
 	for (int i = 0; i < n && i < 256; i++)
-		if (!((sm_signals_of(idle[i], "SigIgn") | sm_signals_of(idle[i], "SigCgt")) &
-		      1U << (SIGINT - 1)))
+		if (!spared(idle[i]))
 			return idle[i];
 	return 0;
 }
@@ -119,7 +130,7 @@ static int interrupt(struct sm_cell *c, int master)
 	struct sm_req req = sm_cell_req(c, "wait");
 	struct sm_answer a = { 0 };
 	struct sm_kid kid;
-	pid_t idle = 0;
+	pid_t other = 0;
 	int err;
 
 	signal(SIGINT, on_nothing); /* this one is the parent, and lives */
@@ -127,7 +138,7 @@ static int interrupt(struct sm_cell *c, int master)
 	if (!err)
 		err = sm_kid_answer(c, &kid, &a);
 	if (!err)
-		idle = exposed(c);
+		other = exposed(c, kid.child.pid);
 	if (!err && write(master, "\003", 1) != 1)
 		err = -errno;
 	if (!err)
@@ -143,9 +154,9 @@ static int interrupt(struct sm_cell *c, int master)
 	sm_kid_wait(c, &kid);
 	sm_kid_kill(c, &kid);
 	err = sm_kid_ask(c, "again", &(struct sm_answer){ 0 }, NULL);
-	if (idle) /* whether the next request met it, or came after it, is a race */
-		return sm_fails(c, "^C ends idle child %d: it neither ignores nor catches it",
-				(int)idle);
+	if (other)
+		return sm_fails(c, "^C ends %s %d: it neither blocks, ignores nor catches it",
+				other == c->server ? "the server" : "idle child", (int)other);
 	return sm_judge(c, !err, "^C on the terminal: %s; the next request is %s", a.text,
 			err ? "refused: the server is gone" : "served");
 }
