@@ -84,11 +84,17 @@ static void nice_get(int64_t *n)
 }
 HALVES(nice, "nice value", 1)
 
+/*
+ * Another than it has, where it may: without privilege nobody leaves SCHED_IDLE (sched(7)), which is
+ * then what is to be inherited.
+ */
 static int policy_set(void)
 {
 	const struct sched_param none = { 0 };
 
-	return sched_setscheduler(0, SCHED_BATCH, &none);
+	if (sched_getscheduler(0) != SCHED_BATCH && !sched_setscheduler(0, SCHED_BATCH, &none))
+		return 0;
+	return sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 static void policy_get(int64_t *n)

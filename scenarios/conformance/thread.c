@@ -165,19 +165,24 @@ static int pin_self(struct sm_cell *c)
 			CPU_COUNT(&mine), CPU_COUNT(&its), CPU_COUNT(&was));
 }
 
+/* A flag beside the policy that is there: from some policies the unprivileged come to no other. */
 static int set_own_policy(struct sm_cell *c)
 {
-	const struct sched_param none = { 0 };
 	pid_t creator = sm_board(c)->creator_pid;
-	int was = sched_getscheduler(creator);
-	int err = pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-	int mine = sched_getscheduler(0), its = sched_getscheduler(creator);
+	int was = sched_getscheduler(creator), want = was | SCHED_RESET_ON_FORK, mine, its, err;
+	struct sched_param param;
 
+	if (was < 0 || sched_getparam(creator, &param))
+		return sm_broken(c, "the creator's policy: %s", strerrorname_np(errno));
+	err = pthread_setschedparam(pthread_self(), want, &param);
 	if (err)
 		return sm_fails(c, "pthread_setschedparam: %s", strerrorname_np(err));
-	return sm_judge(c, mine == SCHED_BATCH && its == was,
-			"the child sets itself SCHED_BATCH (%d): it has %d, its creator %d",
-			SCHED_BATCH, mine, its);
+	mine = sched_getscheduler(0);
+	its = sched_getscheduler(creator);
+	return sm_judge(
+		c, mine == want && its == was,
+		"the child sets itself policy %#x, of its creator's %#x: it has %#x, its creator %#x",
+		want, was, mine, its);
 }
 
 /* ---- a robust mutex of a child that dies ---- */
