@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,12 @@ static void keep_descriptors_to_ourselves(void)
 		return;
 	for (int fd = first; fd < (int)sysconf(_SC_OPEN_MAX) && fd < 65536; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* An ignored SIGCHLD survives exec, and would reap what we wait for (wait(2)). */
+static void keep_children_to_ourselves(void)
+{
+	signal(SIGCHLD, SIG_DFL);
 }
 
 static int cpu_count(void)
@@ -253,6 +260,7 @@ int main(int argc, char **argv)
 	int code = SM_EXIT_USAGE;
 
 	keep_descriptors_to_ourselves();
+	keep_children_to_ourselves();
 	if (sm_options_parse(&o, argc, argv, &error))
 		fprintf(stderr, "spawnmark: %s\n", error.text);
 	else if (o.version)
