@@ -53,7 +53,7 @@ static void give_back(struct worker *w, mode_t umask_then, const sigset_t *mask_
 
 	sm_stdio_install(nulls);
 	environ = w->environment;
-	if (fchdir(w->home) < 0)
+	if (w->home >= 0 && fchdir(w->home) < 0)
 		abort(); /* the next request would be in a place that it did not ask for */
 	umask(umask_then);
 	sigprocmask(SIG_SETMASK, mask_then, NULL);
@@ -101,7 +101,10 @@ static int answer(struct worker *w, const struct sm_frame *frame, int err)
 		err = -EOPNOTSUPP;
 	end.status = serve_one(w, frame, err, received_ns);
 	count(&end, &from);
-	return sm_frame_send(w->sock, SM_RECYCLE_END, &end, sizeof(end), NULL, 0);
+	err = sm_frame_send(w->sock, SM_RECYCLE_END, &end, sizeof(end), NULL, 0);
+	if (!err && w->home < 0 && access(".", X_OK) == 0)
+		err = -EACCES; /* it went where it may be, and there is no way back */
+	return err;
 }
 
 static int serve(struct worker *w)
@@ -133,9 +136,10 @@ int sm_recycle_serve(const char *where, const struct sm_payload *payload)
 		return -ENOMEM;
 	w->payload = payload;
 	w->environment = environ;
+	/* -1: this user may not be where it is, as who has become it in root's directory */
 	w->home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	w->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	err = w->home < 0 || w->null < 0 ? -errno : sm_server_take_fds(where, &w->sock, 1);
+	err = w->null < 0 ? -errno : sm_server_take_fds(where, &w->sock, 1);
 	if (!err)
 		err = serve(w);
 	if (w->null >= 0)
