@@ -3,8 +3,10 @@
 #include "conform.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../sys/sys.h"
@@ -15,6 +17,8 @@
 
 /* A killed run loses no more than this, and never a whole file. */
 #define CHECKPOINT_NS 15000000000
+/* For pools of idle children, and for descriptors that are far from each other. */
+#define DESCRIPTORS 256
 
 struct state {
 	struct sm_conform_run run;
@@ -218,6 +222,29 @@ static int verdict(struct state *s, int err, struct sm_error *error)
 	return count_bad(&s->run) || differ ? SM_EXIT_FAILED : SM_EXIT_GOOD;
 }
 
+/* What no check can do without, and has from whoever started us. 0 or -errno with error. */
+static int need_place(struct sm_error *error)
+{
+	struct rlimit limit;
+	char here[PATH_MAX];
+
+	/* Programs complain of it on a stderr that is looked at; a check comes back to where it was. */
+	if (!getcwd(here, sizeof(here)) && errno == ENOENT) {
+		snprintf(error->text, sizeof(error->text),
+			 "the current directory has been removed; go to one that is there");
+		return -ENOENT;
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS)
+		return 0;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	if (limit.rlim_cur == DESCRIPTORS && !setrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	snprintf(error->text, sizeof(error->text),
+		 "checks need %d descriptors, and RLIMIT_NOFILE is %llu: raise it (ulimit -Hn)",
+		 DESCRIPTORS, (unsigned long long)limit.rlim_max);
+	return -EMFILE;
+}
+
 /* What hosts are started from must be there. 0 or -ENOENT with error. */
 static int need_built(struct state *s, char checks[512], struct sm_error *error)
 {
@@ -248,7 +275,10 @@ static int hello(struct state *s, struct sm_error *error)
 static int in_rig(struct state *s, struct sm_error *error)
 {
 	char checks[512];
-	int err = need_built(s, checks, error), code;
+	int err = need_place(error), code;
+
+	if (!err)
+		err = need_built(s, checks, error);
 
 	if (err)
 		return SM_EXIT_UNABLE;
