@@ -275,11 +275,16 @@ static void remove_groups(const struct sm_leftover *l)
 			rmdir(group_of(l, i, path)); /* usually there is none */
 }
 
-/* What others mount while we run: media, containers, sessions, homes, and other runs of ours. */
+/*
+ * What others mount while we run: media, containers, sessions, homes, other runs of ours, and what the
+ * kernel or a tracer mounts for whoever looks (tracefs, debugfs, binfmt_misc).
+ */
 static bool of_others(const struct sm_leftover *l, const char *point)
 {
-	static const char *const places[] = { "/run/",  "/var/",  "/media/",
-					      "/snap/", "/home/", "/mnt/" };
+	static const char *const places[] = {
+		"/run/",  "/var/", "/media/",      "/snap/",
+		"/home/", "/mnt/", "/sys/kernel/", "/proc/sys/fs/binfmt_misc",
+	};
 
 	if (strstr(point, "/spawnmark-") && !strstr(point, l->dir))
 		return true;
