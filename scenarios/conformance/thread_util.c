@@ -22,6 +22,9 @@ enum { WORD_GO, WORD_HELD, WORD_LET_GO };
 #define LOOK_MS 5
 /* A child's work here takes milliseconds of CPU time; under a sanitizer tens of them. */
 #define SPIN_MS 1500
+/* Of one thread whose creator has loaded the payload: less than that by far, on any machine. */
+#define SPIN_LOADS    2
+#define SPIN_LEAST_MS 100
 
 /* Whether the only thread of pid sleeps, without a time limit, on a futex of its own process. */
 static bool on_private_futex(pid_t pid)
@@ -51,16 +54,37 @@ static int64_t cpu_ms(pid_t pid)
 	return (sm_stat_of(pid, 14) + sm_stat_of(pid, 15)) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
-/* Fills why when pid is stuck. */
-static bool stuck(pid_t pid, char *why, size_t size)
+/*
+ * More CPU time than pid's work ever takes. A second thread may keep the first one spinning for as
+ * long as the machine lets it wait; one alone works or is lost. Where a payload is loaded, by whom it
+ * is cloned from, that is the measure: it was a hundred times the work, and is as slow as this machine.
+ */
+static int64_t spin_ms(const struct sm_cell *c, pid_t pid)
 {
+	pid_t creator = c->board ? c->board->creator_pid : 0;
+	int64_t ms;
+
+	if (!creator || !c->check->payload ||
+	    !(c->ops->traits & (SM_OWN_SERVER | SM_PARENT_LOADS)) ||
+	    sm_status_of(pid, "Threads", 10) != 1)
+		return SPIN_MS;
+	ms = SPIN_LOADS * cpu_ms(creator);
+	return ms < SPIN_LEAST_MS ? SPIN_LEAST_MS : ms;
+}
+
+/* Fills why when pid is stuck. */
+static bool stuck(const struct sm_cell *c, pid_t pid, char *why, size_t size)
+{
+	int64_t ms;
+
 	if (on_private_futex(pid)) {
 		snprintf(why, size, "it sleeps on a futex that no thread is left to wake");
 		return true;
 	}
-	if (cpu_ms(pid) < SPIN_MS)
+	ms = spin_ms(c, pid);
+	if (cpu_ms(pid) < ms)
 		return false;
-	snprintf(why, size, "it spins: %d ms of CPU time and no answer", SPIN_MS);
+	snprintf(why, size, "it spins: %lld ms of CPU time and no answer", (long long)ms);
 	return true;
 }
 
@@ -75,7 +99,7 @@ int sm_answer_or_stuck(struct sm_cell *c, struct sm_kid *kid, struct sm_answer *
 
 		if (poll(&p, 1, LOOK_MS) > 0)
 			return sm_kid_answer(c, kid, answer);
-		if (stuck(kid->child.pid, why, size) || sm_now_ns() > end)
+		if (stuck(c, kid->child.pid, why, size) || sm_now_ns() > end)
 			return -EDEADLK;
 	}
 }
