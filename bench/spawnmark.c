@@ -115,6 +115,16 @@ static int make_plan(struct sm_plan **plan, const struct sm_options *o,
 	return sm_baseline_meet(base, *plan, arena, error);
 }
 
+/* `run --list`, floors among them. */
+static int tell_cases(const struct sm_plan *plan, struct sm_error *error)
+{
+	for (int i = 0; i < plan->ncases; i++)
+		puts(plan->cases[i].name);
+	if (!fflush(stdout) && !ferror(stdout))
+		return SM_EXIT_GOOD;
+	return sm_refuse(error, SM_EXIT_USAGE, "cannot write: %s", strerror(errno));
+}
+
 static int measure(const struct sm_options *o, char **argv, const struct places *places,
 		   const char *const *names, const char *const *set, struct sm_error *error)
 {
@@ -150,7 +160,7 @@ static int measure(const struct sm_options *o, char **argv, const struct places 
 		code = make_plan(&plan, o, &plan_options, &base, arena, error);
 	}
 	if (code == SM_EXIT_GOOD)
-		code = sm_run_all(plan, &run_options, error);
+		code = o->list ? tell_cases(plan, error) : sm_run_all(plan, &run_options, error);
 	sm_plan_free(plan);
 	sm_arena_free(arena);
 	return code;

@@ -50,7 +50,7 @@ static const struct option {
 	{ "--json", LIST | PROBE | DOCTOR, FLAG, AT(json), NULL },
 	{ "--json", CONFORM, OUTPUT, AT(json_file), "FILE" },
 	{ "--level", CONFORM, TEXT, AT(level), "must|should|record" },
-	{ "--list", CONFORM, FLAG, AT(list), NULL },
+	{ "--list", RUN | CONFORM, FLAG, AT(list), NULL },
 	{ "--long", CONFORM, FLAG, AT(thorough), NULL },
 	{ "--name", RUN | TRY, TEXT, AT(host_name), "HOST" },
 	{ "--no-report", RUN | TRY, NO_FLAG, AT(report), NULL },

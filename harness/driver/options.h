@@ -23,9 +23,10 @@ struct sm_options {
 	enum sm_command command;
 	bool help, version;
 	bool quick, json, report;
-	bool strict;                   /* doctor */
-	const char *root;              /* doctor */
-	bool list, thorough, features; /* conform */
+	bool strict;             /* doctor */
+	const char *root;        /* doctor */
+	bool list;               /* run, conform */
+	bool thorough, features; /* conform */
 	const char *only, *host_name, *out_dir;
 	const char *work, *check, *python;          /* try */
 	const char *strategies, *level, *json_file; /* conform */

@@ -32,6 +32,7 @@ static const char *const texts[] = {
 		"  --set KEY=VALUE   override a key in every section (see `list keys`)\n"
 		"  --only REGEX      cases whose name matches (and their floors)\n"
 		"  --quick           the short form that the scenarios define\n"
+		"  --list            the cases that would be measured, and stop\n"
 		"  --clock icount    this machine's clock counts instructions (QEMU -icount)\n"
 		"  --host NAME=COMMAND\n"
 		"                    your own spawner: joins the strategies of every section,\n"

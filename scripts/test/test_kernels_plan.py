@@ -60,3 +60,17 @@ def test_the_proof_alone(tmp_path: Path, plan: configparser.ConfigParser) -> Non
     assert {c.strategy for c in run.cases} == words(plan["none"]["strategy"])
     assert run.mark["seed"] == int(plan["global"]["seed"])
     assert "cpuid_ns" not in {c["name"] for c in run.mark["calibration"]}
+
+
+def listed(*options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, "run", "kernels", *options, "--list"], cwd=cwd, text=True,
+                          capture_output=True, timeout=60, check=False)
+
+
+def test_cases_are_listed_and_not_measured(tmp_path: Path, plan: configparser.ConfigParser) -> None:
+    done = listed("--only", "/none$", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == "" and not list(tmp_path.iterdir())
+    assert set(done.stdout.split()) == {f"kernels/{s}/none" for s in words(plan["none"]["strategy"])}
+    assert len(listed(cwd=tmp_path).stdout.split()) > len(done.stdout.split())
+    done = listed("--only", "nowhere", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and "matches none of" in done.stderr
