@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kernels import outcome, plan as plans, qemu as machines, results
 from kernels.boot import BOOT_SECONDS, Boot, Interrupted, boot
-from kernels.errors import (CUT, FAILED, GOOD, RESULTS, TEMPORARY, UNABLE, KernelsError, need_space,
+from kernels.errors import (CUT, FAILED, GOOD, RESULTS, TEMPORARY, UNABLE, USAGE, KernelsError, need_space,
                             temporary, writable, writing)
 from kernels.fetch import Cache
 from kernels.image import Kernel
@@ -26,6 +26,7 @@ from kernels.progress import Durations, Job, Progress
 ROOT = Path(__file__).resolve().parents[2]
 GUEST_MB = 100  # of files, while it runs
 MOST_TOLD = 5
+CHOOSE_SECONDS = 60
 #: A boot's end is whose fault? The kernel's, this machine's, or nobody's.
 CODES = {outcome.OK: GOOD, outcome.PANIC: FAILED, outcome.HANG: FAILED, outcome.TIMEOUT: CUT,
          outcome.LACKS: UNABLE, outcome.SILENT: UNABLE, outcome.DEAD: UNABLE,
@@ -106,6 +107,25 @@ def program(arch: str, settings: Settings) -> Path:
     return check_program(path, arch)
 
 
+def choose(settings: Settings) -> None:
+    """KernelsError: nothing is called as --only or --conform-only say, or a setting is none. It is
+    this machine's program that knows, before minutes of boots; without one, the guest tells."""
+    questions, arch = settings.plan.questions(), machines.HOST_ARCH
+    if not questions or not arch or not (
+            settings.make or (settings.programs / f"spawnmark-{arch}").is_file()):
+        return
+    asked = program(arch, settings)
+    for words, called in questions:
+        try:
+            ran = subprocess.run([asked, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                                 text=True, errors="replace", timeout=CHOOSE_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return  # what is wrong with it, a guest's boot tells
+        if ran.returncode == USAGE:
+            said = ran.stderr.strip().removeprefix("spawnmark: ")
+            raise KernelsError(said.replace("--only", called, 1), USAGE)
+
+
 def accelerator(kernel: Kernel, wanted: str, given: str | None, say: Callable[[str], None]) -> str:
     """Instructions are counted. Who wants times gets them where KVM really works."""
     if wanted != machines.KVM:
@@ -129,6 +149,7 @@ class Campaign:
     def run(self, kernels: Sequence[Kernel]) -> list[Ended]:
         """In the order of kernels; Interrupted when ^C came, and then no guest is left."""
         self._check(kernels)
+        choose(self.settings)
         for arch in dict.fromkeys(kernel.arch for kernel in kernels):
             self._programs[arch] = program(arch, self.settings)
         self.progress.jobs = [Job(k.label, self.durations.guess(self._kind(k))) for k in kernels]

@@ -40,12 +40,25 @@ class Plan:
                  f"conform {self.conform_only or ''}" if self.conform else ""]
         return " ".join(" ".join(parts).split())
 
+    def _choice(self) -> list[str]:
+        """The cases, and what they are set to."""
+        return [*(["--quick"] if self.quick else []),
+                *(["--only", self.only] if self.only else []),
+                *(word for setting in self.settings for word in ("--set", setting))]
+
+    def questions(self) -> list[tuple[list[str], str]]:
+        """Commands that end at once, with status 2 where a guest's would: there is no such case or
+        check, or a setting is none. And what the user calls the command's --only."""
+        asked = [(["run", self.scenario, *self._choice(), "--list"], "--only")]
+        if self.conform and self.conform_only:
+            asked.append((["conform", "--list", "--only", self.conform_only], "--conform-only"))
+        return asked if self.only or self.settings else asked[1:]
+
     def steps(self, name: str, accel: str) -> list[Step]:
         """The measurement comes first: the kernel is as it was after its boot."""
         clock = "icount" if accel == qemu.ICOUNT else "time"
         run = ["run", self.scenario, "--clock", clock, "--name", name, "--no-report", "-o", "/out",
-               *(["--quick"] if self.quick else []), *(["--only", self.only] if self.only else []),
-               *(word for setting in self.settings for word in ("--set", setting))]
+               *self._choice()]
         steps = [Step("run", _command(run, "/out/run.log"))]
         if self.probe:
             steps.append(Step("probe", _command(["probe", "--json"], "/out/probe.json")))

@@ -26,6 +26,7 @@ UP = "[    0.5] Linux version 6.99.1-test\n@spawnmark up 6.99.1-test 1.0\n"
 STEPS = UP + "@spawnmark step run 1.1\n@spawnmark end run 0 2.0\n"
 DONE = "@spawnmark done 3.0\n"
 COMMAND = [sys.executable, str(SCRIPTS / "kernels.py")]
+STATIC = SCRIPTS.parent / "build" / "static" / "spawnmark-amd64"
 
 
 class Bench:
@@ -301,6 +302,34 @@ def test_what_is_wrong_is_told_before_a_boot(bench: Bench) -> None:
     assert f"QEMU={silly} is no QEMU" in bench.run("6.1", "--qemu", str(silly)).stderr
     told = bench.run("--timeout", "-1")
     assert told.returncode == 2 and "expected seconds, more than 0" in told.stderr
+
+
+@pytest.mark.skipif(not STATIC.exists(), reason=f"{STATIC} is not built: make static")
+@pytest.mark.parametrize("options, says", [
+    (("--only", "nowhere"), "cases; their names look like kernels/"),
+    (("--only", "("), "--only '(' is no extended regular expression"),
+    (("--set", "bloks=1"), "unknown key 'bloks'; did you mean 'blocks'?"),
+    (("--conform-only", "nowhere"), "--conform-only 'nowhere' matches none of"),
+    (("--only", "/none$", "--conform-only", "nowhere"), "ids look like identity."),
+])
+def test_a_choice_of_nothing_is_told_before_a_boot(options: tuple[str, ...], says: str,
+                                                   bench: Bench) -> None:
+    """By the program itself, which knows what there is."""
+    (bench.top / "programs" / "spawnmark-amd64").unlink()
+    (bench.top / "programs" / "spawnmark-amd64").symlink_to(STATIC)
+    told = bench.run(*options)
+    assert told.returncode == 2 and says in told.stderr, told.stderr
+    assert told.stderr.count("\n") == 1 and not (bench.top / "pid").exists()
+
+
+@pytest.mark.skipif(not STATIC.exists(), reason=f"{STATIC} is not built: make static")
+def test_a_choice_of_something_is_booted(bench: Bench) -> None:
+    (bench.top / "programs" / "spawnmark-amd64").unlink()
+    (bench.top / "programs" / "spawnmark-amd64").symlink_to(STATIC)
+    told = bench.run("--only", "/none$", "--set", "blocks=1", "--conform-only", "^exit[.]",
+                     CONSOLE=STEPS + DONE, FRAMES=str(bench.frames()))
+    assert told.returncode == 0, told.stderr
+    assert (bench.top / "pid").exists() and not list((bench.top / "tmp").iterdir())
 
 
 def test_fetched_is_all_that_a_guest_needs(bench: Bench) -> None:
