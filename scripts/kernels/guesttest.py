@@ -21,7 +21,7 @@ from pathlib import Path
 from kernels import counting, libraries, outcome
 from kernels.boot import Boot, boot
 from kernels.counting import Count
-from kernels.errors import FAILED, GOOD, UNABLE, KernelsError
+from kernels.errors import FAILED, GOOD, UNABLE, USAGE, KernelsError
 from kernels.fetch import Cache, parse
 from kernels.image import Kernel
 from kernels.initramfs import GUEST, Step, build
@@ -59,17 +59,31 @@ def _sources() -> dict[str, Path]:
     return {f"{HOME}/{name}": ROOT / name for name in names}
 
 
+def _tests() -> list[str]:
+    return sorted(p.stem for p in (ROOT / "harness" / "test").glob("test_*.c"))
+
+
+def chosen(only: re.Pattern[str]) -> list[str]:
+    """KernelsError: there is nothing of such a name."""
+    whats = [*_tests(), *SUITES]
+    fitting = [what for what in whats if only.search(what)]
+    if not fitting:
+        raise KernelsError(f"--only '{only.pattern}' fits none of {len(whats)} names; they look like "
+                           f"{', '.join(whats[:3])}, and the suites are {' and '.join(SUITES)}", USAGE)
+    return fitting
+
+
 def _built(folder: Path, arch: str) -> list[str]:
     """The test programs. KernelsError: not all that is needed is there."""
     make = "make all tests" if arch == libraries.HOST_ARCH else f"make ARCH={arch} all tests"
     for name in (*PROGRAMS, *(f"test/{n}" for n in BESIDE)):
         if not (folder / name).is_file():
             raise KernelsError(f"{folder / name} is missing: run '{make}'")
-    sources = sorted((ROOT / "harness" / "test").glob("test_*.c"))
-    lacks = [p.stem for p in sources if not (folder / "test" / p.stem).is_file()]
+    tests = _tests()
+    lacks = [name for name in tests if not (folder / "test" / name).is_file()]
     if lacks:
         raise KernelsError(f"{folder}/test/{lacks[0]} is missing: run '{make}'")
-    return [p.stem for p in sources]
+    return tests
 
 
 def _files(folder: Path, arch: str, tests: Sequence[str], work: Path) -> dict[str, Path]:
@@ -96,24 +110,27 @@ def _steps(whats: Sequence[str]) -> list[Step]:
             *(Step(_name(what), f"sh /bin/test-step {what} {_bound(what)}") for what in whats)]
 
 
-def _said(what: str, out: Path) -> Count:
+def _said(what: str, out: Path, begun: bool) -> Count:
     """By its own words."""
     log, told = out / f"{what}.log", out / f"{what}.json"
     lost = Count()
     if what in SUITES and told.is_file():
         return counting.conformance(told)
     if what in SUITES or not log.is_file():
-        lost.fail("it did not come to an end" if log.is_file() else "it did not run")
+        lost.fail("it did not come to an end" if log.is_file() else
+                  "nothing came out of it" if begun else "it did not run")
         return lost
     return counting.cmocka(log.read_text(encoding="utf-8", errors="replace"))
 
 
-def _count(what: str, out: Path, step: outcome.Step | None) -> Count:
+def _count(what: str, out: Path, console: str) -> Count:
     """What says that all is well and then does not end well has failed."""
-    count = _said(what, out)
+    step, begun = outcome.steps(console).get(_name(what)), _name(what) in outcome.begun(console)
+    count = _said(what, out, begun)
     if step and not step.status:
         return count
-    why = "the guest was at its end before it" if not step else f"exit status {step.status}"
+    why = (f"exit status {step.status}" if step else
+           f"the guest was at its end {'in' if begun else 'before'} it")
     if step and step.status == KILLED and step.seconds >= _bound(what):
         why = f"killed after {_bound(what)} s of the guest's"
     if not count.failed or not step or step.status not in (FAILED, count.failed):
@@ -128,7 +145,7 @@ def _tell(what: str, count: Count, out: Path, step: outcome.Step | None) -> None
         print(f"     | {failure[:300]}")
     for reason, n in count.reasons.most_common():
         print(f"     | {n} skipped: {reason[:160]}")
-    if count.failed:
+    if count.failed and (out / f"{what}.log").is_file():
         print(f"     log: {out / what}.log")
 
 
@@ -137,13 +154,10 @@ def _sum(count: Count) -> str:
             f"{f', {count.skipped} skipped' if count.skipped else ''}")
 
 
-def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], out: Path,
+def test(kernel: Kernel, *, busybox: Path, folder: Path, whats: Sequence[str], out: Path,
          qemu: str | None = None) -> tuple[Count, Boot]:
     """One guest; its logs go to out."""
     tests = _built(folder, kernel.arch)
-    whats = [w for w in (*tests, *SUITES) if only.search(w)]
-    if not whats:
-        raise KernelsError(f"--only '{only.pattern}' fits no test program and no suite", 2)
     out.mkdir(parents=True, exist_ok=True)
     for what in whats:  # what was said last time is no word of this guest
         for kind in ("log", "json"):
@@ -157,9 +171,8 @@ def test(kernel: Kernel, *, busybox: Path, folder: Path, only: re.Pattern[str], 
                      tell=lambda step: print(f"     … {step}", file=sys.stderr, flush=True))
     total, steps = Count(), outcome.steps(ended.console)
     for what in whats:
-        step = steps.get(_name(what))
-        count = _count(what, out, step)
-        _tell(what, count, out, step)
+        count = _count(what, out, ended.console)
+        _tell(what, count, out, steps.get(_name(what)))
         total += count
     return total, ended
 
@@ -179,14 +192,15 @@ def main(argv: Sequence[str]) -> int:
                         help="programs and suites (plain, contained) whose name fits")
     parser.add_argument("-o", dest="out", type=Path, metavar="DIR", help="where logs are kept")
     options = parser.parse_args(argv)
-    cache, total, code = Cache(), Count(), GOOD
-    for word in options.word:
-        kernel = cache.kernel(parse(word))
+    whats, words = chosen(options.only), {word: parse(word) for word in options.word}
+    cache, total, code = Cache(), Count(), GOOD  # a typing error costs no download
+    for word, known in words.items():
+        kernel = cache.kernel(known)
         native = kernel.arch == libraries.HOST_ARCH
         folder = ROOT / os.environ.get("B", "build" if native else f"build/{kernel.arch}")
         out = (options.out or folder / "guest-test") / re.sub(r"\W+", "-", word)
         count, ended = test(kernel, busybox=cache.busybox(kernel.arch), folder=folder,
-                            only=options.only, out=out, qemu=os.environ.get("QEMU"))
+                            whats=whats, out=out, qemu=os.environ.get("QEMU"))
         total += count
         print(f"{kernel.label} ({outcome.release(ended.console)}): {_sum(count)}, "
               f"in {ended.seconds:.0f} s")

@@ -54,6 +54,11 @@ def step(console: str) -> str | None:
     return found[-1] if found else None
 
 
+def begun(console: str) -> set[str]:
+    """Those that the guest came to, whether they ended or not."""
+    return set(_STEP.findall(console))
+
+
 def steps(console: str) -> dict[str, Step]:
     """Those that have ended."""
     began: dict[str, float] = {}

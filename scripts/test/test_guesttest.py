@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kernels import counting, guesttest, libraries, outcome
+from kernels.errors import KernelsError
 
 LOG = """\
 [==========] Running 4 test(s).
@@ -102,35 +104,69 @@ def test_steps_of_a_console() -> None:
     assert (steps["testsome"].status, round(steps["testsome"].seconds, 1)) == (137, 600.1)
 
 
-def counted(log: str, out: Path, step: outcome.Step | None) -> counting.Count:
-    (out / "test_some.log").write_text(log, encoding="utf-8")
-    return guesttest._count("test_some", out, step)
+def test_steps_that_were_begun() -> None:
+    assert outcome.begun(CONSOLE) == {"prepare", "testsome", "testother"}
+    assert outcome.begun("@spawnmark step testso") == set(), "it may go on"
+
+
+BEGUN = "@spawnmark step testsome 3.00\n"
+
+
+def ended(status: int, seconds: float) -> str:
+    return f"{BEGUN}@spawnmark end testsome {status} {3 + seconds:.2f}\n"
+
+
+def counted(log: str | None, out: Path, console: str) -> counting.Count:
+    if log is not None:
+        (out / "test_some.log").write_text(log, encoding="utf-8")
+    return guesttest._count("test_some", out, console)
 
 
 WELL = LOG.replace("[  FAILED  ] three\n", "[       OK ] three\n", 1).split("[==========] 4")[0]
 
 
 def test_all_well(tmp_path: Path) -> None:
-    count = counted(WELL, tmp_path, outcome.Step(0, 2.0))
+    count = counted(WELL, tmp_path, ended(0, 2.0))
     assert (count.passed, count.failed, count.failures) == (3, 0, [])
 
 
-@pytest.mark.parametrize("step, why", [
-    (outcome.Step(139, 2.0), "exit status 139"), (outcome.Step(137, 2.0), "exit status 137"),
-    (outcome.Step(137, 1e6), f"killed after {guesttest.TEST_SECONDS} s of the guest's"),
-    (None, "the guest was at its end before it"),
+@pytest.mark.parametrize("console, why", [
+    (ended(139, 2.0), "exit status 139"), (ended(137, 2.0), "exit status 137"),
+    (ended(137, 1e6), f"killed after {guesttest.TEST_SECONDS} s of the guest's"),
+    (BEGUN, "the guest was at its end in it"), ("", "the guest was at its end before it"),
 ])
-def test_an_end_that_is_none_is_a_failure(tmp_path: Path, step: outcome.Step | None,
-                                          why: str) -> None:
+def test_an_end_that_is_none_is_a_failure(tmp_path: Path, console: str, why: str) -> None:
     """Whatever its log says: of what did not end, or ended otherwise than it had told."""
-    count = counted(WELL, tmp_path, step)
+    count = counted(WELL, tmp_path, console)
     assert (count.failed, count.failures) == (1, [why])
-    count = counted(LOG[:LOG.index("three")] + "three\n", tmp_path, step)
+    count = counted(LOG[:LOG.index("three")] + "three\n", tmp_path, console)
     assert (count.failed, count.failures) == (2, ["three did not end", why])
 
 
+@pytest.mark.parametrize("console, says", [
+    (BEGUN, ["nothing came out of it", "the guest was at its end in it"]),
+    ("", ["it did not run", "the guest was at its end before it"]),
+])
+def test_what_did_not_run_is_not_what_was_lost(console: str, says: list[str], tmp_path: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    """QEMU may die in the middle of a step, whose frame is not sent then."""
+    count = counted(None, tmp_path, console)
+    assert (count.passed, count.failed, count.failures) == (0, 1, says)
+    guesttest._tell("test_some", count, tmp_path, None)
+    assert "log:" not in capsys.readouterr().out, "there is none"
+
+
+@pytest.mark.parametrize("log, says", [(None, "nothing came out of it"),
+                                       ("TAP version 14\n", "it did not come to an end")])
+def test_a_suite_that_was_lost(log: str | None, says: str, tmp_path: Path) -> None:
+    if log is not None:
+        (tmp_path / "plain.log").write_text(log, encoding="utf-8")
+    count = guesttest._count("plain", tmp_path, "@spawnmark step plain 3.00\n")
+    assert (count.failed, count.failures[0]) == (1, says)
+
+
 def test_the_exit_status_of_failures_is_told_once(tmp_path: Path) -> None:
-    count = counted(LOG, tmp_path, outcome.Step(1, 2.0))
+    count = counted(LOG, tmp_path, ended(1, 2.0))
     assert (count.failed, len(count.failures)) == (1, 1)
 
 
@@ -138,6 +174,16 @@ def test_bad_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         guesttest.main(["6.12", "--only", "("])
     assert end.value.code == 2 and "'(': missing )" in capsys.readouterr().err
+
+
+def test_a_choice_of_nothing_is_told_before_a_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guesttest, "Cache", None)
+    with pytest.raises(KernelsError, match="--only 'nowhere' fits none of [0-9]+ names; they look like "
+                       "test_[a-z]+, .*, and the suites are plain and contained$") as end:
+        guesttest.main(["6.12", "--only", "nowhere"])
+    assert end.value.code == 2
+    assert guesttest.chosen(re.compile("^test_p|tain")) == [
+        *(p.stem for p in sorted((guesttest.ROOT / "harness/test").glob("test_p*.c"))), "contained"]
 
 
 @pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf: make setup")
