@@ -149,7 +149,7 @@ def _serve(guest: _Guest, stop: threading.Event | None, tell: Told | None) -> No
     while guest.read(POLL_SECONDS):
         if stop and stop.is_set():
             raise Interrupted
-        now = outcomes.step(guest.text)
+        now = outcomes.whereabouts(guest.text)
         if tell and now and now != step:
             step = now
             tell(now)
@@ -182,7 +182,8 @@ def boot(image: Path, *, arch: str | None = None, initramfs: Path, cmdline: str 
          extra: Sequence[str] = (), out: Path | None = None, log: Path | None = None,
          host: str = "guest", stop: threading.Event | None = None,
          tell: Told | None = None) -> Boot:
-    """One boot. Its files go to out, its console to log, as it comes. tell: which step begins.
+    """One boot. Its files go to out, its console to log, as it comes. tell: which step begins,
+    and how far a long one is.
 
     KernelsError: it cannot even be started. Interrupted: stop was set, and nothing is left.
     """

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from kernels import outcome, plan as plans, qemu as machines, results
 from kernels.boot import BOOT_SECONDS, Boot, Interrupted, boot
-from kernels.errors import (CUT, FAILED, GOOD, RESULTS, TEMPORARY, UNABLE, USAGE, KernelsError, need_space,
-                            temporary, writable, writing)
+from kernels.errors import (CUT, FAILED, GOOD, RESULTS, TEMPORARY, UNABLE, USAGE, KernelsError,
+                            need_space, temporary, writable, writing)
 from kernels.fetch import Cache
 from kernels.image import Kernel
 from kernels.initramfs import build, check_added, check_program

@@ -15,6 +15,7 @@ _LACKS = re.compile(r"^@spawnmark lacks (.*)", re.M)
 _UP = re.compile(r"^@spawnmark up (\S+)", re.M)
 _DONE = re.compile(r"^@spawnmark done", re.M)
 _STEP = re.compile(r"^@spawnmark step (\w+)\s", re.M)  # a whole word: it comes in pieces
+_PAST = re.compile(r"^@spawnmark (step|past) (\w+)\s", re.M)
 _MARK = re.compile(r"^@spawnmark (?:step (\w+)|end (\w+) (\d+)) (\d+\.\d+)$", re.M)
 _RDINIT = re.compile(r"Kernel command line:.*\brdinit=(\S+)")  # the last of them counts
 _UNPACKING = re.compile(r"Initramfs unpacking failed: (.*)")
@@ -52,6 +53,14 @@ def step(console: str) -> str | None:
     """The one that was begun last."""
     found = _STEP.findall(console)
     return found[-1] if found else None
+
+
+def whereabouts(console: str) -> str | None:
+    """The step, and what of a long one is done."""
+    found = _PAST.findall(console)
+    if found and found[-1][0] == "past":
+        return f"{step(console)}, past {found[-1][1]}"
+    return step(console)
 
 
 def begun(console: str) -> set[str]:

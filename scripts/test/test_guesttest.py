@@ -109,6 +109,14 @@ def test_steps_that_were_begun() -> None:
     assert outcome.begun("@spawnmark step testso") == set(), "it may go on"
 
 
+def test_how_far_a_step_is() -> None:
+    assert outcome.whereabouts(CONSOLE) == "testother" == outcome.step(CONSOLE)
+    suite = "@spawnmark step plain 3.00\n@spawnmark past fork\n@spawnmark past posix_spawn\n@spawnmark p"
+    assert outcome.whereabouts(suite) == "plain, past posix_spawn"
+    assert outcome.whereabouts(suite + "\n@spawnmark step testsome 9.00\n") == "testsome"
+    assert outcome.whereabouts("") is None
+
+
 BEGUN = "@spawnmark step testsome 3.00\n"
 
 

@@ -150,12 +150,23 @@ echo '[       OK ] alone'
 """
 
 
-def programs(tmp_path: Path) -> Path:
+SUITE = """#!/bin/sh
+echo 'KTAP version 1'
+echo 'ok 1 fork'
+sleep 1000 &
+echo 'not ok 2 posix_spawn'
+printf 'cut'
+exit 1
+"""
+
+
+def programs(tmp_path: Path, **whats: str) -> Path:
     """Of a guest with tests (guesttest.py); steps are run with the guest's script for them."""
-    whats = {"test_endless": HANGS, "test_next": ALONE}
+    whats = whats or {"test_endless": HANGS, "test_next": ALONE}
     files = {"bin/test-step": GUEST / "test"}
     for what, text in whats.items():
-        files[f"{guesttest.HOME}/build/test/{what}"] = tmp_path / what
+        name = "spawnmark" if what in guesttest.SUITES else f"test/{what}"
+        files[f"{guesttest.HOME}/build/{name}"] = tmp_path / what
         (tmp_path / what).write_text(text)
         (tmp_path / what).chmod(0o755)
     return guest(tmp_path, *guesttest._steps(list(whats)), files=files)
@@ -172,6 +183,17 @@ def test_a_test_that_hangs_in_a_guest(kernel: Kernel, tmp_path: Path,
     assert count.failures == ["endless did not end", "killed after 3 s of the guest's"]
     count = guesttest._count("test_next", tmp_path / "out", ended.console)
     assert (count.passed, count.failures) == (1, [])
+
+
+def test_how_far_a_suite_is(kernel: Kernel, tmp_path: Path) -> None:
+    """It is told as it comes; what keeps the suite's output open is not waited for."""
+    made, told = programs(tmp_path, plain=SUITE, test_next=ALONE), []
+    ended = boot(kernel.path, initramfs=made, timeout_s=BOOT_S, out=tmp_path / "out", tell=told.append)
+    assert (ended.outcome, ended.frames) == (outcome.OK, ["prepare", "plain", "testnext"])
+    assert "plain, past posix_spawn" in told and "testnext" in told
+    assert (tmp_path / "out" / "plain.log").read_text() == (
+        "KTAP version 1\nok 1 fork\nnot ok 2 posix_spawn\ncut\n")
+    assert outcome.steps(ended.console)["plain"].status == 1
 
 
 def test_a_guest_whose_time_is_up_in_a_test(kernel: Kernel, tmp_path: Path) -> None:
