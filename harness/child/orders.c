@@ -10,6 +10,7 @@
 
 #include "../sys/sys.h"
 #include "child.h"
+#include "spin.h"
 
 void sm_counters_take(struct sm_counters *counters)
 {
@@ -66,20 +67,38 @@ static int order_run(struct sm_order_ctx *ctx)
 	return work_and_tell(ctx);
 }
 
+/* What the order's detail says: a whole number, or -EINVAL. */
+static int64_t number(const char *detail)
+{
+	int64_t n = 0;
+
+	for (const char *at = detail && *detail ? detail : "-"; *at; at++) {
+		if (*at < '0' || *at > '9' || n > INT64_MAX / 20)
+			return -EINVAL;
+		n = n * 10 + (*at - '0');
+	}
+	return n;
+}
+
 /* Its own reading of the number is part of the delay, so that nothing else is added. */
 static int order_delay(struct sm_order_ctx *ctx)
 {
 	const int64_t from = sm_now_ns();
-	int64_t delay_ns = 0;
+	int64_t delay_ns = number(ctx->detail);
 
-	for (const char *at = ctx->detail ? ctx->detail : "-"; *at; at++) {
-		if (*at < '0' || *at > '9' || delay_ns > INT64_MAX / 20)
-			return -EINVAL;
-		delay_ns = delay_ns * 10 + (*at - '0');
-	}
+	if (delay_ns < 0)
+		return -EINVAL;
 	while (sm_now_ns() - from < delay_ns)
 		;
 	return order_run(ctx);
+}
+
+static int order_spin(struct sm_order_ctx *ctx)
+{
+	int64_t instructions = number(ctx->detail);
+	int err = instructions < 0 ? -EINVAL : sm_spin((uint64_t)instructions);
+
+	return err ? err : order_run(ctx);
 }
 
 static int order_hold(struct sm_order_ctx *ctx)
@@ -100,6 +119,7 @@ static int order_hold(struct sm_order_ctx *ctx)
 	return status;
 }
 
+/* clang-format off */
 const struct sm_order sm_orders[] = {
 	{ "attack", sm_order_attack },
 	{ "delay", order_delay },
@@ -107,8 +127,10 @@ const struct sm_order sm_orders[] = {
 	{ "layout", sm_order_layout },
 	{ "probe", sm_order_probe },
 	{ "run", order_run },
+	{ "spin", order_spin },
 	{ NULL, NULL },
 };
+/* clang-format on */
 
 const struct sm_order *sm_order(const char *word, const char **detail)
 {

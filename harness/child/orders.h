@@ -12,6 +12,7 @@
  *   layout   isolation: tells where its memory lies (isolation/layout.h)
  *   probe=ID conformance: the child's half of a check (check/call.h)
  *   run      ready, work, check, one record; "child" alone means this one
+ *   spin=N   run, but N instructions later: for tests of what counts instructions (the key `spin`)
  */
 #ifndef SM_ORDERS_H
 #define SM_ORDERS_H

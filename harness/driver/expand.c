@@ -120,6 +120,14 @@ static int check_audit(struct sm_planner *p, const struct sm_value *value, const
 		      c->blocks);
 }
 
+/* A child has one order. */
+static int check_plants(struct sm_planner *p, const struct sm_value *value, const struct sm_case *c)
+{
+	if (!c->delay_ns || !c->spin)
+		return 0;
+	return sm_bad(p->error, value->at, "keys 'delay' and 'spin' exclude each other");
+}
+
 static int make_label(struct sm_planner *p, struct sm_case *c)
 {
 	struct sm_arena *arena = p->plan->arena;
@@ -160,15 +168,15 @@ static void heed_exec(struct sm_case *c)
 }
 
 /* Neither a meter nor the target without libc takes the order: they are measured as they are. */
-static bool heeds_delay(const struct sm_ops *ops, const char *target)
+static bool heeds_plants(const struct sm_ops *ops, const char *target)
 {
 	return !(ops->traits & SM_METER) && (!target || strcmp(target, "nolibc") != 0);
 }
 
 /*
  * Does the key set the case of this point apart? An option or a sandbox that is set always does: who
- * has it is another way to get a child, in whatever section. So does a planted delay, which no
- * result may hide.
+ * has it is another way to get a child, in whatever section. So does what is planted in
+ * children, which no result may hide.
  */
 static bool tells(const struct sm_key *key, const struct sm_value *value, int i, bool used,
 		  const struct sm_case *c)
@@ -177,10 +185,10 @@ static bool tells(const struct sm_key *key, const struct sm_value *value, int i,
 		return false;
 	if (key->option && !sm_strategy_has(c->ops, key->option))
 		return false;
-	if (key->type == SM_KEY_NS && !heeds_delay(c->ops, c->target))
+	if ((key->flags & SM_KEY_PLANT) && !heeds_plants(c->ops, c->target))
 		return false;
 	return value->list.n > 1 ||
-	       ((key->option || key->type == SM_KEY_SANDBOX || key->type == SM_KEY_NS) &&
+	       ((key->option || key->type == SM_KEY_SANDBOX || (key->flags & SM_KEY_PLANT)) &&
 		value->list.v[i]);
 }
 
@@ -215,8 +223,8 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 	if (c->kind == SM_KIND_THROUGHPUT || c->kind == SM_KIND_CAPACITY)
 		c->pin = SM_PIN_SAME; /* whatever [global] says to the other kinds */
 	heed_exec(c);
-	if (!heeds_delay(c->ops, c->target))
-		c->delay_ns = 0;
+	if (!heeds_plants(c->ops, c->target))
+		c->delay_ns = c->spin = 0;
 	err = check_target(p, &section->values[sm_key_find("target")], c);
 	if (!err)
 		err = check_sandbox(p, &section->values[sm_key_find("sandbox")], c);
@@ -224,6 +232,8 @@ static int add_point(struct sm_planner *p, const struct sm_scenario_file *file, 
 		err = sm_options_add(p, section, at, c);
 	if (!err)
 		err = check_audit(p, &section->values[sm_key_find("audit")], c);
+	if (!err)
+		err = check_plants(p, &section->values[sm_key_find("spin")], c);
 	if (!err)
 		err = sm_command_build(p, file, section->values, c);
 	return err ? err : make_label(p, c);
@@ -252,7 +262,7 @@ static bool again(const struct sm_section *section, const int *at)
 	for (int k = 0; k < sm_key_count; k++) {
 		if (sm_keys[k].option && at[k] && !sm_strategy_has(ops, sm_keys[k].option))
 			return true;
-		if (sm_keys[k].type == SM_KEY_NS && at[k] && !heeds_delay(ops, target))
+		if ((sm_keys[k].flags & SM_KEY_PLANT) && at[k] && !heeds_plants(ops, target))
 			return true;
 	}
 	return false;

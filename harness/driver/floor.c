@@ -37,9 +37,10 @@ static void keep_params(struct sm_case *floor, bool parent, bool server)
 
 	for (int i = 0; i < floor->nparams; i++) {
 		const char *key = floor->params[i].key;
+		const struct sm_key *row = &sm_keys[sm_key_find(key)];
 
 		if (strcmp(key, "target") == 0 || strcmp(key, "sandbox") == 0 ||
-		    strcmp(key, "delay") == 0 || sm_keys[sm_key_find(key)].option ||
+		    (row->flags & SM_KEY_PLANT) || row->option ||
 		    (parent && strncmp(key, "heap_", 5) == 0) ||
 		    (server && strncmp(key, "ballast_", 8) == 0))
 			continue;
@@ -62,7 +63,7 @@ static int describe(struct sm_planner *p, const struct sm_case *c, struct sm_cas
 	floor->layers = 0;
 	floor->options = NULL;
 	floor->audit = 0;
-	floor->delay_ns = 0;
+	floor->delay_ns = floor->spin = 0;
 	keep_params(floor, parent, server);
 	if (server) /* the floor's host stands for the server, which has none of the parent's */
 		floor->ballast_mb = floor->ballast_vmas = floor->ballast_fds =

@@ -235,7 +235,10 @@ static void add_job(char **env, const struct sm_case *c, char *job, size_t size)
 {
 	while (*env)
 		env++;
-	snprintf(job, size, "SM_JOB=child/delay=%lld", (long long)c->delay_ns);
+	if (c->spin)
+		snprintf(job, size, "SM_JOB=child/spin=%lld", (long long)c->spin);
+	else
+		snprintf(job, size, "SM_JOB=child/delay=%lld", (long long)c->delay_ns);
 	*env = job;
 }
 
@@ -263,7 +266,7 @@ int sm_hostproc_open(struct sm_rig *rig, struct sm_hostproc *host, const struct 
 		free(env);
 		return sm_fail(fault, SM_STAGE_ARGUMENT, ENOMEM, "OPEN");
 	}
-	if (c->delay_ns)
+	if (c->delay_ns || c->spin)
 		add_job(env, c, job, sizeof(job));
 	sm_pack_bytes(&p, &cmd, sizeof(cmd));
 	sm_pack_vec(&p, (const char *const *)c->argv);

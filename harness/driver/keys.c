@@ -28,6 +28,7 @@ static const char *const attackers[] = { "root", "same", "undumpable", "other", 
 #define PINNED (ALL & ~(THROUGHPUT | CAPACITY))
 #define SWEEP  SM_KEY_SWEEP
 #define LIST   SM_KEY_LIST
+#define PLANT  (SM_KEY_SWEEP | SM_KEY_PLANT)
 
 #define FIELD(f) offsetof(struct sm_case, f), sizeof(__typeof__(((struct sm_case *)0)->f)), NULL
 /* No field: all of them together are sm_case.options. */
@@ -136,10 +137,14 @@ const struct sm_key sm_keys[] = {
 	  1, 100, NULL, FIELD(rerun_share), "and so many of all blocks of the run, in number and time" },
 	{ "floor", SM_KEY_BOOL, 0, LATENCY, NULL, "no",
 	  0, 0, NULL, FIELD(want_floor), "measure a raw clone of the same image beside each case" },
-	{ "delay", SM_KEY_NS, SWEEP, LATENCY | THROUGHPUT | SCHEDULED, NULL, "0",
+	{ "delay", SM_KEY_NS, PLANT, LATENCY | THROUGHPUT | SCHEDULED, NULL, "0",
 	  0, 1000000000, NULL, FIELD(delay_ns),
 	  "a child spins so long before it is ready: a slow-down of known size, for tests of the "
 	  "statistics (5us; 0: none)" },
+	{ "spin", SM_KEY_INT, PLANT, LATENCY | THROUGHPUT | SCHEDULED, NULL, "0",
+	  0, 1000000000, NULL, FIELD(spin),
+	  "a child runs so many instructions more before it is ready, exactly: for tests of clocks that "
+	  "count them" },
 	{ "audit", SM_KEY_INT, 0, LATENCY, NULL, "0",
 	  0, COUNT_MAX, NULL, FIELD(audit),
 	  "samples between two looks at descriptors, zombies and RSS; 0: none" },

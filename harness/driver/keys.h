@@ -32,6 +32,7 @@ enum sm_key_type {
 enum sm_key_flag {
 	SM_KEY_SWEEP = 1 << 0, /* a comma list makes a case of each value */
 	SM_KEY_LIST = 1 << 1,  /* a comma list whose values stay inside one case */
+	SM_KEY_PLANT = 1 << 2, /* 0, or something planted in children: no case's name may hide it */
 };
 
 #define SM_ALL_KINDS 0x3fu

@@ -81,6 +81,7 @@ struct sm_case {
 	int exec_samples, exec_warmup; /* as written; samples and warmup already heed them */
 	int64_t timeout_ms, start_timeout_ms, duration_ms;
 	int64_t delay_ns; /* planted in every measured child, between entered and ready */
+	int64_t spin;     /* likewise, instructions; one of the two is 0 */
 	int64_t ballast_mb, ballast_vmas, ballast_fds, ballast_threads;
 	struct sm_list cpus, in_flight; /* throughput: every pair is a point of this case */
 	struct sm_list alive;           /* memory */

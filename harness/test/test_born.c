@@ -4,6 +4,7 @@
  */
 #include "child/child.h"
 #include "child/orders.h"
+#include "child/spin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -253,6 +255,89 @@ static void test_born_hold(void **state)
 	assert_int_equal(cu_finish(&c), 0);
 }
 
+/* Its exit status is what sm_spin() returned; what it executes beside that is always the same. */
+static _Noreturn void spin_traced(uint64_t instructions)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+		_exit(99);
+	kill(getpid(), SIGSTOP);
+	_exit(-sm_spin(instructions));
+}
+
+/* Instructions from its stop to its exit, each one counted; 0 where its like cannot be traced. */
+static long steps_of_spin(uint64_t instructions)
+{
+	pid_t pid = fork();
+	long steps = 0;
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid)
+		spin_traced(instructions);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (; WIFSTOPPED(status); steps++) {
+		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 99)
+		return 0;
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return steps;
+}
+
+/* What is said to be planted is what a CPU executes, to the instruction. */
+static void test_spin_is_exact(void **state)
+{
+	static const uint64_t counts[] = { 3, 4, 101, 1000, 2047 };
+	long of_two = steps_of_spin(2);
+
+	(void)state;
+	if (!of_two) {
+		print_message("ptrace(2) is refused here\n");
+		skip();
+	}
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		assert_int_equal(steps_of_spin(counts[i]) - of_two, counts[i] - 2);
+}
+
+/* Done later or not at all: a number that is none, or that is too large, is refused. */
+static void test_born_planted(void **state)
+{
+	static const char *const jobs[] = { "spin=0", "spin=1", "spin=10000", "delay=10000" };
+	static const char *const bad_jobs[] = { "spin",
+						"spin=",
+						"spin=-2",
+						"spin=2x",
+						"delay",
+						"delay=1us",
+						"spin=92233720368547758080" };
+	int zero = 0;
+	const struct sm_payload p = { .size = sizeof(p), .work = good, .arg = &zero };
+	const char *envp[] = { NULL, NULL };
+	struct sm_birth birth = { .envp = envp };
+	struct sm_record rec;
+	struct cu_child c;
+	char job[64];
+
+	(void)state;
+	envp[0] = job;
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++) {
+		snprintf(job, sizeof(job), "SM_JOB=child/%s", jobs[i]);
+		c = clone_child(&p, &birth);
+		assert_int_equal(cu_record(&c, &rec), 0);
+		cu_expect_done(&c, &rec);
+		assert_int_equal(cu_finish(&c), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad_jobs) / sizeof(*bad_jobs); i++) {
+		snprintf(job, sizeof(job), "SM_JOB=child/%s", bad_jobs[i]);
+		c = clone_child(&p, &birth);
+		assert_int_equal(cu_record(&c, &rec), 0);
+		cu_expect_fault(&c, &rec, SM_STAGE_ARGUMENT, EINVAL);
+		cu_finish(&c);
+	}
+}
+
 /* A payload that the library does not know how to use is refused before anything runs. */
 static void test_role_refuses(void **state)
 {
@@ -299,11 +384,12 @@ static void test_orders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_born_done),   cmocka_unit_test(test_born_entered_before),
-		cmocka_unit_test(test_born_place),  cmocka_unit_test(test_born_keeps),
-		cmocka_unit_test(test_born_faults), cmocka_unit_test(test_born_stdio),
-		cmocka_unit_test(test_born_hold),   cmocka_unit_test(test_role_refuses),
-		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_born_done),    cmocka_unit_test(test_born_entered_before),
+		cmocka_unit_test(test_born_place),   cmocka_unit_test(test_born_keeps),
+		cmocka_unit_test(test_born_faults),  cmocka_unit_test(test_born_stdio),
+		cmocka_unit_test(test_born_hold),    cmocka_unit_test(test_role_refuses),
+		cmocka_unit_test(test_orders),       cmocka_unit_test(test_spin_is_exact),
+		cmocka_unit_test(test_born_planted),
 	};
 
 	alarm(120); /* a hang is a failure */

@@ -157,7 +157,7 @@ static void test_refusals(void **state)
 	}
 }
 
-/* It is part of a name, always; meters, floors and the target without libc have none. */
+/* A delay, or instructions. It is part of a name, always; meters, floors and the target without libc have none. */
 static void test_delay(void **state)
 {
 	static const char *const set[] = { "delay=7500ns", NULL };
@@ -179,6 +179,30 @@ static void test_delay(void **state)
 	assert_int_equal(named(plan, "x/popen/none/delay=7500ns")->delay_ns, 7500);
 	assert_int_equal(named(plan, "x/popen/none/delay=7500ns@base")->delay_ns, 0);
 	sm_plan_free(plan);
+}
+
+static void test_spin(void **state)
+{
+	struct sm_error error;
+	struct sm_plan *plan =
+		pu_make("[a]\nstrategy = zygote, noop\nspin = 0, 6001\nfloor = yes\n", NULL, NULL,
+			0, &error);
+
+	(void)state;
+	assert_non_null(plan);
+	assert_int_equal(plan->ncases, 4);
+	assert_int_equal(named(plan, "x/zygote/none/spin=0")->spin, 0);
+	assert_int_equal(named(plan, "x/zygote/none/spin=6001")->spin, 6001);
+	assert_int_equal(named(plan, "x/zygote/none/spin=6001")->delay_ns, 0);
+	assert_int_equal(named(plan, "x/noop/none")->spin, 0);
+	assert_int_equal(named(plan, "x/raw/none")->spin, 0);
+	sm_plan_free(plan);
+
+	assert_null(pu_make("[a]\nstrategy = zygote\nspin = 1, 2\ndelay = 1us\n", NULL, NULL, 0,
+			    &error));
+	assert_non_null(strstr(error.text, "x.ini:3: keys 'delay' and 'spin' exclude each other"));
+	assert_null(pu_make("[a]\nstrategy = zygote\nspin = 1us\n", NULL, NULL, 0, &error));
+	assert_non_null(strstr(error.text, "x.ini:3: key 'spin': '1us' is not valid"));
 }
 
 static void test_delay_mistakes(void **state)
@@ -209,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_only),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_spin),
 		cmocka_unit_test(test_delay_mistakes),
 	};
 

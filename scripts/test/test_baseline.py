@@ -77,17 +77,20 @@ def test_settings(tmp_path: Path) -> None:
     assert told["set"] == ["delay=0"] and told["version"] == raw["context"]["library_version"]
 
 
-def test_delay_reaches_every_child(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("plant", "told"), [
+    ("delay=2ms", ("delay", "2000us")),
+    ("spin=60000000", ("spin", "60000000"))])  # in 2 ms, no CPU executes so many
+def test_plants_reach_every_child(tmp_path: Path, plant: str, told: tuple[str, str]) -> None:
     """Whoever makes it: no child is ready before its delay is over."""
     every = "popen, vfork, posix_spawn, shell, fork, recycle, forkserver, zygote, zygote3, subreaper"
-    ran = spawnmark(tmp_path, "--set", "delay=2ms", strategy=every)
+    ran = spawnmark(tmp_path, "--set", plant, strategy=every)
     assert ran.returncode == 0, ran.stderr
     cases = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))["cases"]
     assert len(cases) == 10
     for case in cases:
         assert case["metrics"]["ready"]["min"] >= 2_000_000, case["name"]
         assert case["timeline"]["ready"] - case["timeline"]["entered"] >= 2_000_000, case["name"]
-        assert case["params"]["delay"] == "2000us"
+        assert case["params"] == dict([told])
 
 
 @pytest.mark.parametrize("strategy", ["popen", "fork", "zygote"])
