@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 from kernels import plan as plans, qemu
 from kernels.boot import BOOT_SECONDS
 from kernels.campaign import ROOT, Campaign, Ended, Settings
-from kernels.errors import CUT, GOOD, UNABLE, KernelsError
+from kernels.errors import CUT, GOOD, SETUP, UNABLE, KernelsError
 from kernels.fetch import Cache, parse
 from kernels.image import Kernel, own
 from kernels.progress import Durations, Progress
@@ -182,6 +182,9 @@ def main(argv: list[str]) -> int:
     except KernelsError as err:
         print(f"kernels.py: {err}", file=sys.stderr)
         return err.code
+    except ModuleNotFoundError as err:
+        print(f"kernels.py: {command} needs Python's {err.name}: {SETUP}", file=sys.stderr)
+        return UNABLE
     except OSError as err:
         print(f"kernels.py: {err.filename or command}: {err.strerror or err}", file=sys.stderr)
         return UNABLE

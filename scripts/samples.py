@@ -67,6 +67,17 @@ class Samples:
         return np.sort(spans)
 
 
+    def between(self, case: str, begin: str, end: str) -> np.ndarray:
+        """ns from one instant to another of each spawn that counts and has both, in no order."""
+        number = self._number.get(case)
+        if number is None:
+            raise RunError(f"{self.path}: has no case {case}")
+        rows = self._rows[self._starts[number]:self._starts[number + 1]]
+        rows = rows[((rows["flags"] & NOT_COUNTED) == 0) & (rows[f"{begin}_ns"] > 0)
+                    & (rows[f"{end}_ns"] > 0)]
+        return rows[f"{end}_ns"] - rows[f"{begin}_ns"]
+
+
 def beside(folder: Path) -> Samples | None:
     """Of a results folder; None: it was not kept."""
     path = folder / NAME

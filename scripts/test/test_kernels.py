@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import shutil
+import struct
 import subprocess
 import tarfile
 import time
@@ -481,9 +483,9 @@ def test_estimates(tmp_path: Path) -> None:
     assert progress._left() == ""
 
 
-def boot_of(factor: float = 1.0, more: float = 0.0) -> prove.Medians:
-    return {("kernels/zygote3/none", "ready"): 70_000 * factor + more,
-            ("kernels/popen/none", "ready"): 300_000 * factor + more}
+def boot_of(factor: float = 1.0) -> prove.Medians:
+    return {("kernels/zygote3/none", "ready"): 70_000 * factor,
+            ("kernels/popen/none", "ready"): 300_000 * factor}
 
 
 def test_proof() -> None:
@@ -494,19 +496,33 @@ def test_proof() -> None:
     assert not prove.load_changes_nothing(quiet, [boot_of(0.99)]).met
     assert prove.load_changes_nothing(quiet, None).met is None
     assert prove.plant_of(quiet) == 700
-    path = {("kernels/zygote3/none", prove.PATH)}
-    means = prove.child_path({("kernels/zygote3/none", "ready"): 9.0,
-                              ("kernels/zygote3/none", "entered"): 4.0})
-    assert set(means) == path and list(means.values()) == [5.0]
-    plain = [{key: value for key in path} for value in (30_000, 30_006, 30_001)]
-    for more, met in ((700, True), (800, True), (0, False), (100, False), (1000, False)):
-        planted = [{key: value + more for key, value in one.items()} for one in plain]
+    plain = [30_000.0, 30_006.0, 30_001.0]
+    for more, met in ((700, True), (710, True), (0, False), (350, False), (680, False),
+                      (720, False), (-700, False)):
+        planted = [value + more for value in plain]
         assert prove.plant_is_found(plain, planted, 700).met is met, more
-    wide = [{key: value for key in path} for value in (30_000, 31_000, 30_001)]
-    late = [{key: value + 700 for key, value in one.items()} for one in wide]
+    one_off = [30_700.0, 30_706.0, 30_600.0]  # each of the boots finds it
+    assert not prove.plant_is_found(plain, one_off, 700).met
+    wide = [30_000.0, 31_000.0, 30_001.0]
+    late = [value + 700 for value in wide]
     assert not prove.plant_is_found(wide, late, 700).met  # within what phases differ by
     with pytest.raises(KernelsError, match="no figure in common"):
         prove.repeats([boot_of(), {}])
+
+
+def test_the_childs_path_is_a_median_of_what_counts(tmp_path: Path) -> None:
+    """A leap of the clock in one spawn, a warm-up, a child that was never ready: none of them moves it."""
+    rows = [(0, 5_000, 15_007), (0, 90_000, 100_000), (0, 5_000, 15_002), (0, 5_000, 4_015_000),
+            (0, 7_000, 17_007), (1, 1, 2), (2, 1, 2), (0, 0, 9), (0, 9, 0)]
+    fields = [["case", "<u4"], ["flags", "<u4"], ["entered_ns", "<i8"], ["ready_ns", "<i8"]]
+    head = {"format": "spawnmark-samples/1", "rows": len(rows), "fields": fields,
+            "cases": ["kernels/zygote3/none/spin=10"]}
+    with gzip.open(tmp_path / "samples.bin.gz", "wb") as file:
+        file.write(json.dumps(head).encode() + b"\n")
+        file.writelines(struct.pack("<IIqq", 0, *row) for row in rows)
+    assert prove.child_path(tmp_path, 10) == 10_007
+    with pytest.raises(KernelsError, match="has no case kernels/zygote3/none/spin=11"):
+        prove.child_path(tmp_path, 11)
 
 
 def test_a_step_is_told_when_its_word_is_whole() -> None:

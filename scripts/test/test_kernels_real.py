@@ -20,7 +20,7 @@ from conftest import SCRIPTS
 
 import conformfile
 import runfile
-from kernels import guesttest, outcome, qemu
+from kernels import guesttest, outcome, prove, qemu
 from kernels.boot import boot
 from kernels.errors import KernelsError
 from kernels.fetch import Cache, parse
@@ -91,6 +91,21 @@ def test_short_plan(tmp_path: Path) -> None:
     assert document.cells["limit.pids-max", "vfork"].verdict == "PASS"
     assert json.loads((folder / "probe.json").read_text())
     assert json.loads((folder / "boot.json").read_text())["outcome"] == "ok"
+
+
+@pytest.mark.usefixtures("kernel")
+def test_planted_instructions_are_counted(tmp_path: Path) -> None:
+    """Twenty more are told from none; 7 are what one reading of the clock takes more than another."""
+    ran = subprocess.run(
+        [sys.executable, SCRIPTS / "kernels.py", _word() or "", "--quick", "--only", "/zygote3/none/",
+         "--set", "spin=10000,10020", "--set", "samples=20", "--cmdline", prove.ONE_LAYOUT,
+         "--no-conform", "--results", tmp_path, "--timeout", str(RUN_S), "--no-page"],
+        capture_output=True, text=True, timeout=900, check=False,
+        env={k: v for k, v in os.environ.items() if k not in ("B", "MAKEFLAGS", "MAKELEVEL")})
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = tmp_path.iterdir()
+    paths = [prove.child_path(folder, spin) for spin in (10_000, 10_020)]
+    assert abs(paths[1] - paths[0] - 20) <= 7, paths
 
 
 def test_a_real_panic(kernel: Kernel, tmp_path: Path) -> None:
