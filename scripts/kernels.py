@@ -183,7 +183,8 @@ def main(argv: list[str]) -> int:
         print(f"kernels.py: {err}", file=sys.stderr)
         return err.code
     except ModuleNotFoundError as err:
-        print(f"kernels.py: {command} needs Python's {err.name}: {SETUP}", file=sys.stderr)
+        print(f"kernels.py: {command} needs Python's {err.name}, which .venv/bin/python has: "
+              f"{SETUP}", file=sys.stderr)
         return UNABLE
     except OSError as err:
         print(f"kernels.py: {err.filename or command}: {err.strerror or err}", file=sys.stderr)

@@ -9,11 +9,13 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
 
 import pytest
+from conftest import SCRIPTS
 
 import kernel_parts as parts
 from kernels import campaign, errors, image, initramfs, options, outcome, plan, prove, qemu
@@ -523,6 +525,14 @@ def test_the_childs_path_is_a_median_of_what_counts(tmp_path: Path) -> None:
     assert prove.child_path(tmp_path, 10) == 10_007
     with pytest.raises(KernelsError, match="has no case kernels/zygote3/none/spin=11"):
         prove.child_path(tmp_path, 11)
+
+
+def test_a_missing_library_is_told_in_one_line() -> None:
+    """Boots need Python alone; the proof reads every spawn, as reports do."""
+    ran = subprocess.run([sys.executable, "-S", SCRIPTS / "kernels.py", "prove"], capture_output=True,
+                         text=True, timeout=60, check=False)
+    assert ran.returncode == UNABLE and ran.stdout == "" and ran.stderr.count("\n") == 1
+    assert "jsonschema, which .venv/bin/python has: PROFILE=kernels make setup" in ran.stderr
 
 
 def test_a_step_is_told_when_its_word_is_whole() -> None:
