@@ -61,6 +61,7 @@ class Cell:
         self.evidence: str = raw["evidence"]
         self.feature: str | None = raw["feature"]
         self.repeat: str = raw["repeat"]
+        self.held_though = raw["expected"] == "fails" and self.verdict == "PASS"
         self.key = self.verdict
         if raw["expected"] == "record" and self.verdict == "PASS":
             self.key = "YES" if self.observed == "holds" else "NO"
