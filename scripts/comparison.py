@@ -11,6 +11,7 @@ import changes
 import failon
 import fingerprint
 import plans
+import units
 from changes import Change
 from compared import Compared, Settings, compare, in_family, pairs_of_run, pairs_of_runs
 from failon import Found, Rule
@@ -136,7 +137,8 @@ def of_pairs(run: Run, margins: Margins, rules: list[Rule], seed: int) -> Compar
     pairs = pairs_of_run(run)
     if not pairs:
         raise RunError(f"{run.folder}: a run of pairs without one whole pair")
-    cells = compare(pairs, 0, Settings(margins, True, seed, (run.cpus, run.cpus)))
+    cells = compare(pairs, 0, Settings(margins, True, seed, (run.cpus, run.cpus),
+                                       counted=run.clock == units.INSTRUCTIONS))
     told = Against(run, "new", [], changes.changes(run, run, pairs), ([], []))
     return Comparison(run, "base", [told], True, seed, margins, rules, [], _judge(cells, rules))
 
@@ -168,6 +170,6 @@ def of_runs(runs: list[Run], margins: Margins, rules: list[Rule], seed: int) -> 
                             (_names(base.cases, run.cases), _names(run.cases, base.cases)),
                             run.raw == base.raw))
         cells += compare(pairs, at, Settings(margins, False, seed, (base.cpus, run.cpus),
-                                               told[-1].same))
+                                             told[-1].same, run.clock == units.INSTRUCTIONS))
     return Comparison(base, names[0], told, False, seed, margins, rules,
                       fingerprint.differences(runs), _judge(cells, rules))

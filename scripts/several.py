@@ -62,6 +62,7 @@ class Line:
     cases: tuple[Case | None, ...]
     margins: Margins
     cpus: tuple[int, ...]  # of each run's machine
+    counted: bool = False  # instructions: nothing disturbs them (see compared.Settings)
 
     @property
     def case(self) -> Case:
@@ -81,6 +82,8 @@ class Line:
         if not (first and case and base and new):
             return None
         made = compare_blocks(base.blocks, new.blocks, paired=False, margin=self.margins.of(name))
+        if self.counted:
+            return made
         return held(made, noise(first.raw, case.raw, (self.cpus[0], self.cpus[at]), False))
 
     def ratios(self, name: str) -> list[Estimate | None]:
@@ -149,7 +152,7 @@ class Several:
     def line(self, name: str) -> Line:
         """One case in every run."""
         return Line(name, tuple(r.by_name.get(name) for r in self.runs), self.margins,
-                    tuple(r.cpus for r in self.runs))
+                    tuple(r.cpus for r in self.runs), self.clock == units.INSTRUCTIONS)
 
     @cached_property
     def answers(self) -> list[Answer]:
