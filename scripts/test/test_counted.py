@@ -8,6 +8,7 @@ import io
 import json
 import re
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,23 @@ def test_ten_per_cent_are_found_and_one_is_none(golden: Raw, tmp_path: Path) -> 
         assert {r["unit"] for r in raw["against"][0]["results"] if r["metric"] == "ready"} == {
             "instructions"}
         assert raw["base"]["clock"] == "instructions"
+
+
+def test_a_crowded_guest_is_no_noise(golden: Raw, tmp_path: Path) -> None:
+    """Its tasks wait for its one CPU while no instruction of another counts; in time they would."""
+    runs = [kernels(golden), kernels(golden, kernel="6.12.43+deb12-amd64", factor=1.1)]
+    for raw in runs:
+        for block in (b for c in raw["cases"] for b in c["blocks"]):
+            block["noise"] = (block.get("noise") or {}) | {"runnable_tasks": 99}
+    _, text, _ = compared(tmp_path, *runs, more=("--format", "json"))
+    words = {r["verdict"] for r in json.loads(text)["against"][0]["results"] if r["family"]}
+    assert words == {"slower"}
+    several = Several([runfile.Run(raw, tmp_path / str(i)) for i, raw in enumerate(runs)])
+    line = several.line(next(c.name for c in several.runs[0].cases if c.metric("ready")))
+    verdict = line.verdicts("ready")[1]
+    assert verdict and verdict.word == "slower" and verdict.noise is None
+    timed = replace(line, counted=False).verdicts("ready")[1]
+    assert timed and timed.word == "inconclusive" and timed.noise
 
 
 def test_page_of_a_comparison(golden: Raw, tmp_path: Path) -> None:
