@@ -18,7 +18,7 @@
 #include "fd_util.h"
 #include "sys/sys.h"
 
-#define MARK_AT (1 << 20)
+#define MARK_AT (1 << 16)
 #define FILES   4
 
 /* SM_ARG: the numbers to mark. n[0]: how many are open in all. */

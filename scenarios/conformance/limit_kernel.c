@@ -191,9 +191,22 @@ static int child_goes_beyond(struct sm_cell *c)
 	return sm_holds(c, "tried");
 }
 
+/* The first that is lower here already than what is asked for; NULL: none. */
+static const struct sm_req_limit *beyond_ours(void)
+{
+	struct rlimit ours;
+
+	for (size_t i = 0; i < NLIMITS; i++)
+		if (!getrlimit((__rlimit_resource_t)limits[i].resource, &ours) &&
+		    ours.rlim_max < limits[i].hard)
+			return &limits[i];
+	return NULL;
+}
+
 static int limits_bind(struct sm_cell *c)
 {
 	struct sm_req req = sm_cell_req(c, NULL);
+	const struct sm_req_limit *low = beyond_ours();
 	struct sm_answer a;
 	int err;
 
@@ -201,6 +214,9 @@ static int limits_bind(struct sm_cell *c)
 	req.limits = limits;
 	req.nlimits = NLIMITS;
 	err = sm_kid_ask_req(c, &req, &a, NULL);
+	if (err && low && c->fault.stage == SM_STAGE_ATTR && c->fault.err == EPERM)
+		return sm_skips(c, SM_F_NONE, "the hard limit %d is below %llu, and stays so",
+				low->resource, (unsigned long long)low->hard);
 	if (err)
 		return sm_trouble(c, err, "a child with limits");
 	return sm_judge(c, a.n[0] == (int64_t)NLIMITS && a.n[1] && a.n[2] && a.n[3],

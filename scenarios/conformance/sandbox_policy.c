@@ -242,6 +242,11 @@ static int child_runs_suid(struct sm_cell *c)
 	int uid[3] = { -1, -1, -1 }, err;
 
 	bare.bare = nnp.nnp = true;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+		if (plain.program >= 0)
+			close(plain.program);
+		return sm_skips(c, SM_F_NONE, "has no_new_privs from whoever started it");
+	}
 	if (plain.program < 0)
 		return sm_broken(c, "a program with the set-user-ID bit: %s",
 				 strerror(-plain.program));
