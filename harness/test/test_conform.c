@@ -4,7 +4,9 @@
  * before the end.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "../driver/rundir.h"
 #include "../sys/sys.h"
 #include "conform_util.h"
 #include "fake_host.h"
@@ -461,6 +464,18 @@ static void test_interrupted(void **state)
 	assert_no_child();
 }
 
+/* A host that was being started when its driver was killed has the lock until it is exec'd. */
+static void await_unlocked(const char *dir)
+{
+	int64_t end = sm_now_ns() + (int64_t)PATIENCE_MS * 1000000;
+	int fd;
+
+	while ((fd = sm_rundir_lock(dir)) == -EAGAIN && sm_now_ns() < end)
+		poll(NULL, 0, 1);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
 /* The folder of a killed run, once it is a minute old; never one that somebody holds. */
 static void the_next_run_tidies(struct trial *killed)
 {
@@ -481,6 +496,7 @@ static void the_next_run_tidies(struct trial *killed)
 				continue;
 			left++;
 			snprintf(path, sizeof(path), "%s/%s", killed->dir, e->d_name);
+			await_unlocked(path);
 			assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 		}
 		closedir(d);
