@@ -82,6 +82,16 @@ static int load(uint32_t in_flight, uint32_t duration_ms)
 	return end;
 }
 
+/* The same, for as long as so many children take: on a busy machine none has ended in 20 ms. */
+static int load_of(uint32_t in_flight, uint32_t least, uint32_t *ms)
+{
+	int end;
+
+	while ((end = load(in_flight, *ms)) == SM_MSG_DONE && host.a.nsamples < least && *ms < 3000)
+		*ms *= 2;
+	return end;
+}
+
 static int hold(uint32_t n)
 {
 	struct sm_cmd_hold cmd = { .n = n, .timeout_ms = 5000 };
@@ -126,11 +136,11 @@ static void check_latency(const struct sm_ops *ops)
 static void check_load(const struct sm_ops *ops)
 {
 	const bool one = ops->traits & SM_REUSES_PROCESS; /* at a time */
-	uint32_t overlaps = 0;
+	uint32_t overlaps = 0, ms = 60;
 
 	if (!strcmp(ops->name, "noop"))
 		return; /* a million samples a second */
-	assert_int_equal(load(one ? 1 : 4, 60), SM_MSG_DONE);
+	assert_int_equal(load_of(one ? 1 : 4, 4, &ms), SM_MSG_DONE);
 	assert_true(host.a.done.children >= 4);
 	assert_int_equal(host.a.done.failed, 0);
 	assert_int_equal(host.a.done.children, host.a.nsamples);
@@ -139,7 +149,7 @@ static void check_load(const struct sm_ops *ops)
 
 		check_sample(ops, s);
 		assert_true(s->request_ns >= host.a.done.began_ns);
-		assert_true(s->request_ns < host.a.done.began_ns + 60 * 1000000);
+		assert_true(s->request_ns < host.a.done.began_ns + ms * INT64_C(1000000));
 		assert_true(s->reaped_ns <= host.a.done.ended_ns);
 		if (i)
 			overlaps += s->request_ns < host.a.samples[i - 1].reaped_ns;
@@ -294,7 +304,7 @@ static void what_is_printed_before_the_record_is_skipped(void **state)
 		SM_MSG_DONE);
 	assert_int_equal(latency(3, 0, 5000), SM_MSG_DONE);
 	assert_int_equal(host.a.done.children, 3);
-	assert_int_equal(load(2, 20), SM_MSG_DONE);
+	assert_int_equal(load_of(2, 2, &(uint32_t){ 20 }), SM_MSG_DONE);
 	assert_true(host.a.done.children >= 2);
 	assert_int_equal(host.a.done.failed, 0);
 	host_close(&host);
@@ -314,7 +324,7 @@ static void a_child_without_a_record_leaves_its_last_words(void **state)
 	assert_int_equal(host.a.nnotes, 1);
 	assert_int_equal(host.a.notes[0].count, 2);
 	assert_non_null(strstr(host.a.notes[0].fault.text, "one | last words"));
-	assert_int_equal(load(3, 20), SM_MSG_DONE);
+	assert_int_equal(load_of(3, 3, &(uint32_t){ 20 }), SM_MSG_DONE);
 	assert_int_equal(host.a.done.children, 0);
 	assert_int_equal(host.a.done.failed, host.a.nsamples);
 	assert_true(host.a.nsamples >= 3);
@@ -351,7 +361,7 @@ static void a_chatty_child_does_not_block_the_load(void **state)
 	host_start(&host, "vfork");
 	assert_int_equal(host_open(&host, shell("head -c 300000 /dev/zero >&2; exec "), NULL),
 			 SM_MSG_DONE);
-	assert_int_equal(load(2, 20), SM_MSG_DONE);
+	assert_int_equal(load_of(2, 2, &(uint32_t){ 20 }), SM_MSG_DONE);
 	assert_int_equal(host.a.done.failed, 0);
 	assert_true(host.a.done.children >= 2);
 	assert_int_equal(latency(1, 0, 300), SM_MSG_DONE);
@@ -420,7 +430,7 @@ static void a_child_that_hangs_does_not_outlive_the_driver(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-/* Zygote: the rest of the block fails. Fork server: another takes over; few requests fail. */
+/* Zygote: the rest of the block fails, at once. Fork server: another takes over; few fail. */
 static void a_server_killed_in_mid_block_is_told_or_replaced(void **state)
 {
 	static const char *const names[] = { "zygote", "forkserver" };
@@ -452,7 +462,7 @@ static void a_server_killed_in_mid_block_is_told_or_replaced(void **state)
 			assert_int_equal(host.a.samples[1999].flags & SM_SAMPLE_FAILED, 0);
 			assert_int_not_equal(host.a.done.server_pid, server);
 		}
-		assert_true(sm_now_ns() - began < 10000000000LL);
+		assert_true(sm_now_ns() - began < 60000000000LL);
 		host_close(&host);
 		reap_orphans(); /* a child that was under way at that moment */
 	}
