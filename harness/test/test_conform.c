@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -561,6 +562,43 @@ static void test_reader_gone(void **state)
 	trial_free(&t);
 }
 
+/* In a child: where it is, or what it may open, is no place for checks. What sm_conform() says. */
+static int refused(struct trial *t, bool gone, const char *why)
+{
+	const struct rlimit few = { 100, 100 };
+	struct sm_exit end = { .size = sizeof(end) };
+	char dir[128];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		snprintf(dir, sizeof(dir), "%s/gone", t->dir);
+		if (gone ? mkdir(dir, 0700) || chdir(dir) || rmdir(dir)
+			 : setrlimit(RLIMIT_NOFILE, &few))
+			_exit(99);
+		t->opt.out = fopen("/dev/null", "we");
+		_exit(sm_conform(&suite, &t->opt, &t->error) == SM_EXIT_UNABLE &&
+				      strstr(t->error.text, why)
+			      ? 0
+			      : 98);
+	}
+	assert_int_equal(sm_wait_child(pid, PATIENCE_MS, &end), 0);
+	return end.status;
+}
+
+static void test_no_place(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_make(&t);
+	trial_host(&t, "one", "good", SM_CHILD_OF_PARENT);
+	t.opt.only = "T01";
+	assert_int_equal(refused(&t, true, "directory has been removed"), 0);
+	assert_int_equal(refused(&t, false, "RLIMIT_NOFILE is 100"), 0);
+	assert_int_equal(trial_run(&t), SM_EXIT_GOOD);
+	trial_free(&t);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,7 +609,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_foreign_mount), cmocka_unit_test(test_forgiven),
 		cmocka_unit_test(test_exit_status),   cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_interrupted),   cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_reader_gone),
+		cmocka_unit_test(test_reader_gone),   cmocka_unit_test(test_no_place),
 	};
 
 	fake_host_main(argc, argv);
