@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,6 +23,8 @@
 struct worker {
 	const struct sm_payload *payload;
 	int sock, home, null; /* home: the directory */
+	bool lost;            /* and not come back to it */
+	char where[PATH_MAX]; /* that is, as far as a name tells; "" */
 	char **environment;
 	struct sm_request request;
 	sigset_t mask;
@@ -46,6 +50,14 @@ static void count(struct sm_recycle_end *end, const struct rusage *from)
 	end->nivcsw = to.ru_nivcsw - from->ru_nivcsw;
 }
 
+/* A user who may not be where he is can be told where that is. */
+static bool has_moved(const struct worker *w)
+{
+	char now[PATH_MAX];
+
+	return !getcwd(now, sizeof(now)) || strcmp(now, w->where) != 0;
+}
+
 /* Only 0, 1 and 2: whatever else a request has opened stays open. */
 static void give_back(struct worker *w, mode_t umask_then, const sigset_t *mask_then)
 {
@@ -53,8 +65,7 @@ static void give_back(struct worker *w, mode_t umask_then, const sigset_t *mask_
 
 	sm_stdio_install(nulls);
 	environ = w->environment;
-	if (w->home >= 0 && fchdir(w->home) < 0)
-		abort(); /* the next request would be in a place that it did not ask for */
+	w->lost = fchdir(w->home) < 0 && has_moved(w);
 	umask(umask_then);
 	sigprocmask(SIG_SETMASK, mask_then, NULL);
 }
@@ -102,9 +113,8 @@ static int answer(struct worker *w, const struct sm_frame *frame, int err)
 	end.status = serve_one(w, frame, err, received_ns);
 	count(&end, &from);
 	err = sm_frame_send(w->sock, SM_RECYCLE_END, &end, sizeof(end), NULL, 0);
-	if (!err && w->home < 0 && access(".", X_OK) == 0)
-		err = -EACCES; /* it went where it may be, and there is no way back */
-	return err;
+	/* The next request would be in a place that it did not ask for. */
+	return !err && w->lost ? -EACCES : err;
 }
 
 static int serve(struct worker *w)
@@ -136,7 +146,9 @@ int sm_recycle_serve(const char *where, const struct sm_payload *payload)
 		return -ENOMEM;
 	w->payload = payload;
 	w->environment = environ;
-	/* -1: this user may not be where it is, as who has become it in root's directory */
+	/* -1: this user may not be where it is, as who has become it in root's directory. */
+	if (!getcwd(w->where, sizeof(w->where)))
+		w->where[0] = 0;
 	w->home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	w->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	err = w->null < 0 ? -errno : sm_server_take_fds(where, &w->sock, 1);
