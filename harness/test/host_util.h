@@ -9,7 +9,7 @@
 #include "../check/call.h"
 #include "../host/proto.h"
 
-#define ANSWER_MS 20000
+#define ANSWER_MS 60000
 
 /* The answer to one command. */
 struct answer {
