@@ -103,6 +103,8 @@ static int spawn_after_death(struct sm_cell *c, pid_t *server, int *served)
 	if (err)
 		return err;
 	*served = sm_kid_ask(c, "0", &a, &end);
+	/* Who was made ahead needs no server; a child in the making holds its socket for a moment. */
+	sm_cell_rest(c);
 	*server = c->ops->server(c->self);
 	return 0;
 }
