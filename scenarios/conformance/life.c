@@ -98,13 +98,12 @@ static int spawn_after_death(struct sm_cell *c, pid_t *server, int *served)
 	int err = sm_kid_ask(c, "0", &a, NULL);
 
 	*server = c->server;
+	sm_cell_rest(c); /* a child in the making would hold the dead server's socket for a moment */
 	if (!err)
 		err = sm_life_kill_server(c);
 	if (err)
 		return err;
 	*served = sm_kid_ask(c, "0", &a, &end);
-	/* Who was made ahead needs no server; a child in the making holds its socket for a moment. */
-	sm_cell_rest(c);
 	*server = c->ops->server(c->self);
 	return 0;
 }
