@@ -48,14 +48,18 @@ class Samples:
             raise RunError(f"{self.path}: format {head['format']}, this spawnmark reads {FORMAT}: "
                            "use the spawnmark that wrote it, or a newer one")
 
+    def _counted(self, case: str) -> np.ndarray:
+        """Rows of its spawns that count."""
+        number = self._number.get(case)
+        if number is None:
+            raise RunError(f"{self.path}: has no case {case}: it is of another run")
+        rows = self._rows[self._starts[number]:self._starts[number + 1]]
+        return rows[(rows["flags"] & NOT_COUNTED) == 0]
+
     def spans(self, case: Case, metric: Metric) -> np.ndarray:
         """ns, ascending: what the metric's pooled figures in run.json were made from."""
-        number = self._number.get(case.name)
-        if number is None:
-            raise RunError(f"{self.path}: has no case {case.name}: it is of another run")
-        rows = self._rows[self._starts[number]:self._starts[number + 1]]
-        rows = rows[((rows["flags"] & NOT_COUNTED) == 0)
-                    & np.isin(rows["order"], [b["order"] for b in case.raw["blocks"]])]
+        rows = self._counted(case.name)
+        rows = rows[np.isin(rows["order"], [b["order"] for b in case.raw["blocks"]])]
         end = rows[ENDS.get(metric.name, f"{metric.name}_ns")]
         begin = rows[BEGINS.get(metric.name, "request_ns")]
         if metric.name not in BEGINS:  # of an open loop, from its place in the schedule
@@ -66,15 +70,10 @@ class Samples:
                            f"run.json counts {metric.n}: it is of another run")
         return np.sort(spans)
 
-
     def between(self, case: str, begin: str, end: str) -> np.ndarray:
         """ns from one instant to another of each spawn that counts and has both, in no order."""
-        number = self._number.get(case)
-        if number is None:
-            raise RunError(f"{self.path}: has no case {case}")
-        rows = self._rows[self._starts[number]:self._starts[number + 1]]
-        rows = rows[((rows["flags"] & NOT_COUNTED) == 0) & (rows[f"{begin}_ns"] > 0)
-                    & (rows[f"{end}_ns"] > 0)]
+        rows = self._counted(case)
+        rows = rows[(rows[f"{begin}_ns"] > 0) & (rows[f"{end}_ns"] > 0)]
         return rows[f"{end}_ns"] - rows[f"{begin}_ns"]
 
 

@@ -279,7 +279,6 @@ static int in_rig(struct state *s, struct sm_error *error)
 
 	if (!err)
 		err = need_built(s, checks, error);
-
 	if (err)
 		return SM_EXIT_UNABLE;
 	err = sm_leftover_open(&s->asker.left);

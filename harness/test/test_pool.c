@@ -139,7 +139,6 @@ static void more_than_wait_are_served_at_a_time(void **state)
 	su_stop(&s);
 }
 
-/* What the kernel notes in a page that is shared outlives who asked for it, and no child has it. */
 /* Its list of them is a copy: whom a fork would be given, the parent has for somebody else. */
 static void a_fork_of_the_parent_is_given_nobody(void **state)
 {
@@ -166,6 +165,7 @@ static void a_fork_of_the_parent_is_given_nobody(void **state)
 	su_stop(&s);
 }
 
+/* What the kernel notes in a page that is shared outlives who asked for it, and no child has it. */
 static void the_ledger_knows_who_was_not_told(void **state)
 {
 	struct sm_ledger ledger = { .newest = NULL };

@@ -346,7 +346,7 @@ def test_only_what_counted_is_in_the_histogram(folder: Path) -> None:
         1000 + i + 500 * (i == 10) for i in range(60))
     assert found.between(case.name, "recorded", "ready").tolist() == [
         -7000 + i for i in range(65) if i not in (60, 61, 63, 64)]
-    with pytest.raises(runfile.RunError, match="has no case x$"):
+    with pytest.raises(runfile.RunError, match="has no case x: it is of another run$"):
         found.between("x", "recorded", "ready")
     rows["ready_ns"][64], rows["flags"][64] = 1, 1
     with gzip.open(folder / samples.NAME, "wb") as file:
