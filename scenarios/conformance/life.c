@@ -98,7 +98,7 @@ static int spawn_after_death(struct sm_cell *c, pid_t *server, int *served)
 	int err = sm_kid_ask(c, "0", &a, NULL);
 
 	*server = c->server;
-	sm_cell_rest(c); /* a child in the making would hold the dead server's socket for a moment */
+	sm_cell_rest(c); /* a child in the making would hold the dead server's socket */
 	if (!err)
 		err = sm_life_kill_server(c);
 	if (err)
